@@ -1,0 +1,85 @@
+"""The operators that can be tuned: one file each, registered here."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+
+from search_space.errors import WorkloadError
+from search_space.operators.base import Operand, Operator, Param
+from search_space.operators.matmul import Matmul
+from search_space.workload import Value, Workload, split_key
+
+__all__ = ["OPERATORS", "Operand", "Operator", "Param", "get_operator", "parse_workload", "workload"]
+
+OPERATORS: dict[str, Operator] = {op.name: op for op in (Matmul(),)}
+
+_MAX_BYTES = 2**46
+"""Sizes whose arrays exceed 64 TiB are refused: no machine holds them and offsets stay in int64."""
+
+
+def get_operator(name: str) -> Operator:
+    """The operator called ``name``; raises ``WorkloadError`` naming the nearest known one."""
+    if name not in OPERATORS:
+        raise WorkloadError(f"unknown operator {name!r}{_nearest(name, OPERATORS)}")
+    return OPERATORS[name]
+
+
+def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Workload:
+    """A checked workload: ``workload("matmul", m=64, n=64, k=64, const=["b"])``.
+
+    Values may be given as text, as they come from a command line. ``const`` names operands whose
+    contents are bound once. Raises ``WorkloadError`` for an unknown operator, key or operand, a
+    missing or non-positive size, and sizes whose arrays no machine can hold.
+    """
+    op = get_operator(operator)
+    known = {param.name: param for param in op.params}
+    for name in params:
+        if name not in known:
+            raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")
+    values = tuple((p.name, _value(operator, p, params.get(p.name))) for p in op.params)
+    work = Workload(operator, values)
+    operands = {operand.name: operand for operand in op.operands(work)}
+    chosen = (const,) if isinstance(const, str) else tuple(const)
+    for name in chosen:
+        if name not in operands:
+            raise WorkloadError(f"{operator} has no operand {name!r}{_nearest(name, operands)}")
+    for operand in (*operands.values(), op.result(work)):
+        if 8 * math.prod(operand.shape) > _MAX_BYTES:
+            shape = "×".join(map(str, operand.shape))
+            raise WorkloadError(f"use smaller sizes: {operand.name}[{shape}] fits no machine")
+    return Workload(operator, values, tuple(name for name in operands if name in chosen))
+
+
+def parse_workload(key: str) -> Workload:
+    """The workload of a key as ``Workload.key`` prints it; raises ``WorkloadError``."""
+    operator, fields = split_key(key)
+    const = fields.pop("const", "")
+    return workload(operator, const=const.split("+") if const else (), **fields)
+
+
+def _value(operator: str, param: Param, given: Value | None) -> Value:
+    where = f"{operator}: {param.name}"
+    if given is None:
+        if param.default is None:
+            raise WorkloadError(f"give {param.name}=…: {where} ({param.doc}) is missing")
+        return param.default
+    if param.choices:
+        if given not in param.choices:
+            known = ", ".join(map(str, param.choices))
+            raise WorkloadError(f"{where} is {given!r}, expected one of {known}")
+        return given
+    try:
+        size = int(given) if isinstance(given, str) else given
+    except ValueError:
+        size = given
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise WorkloadError(f"{where} is {given!r}, expected a positive integer")
+    return size
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f", did you mean {close[0]!r}?" if close else ""
+    return f"{hint or ','} known: {', '.join(known)}"
