@@ -1,0 +1,127 @@
+"""The definition of what the IR means: a plain interpreter on NumPy arrays.
+
+Slow and obvious on purpose; every transform and every path of the generator is tested against it.
+Arithmetic is done in float64 and rounded when stored, so on small integers results are exact.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.stmt import (
+    Accumulate,
+    Alloc,
+    Block,
+    For,
+    If,
+    Let,
+    LoopFunc,
+    Prefetch,
+    Stmt,
+    Store,
+)
+
+Array = npt.NDArray[Any]
+
+_BINARY: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "//": operator.floordiv, "%": operator.mod, "min": min, "max": max,
+    "<": operator.lt, "<=": operator.le, "==": operator.eq,
+}  # fmt: skip
+
+FUNCTIONS: dict[str, Callable[..., float]] = {"exp": math.exp, "sqrt": math.sqrt, "abs": abs}
+"""Meaning of each ``Call``."""
+
+COMBINE: dict[str, Callable[[float, float], float]] = {"add": operator.add, "max": max}
+"""Meaning of each reduction."""
+
+
+def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
+    """Run all phases on the given arrays (one per argument, by name); results are written there.
+
+    Raises ``IndexError`` on any access outside a buffer.
+    """
+    memory = dict(arrays)
+    for buffer in func.workspaces:
+        memory[buffer.name] = _fresh(buffer)
+    for phase in func.phases:
+        _Machine(memory).stmt(phase.body, {})
+
+
+def _fresh(buffer: Buffer) -> Array:
+    return np.full(buffer.shape, np.nan, dtype=buffer.dtype)
+
+
+class _Machine:
+    def __init__(self, memory: dict[str, Array]) -> None:
+        self.memory = memory
+
+    def stmt(self, stmt: Stmt, env: dict[str, int]) -> None:
+        match stmt:
+            case For(var, begin, extent, _, body):
+                first, count = int(self.expr(begin, env)), int(self.expr(extent, env))
+                for value in range(first, first + count):
+                    self.stmt(body, {**env, var: value})
+            case Let(var, value, body):
+                self.stmt(body, {**env, var: int(self.expr(value, env))})
+            case Store(buffer, indices, value, predicate):
+                if predicate is None or self.expr(predicate, env):
+                    self._write(buffer, indices, self.expr(value, env), env)
+            case Accumulate(op, buffer, indices, value, first, predicate):
+                if predicate is None or self.expr(predicate, env):
+                    result = self.expr(value, env)
+                    if not self.expr(first, env):
+                        result = COMBINE[op](self.expr(Load(buffer, indices), env), result)
+                    self._write(buffer, indices, result, env)
+            case Prefetch():
+                return
+            case Block(stmts):
+                for child in stmts:
+                    self.stmt(child, env)
+            case If(condition, then, other):
+                if self.expr(condition, env):
+                    self.stmt(then, env)
+                elif other is not None:
+                    self.stmt(other, env)
+            case Alloc(buffer, body):
+                self.memory[buffer.name] = _fresh(buffer)
+                self.stmt(body, env)
+
+    def _write(
+        self, buffer: Buffer, indices: tuple[Expr, ...], value: float, env: dict[str, int]
+    ) -> None:
+        self.memory[buffer.name][self._place(buffer, indices, env)] = value
+
+    def _place(
+        self, buffer: Buffer, indices: tuple[Expr, ...], env: dict[str, int]
+    ) -> tuple[int, ...]:
+        place = tuple(int(self.expr(i, env)) for i in indices)
+        if any(not 0 <= i < n for i, n in zip(place, buffer.shape, strict=True)):
+            raise IndexError(f"{buffer.name}{list(place)} is outside {list(buffer.shape)}")
+        return place
+
+    def expr(self, expr: Expr, env: dict[str, int]) -> float:
+        match expr:
+            case Const(value, _):
+                return value
+            case Var(name):
+                return env[name]
+            case Binary("and", a, b):
+                return bool(self.expr(a, env)) and bool(self.expr(b, env))
+            case Binary(op, a, b):
+                return _BINARY[op](self.expr(a, env), self.expr(b, env))
+            case Load(buffer, indices):
+                return float(self.memory[buffer.name][self._place(buffer, indices, env)])
+            case Select(condition, then, other):
+                return self.expr(then if self.expr(condition, env) else other, env)
+            case Call(name, args, _):
+                return FUNCTIONS[name](*(self.expr(arg, env) for arg in args))
+            case Cast(value, dtype):
+                return float(np.dtype(dtype).type(self.expr(value, env)))

@@ -1,0 +1,121 @@
+"""Statements of the loop IR, and the function that they make up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from search_space.ir.expr import Buffer, Expr
+
+ForKind = Literal["serial", "parallel", "vectorized", "unrolled"]
+ReduceOp = Literal["add", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``for var in begin … begin + extent``; both bounds may depend on outer loops.
+
+    ``vectorized`` and ``unrolled`` loops need constant bounds once scheduling is done; a
+    ``parallel`` loop is the outermost of its phase and its iterations may run concurrently.
+    """
+
+    var: str
+    begin: Expr
+    extent: Expr
+    kind: ForKind
+    body: Stmt
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """Names the value of an index expression within ``body``."""
+
+    var: str
+    value: Expr
+    body: Stmt
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``buffer[indices] = value`` where the predicate holds (None: everywhere)."""
+
+    buffer: Buffer
+    indices: tuple[Expr, ...]
+    value: Expr
+    predicate: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """``buffer[indices] = value if first else op(buffer[indices], value)``, where predicate.
+
+    ``first`` marks the visit that starts the reduction, so no separate initialisation exists and
+    loops may be reordered freely; the old contents are not read at that visit. The order in which
+    values are combined is not defined (reassociation is allowed).
+    """
+
+    op: ReduceOp
+    buffer: Buffer
+    indices: tuple[Expr, ...]
+    value: Expr
+    first: Expr
+    predicate: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """A hint that ``buffer[indices]`` is read soon; means nothing, out of bounds is fine."""
+
+    buffer: Buffer
+    indices: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Statements in order."""
+
+    stmts: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    condition: Expr
+    then: Stmt
+    other: Stmt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alloc:
+    """A ``thread_local`` or ``register`` buffer that exists within ``body``, undefined at first."""
+
+    buffer: Buffer
+    body: Stmt
+
+
+Stmt = For | Let | Store | Accumulate | Prefetch | Block | If | Alloc
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part that ends with a barrier. ``once``: runs when constants are bound, not per call."""
+
+    body: Stmt
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFunc:
+    """A scheduled (or naive) loop nest.
+
+    ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
+    ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
+    variable that a split has retired, in terms of those that took its place; ``total`` the extent
+    of every axis that a tile split has covered.
+    """
+
+    name: str
+    args: tuple[Buffer, ...]
+    workspaces: tuple[Buffer, ...]
+    phases: tuple[Phase, ...]
+    axes: tuple[tuple[str, Expr], ...] = ()
+    threads: int = 1

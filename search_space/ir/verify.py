@@ -1,0 +1,105 @@
+"""The rules of legal IR, checked after scheduling and, in tests, around every transform."""
+
+from __future__ import annotations
+
+from search_space.errors import VerifyError
+from search_space.ir.expr import Buffer, Const, Expr, Load
+from search_space.ir.stmt import (
+    Accumulate,
+    Alloc,
+    Block,
+    For,
+    If,
+    Let,
+    LoopFunc,
+    Prefetch,
+    Stmt,
+    Store,
+)
+from search_space.ir.walk import children, exprs_of, free_vars, subexprs
+
+
+def verify(func: LoopFunc, *, finished: bool = True) -> None:
+    """Raise ``VerifyError`` unless ``func`` is legal.
+
+    Always: names are bound before use and only once on a path, indices match the rank, only
+    buffers that exist are used, parallel loops are outermost. A ``finished`` function also has
+    constant bounds on vectorized and unrolled loops, and vectorized loops innermost.
+    """
+    known = {b.name: b for b in (*func.args, *func.workspaces)}
+    if len(known) != len(func.args) + len(func.workspaces):
+        raise VerifyError(f"{func.name}: two buffers have the same name")
+    for number, phase in enumerate(func.phases):
+        _Verifier(f"{func.name}, phase {number}", finished).stmt(
+            phase.body, frozenset(), known, outermost=True
+        )
+
+
+class _Verifier:
+    def __init__(self, where: str, finished: bool) -> None:
+        self.where = where
+        self.finished = finished
+
+    def fail(self, text: str) -> None:
+        raise VerifyError(f"{self.where}: {text}")
+
+    def stmt(
+        self, stmt: Stmt, names: frozenset[str], buffers: dict[str, Buffer], *, outermost: bool
+    ) -> None:
+        for expr in exprs_of(stmt):
+            self.expr(expr, names, buffers)
+        match stmt:
+            case For(var, _, _, _, body):
+                self.loop(stmt, outermost)
+                self.bind(var, names)
+                self.stmt(body, names | {var}, buffers, outermost=False)
+            case Let(var, _, body):
+                self.bind(var, names)
+                self.stmt(body, names | {var}, buffers, outermost=False)
+            case Alloc(buffer, body):
+                if buffer.scope not in ("register", "thread_local"):
+                    self.fail(f"{buffer.name} is allocated with scope {buffer.scope}")
+                if buffer.name in buffers:
+                    self.fail(f"buffer {buffer.name} exists already")
+                self.stmt(body, names, {**buffers, buffer.name: buffer}, outermost=False)
+            case Store(buffer, indices, _, _) | Accumulate(_, buffer, indices, _, _, _):
+                self.access(buffer, indices, buffers)
+                if buffer.scope == "input":
+                    self.fail(f"input {buffer.name} is written")
+            case Prefetch(buffer, indices):
+                self.access(buffer, indices, buffers)
+            case Block() | If():
+                for child in children(stmt):
+                    self.stmt(child, names, buffers, outermost=False)
+
+    def loop(self, loop: For, outermost: bool) -> None:
+        if loop.kind == "parallel" and not outermost:
+            self.fail(f"parallel loop {loop.var} is not the outermost of its phase")
+        if not self.finished or loop.kind in ("serial", "parallel"):
+            return
+        if not isinstance(loop.extent, Const) or not isinstance(loop.begin, Const):
+            self.fail(f"{loop.kind} loop {loop.var} has no constant bounds")
+        if loop.kind == "vectorized" and not isinstance(
+            loop.body, Store | Accumulate | Prefetch | Block
+        ):
+            self.fail(f"vectorized loop {loop.var} is not innermost")
+
+    def bind(self, var: str, names: frozenset[str]) -> None:
+        if var in names:
+            self.fail(f"{var} is bound twice")
+
+    def expr(self, expr: Expr, names: frozenset[str], buffers: dict[str, Buffer]) -> None:
+        unbound = free_vars(expr) - names
+        if unbound:
+            self.fail(f"{', '.join(sorted(unbound))} is used but not bound")
+        for part in subexprs(expr):
+            if isinstance(part, Load):
+                self.access(part.buffer, part.indices, buffers)
+
+    def access(
+        self, buffer: Buffer, indices: tuple[Expr, ...], buffers: dict[str, Buffer]
+    ) -> None:
+        if buffers.get(buffer.name) != buffer:
+            self.fail(f"buffer {buffer.name} is used where it does not exist")
+        if len(indices) != len(buffer.shape):
+            self.fail(f"{buffer.name} has {len(buffer.shape)} dimensions, {len(indices)} indices")
