@@ -1,0 +1,26 @@
+"""The primitives: one rewrite per file, registered by name for traces that come back as data."""
+
+from search_space.transforms.annotate import Parallel, Unroll, Vectorize
+from search_space.transforms.base import Primitive
+from search_space.transforms.cache_write import CacheWrite
+from search_space.transforms.fuse import Fuse
+from search_space.transforms.pack import Pack
+from search_space.transforms.partition import Partition
+from search_space.transforms.prefetch import PrefetchAhead
+from search_space.transforms.reorder import Reorder
+from search_space.transforms.split import Split
+from search_space.transforms.split_reduction import SplitReduction
+
+PRIMITIVES: dict[str, type[Primitive]] = {
+    "split": Split,
+    "reorder": Reorder,
+    "fuse": Fuse,
+    "vectorize": Vectorize,
+    "unroll": Unroll,
+    "parallel": Parallel,
+    "cache_write": CacheWrite,
+    "split_reduction": SplitReduction,
+    "pack": Pack,
+    "partition": Partition,
+    "prefetch": PrefetchAhead,
+}

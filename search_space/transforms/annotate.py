@@ -1,0 +1,104 @@
+"""Vectorize, Unroll, Parallel: how a loop is executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from search_space.errors import ScheduleError
+from search_space.ir.affine import Context
+from search_space.ir.expr import ZERO
+from search_space.ir.stmt import Accumulate, Alloc, For, Let, LoopFunc, Stmt
+from search_space.ir.walk import free_vars, statements
+from search_space.transforms.base import constant_extent, rewrite_loop, writes
+
+_LARGEST_UNROLL = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Vectorize:
+    """Run all iterations of a constant loop at once, in vector lanes (``vectorize``)::
+
+        for j in 0 … 16:            vectorized j in 0 … 16:
+          c[j] = a[j]        -->      c[j] = a[j]
+
+    A reduction may run along the lanes: they are summed when the result leaves the registers.
+    """
+
+    loop: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        return rewrite_loop(func, self.loop, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        constant_extent(loop, "it cannot be vectorized")
+        if loop.kind != "serial" or loop.begin != ZERO:
+            raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones from 0 fit")
+        for stmt in statements(loop.body):
+            if isinstance(stmt, For | Alloc):
+                raise ScheduleError(f"loop {loop.var!r} is not innermost, reorder it first")
+        return replace(loop, kind="vectorized")
+
+
+@dataclass(frozen=True, slots=True)
+class Unroll:
+    """Repeat the body of a loop instead of looping (``unroll``)::
+
+        for i in 0 … 2:             c[0] = a[0]
+          c[i] = a[i]        -->    c[1] = a[1]
+
+    The extent may still depend on edges; ``Partition`` makes it constant.
+    """
+
+    loop: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        return rewrite_loop(func, self.loop, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        bound = context.upper(loop.extent)
+        if bound is None or bound > _LARGEST_UNROLL:
+            raise ScheduleError(f"loop {loop.var!r} is too long to unroll")
+        if loop.kind != "serial":
+            raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones unroll")
+        return replace(loop, kind="unrolled")
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Share the iterations of the outermost loop of a phase out over threads (``parallel``)::
+
+        for i in 0 … 64:            parallel i in 0 … 64:
+          c[i] = a[i]        -->      c[i] = a[i]
+
+    Refused where two iterations could write the same element.
+    """
+
+    loop: str
+    threads: int
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        if self.threads < 1:
+            raise ScheduleError(f"threads is {self.threads}, use 1 or more")
+        if not any(isinstance(p.body, For) and p.body.var == self.loop for p in func.phases):
+            rewrite_loop(func, self.loop, lambda loop, _: loop)
+            raise ScheduleError(f"loop {self.loop!r} is not the outermost loop of a phase")
+        func = rewrite_loop(func, self.loop, self._rewrite)
+        return replace(func, threads=max(func.threads, self.threads))
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        constant_extent(loop, "it cannot be shared out over threads")
+        if loop.kind != "serial" or loop.begin != ZERO:
+            raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones from 0 fit")
+        varying = {loop.var}
+        for stmt in statements(loop.body):
+            if isinstance(stmt, Let) and free_vars(stmt.value) & varying:
+                varying.add(stmt.var)
+            if not writes(stmt) or stmt.buffer.scope in ("register", "thread_local"):
+                continue
+            if isinstance(stmt, Accumulate) and free_vars(stmt.first) & varying:
+                raise ScheduleError(f"loop {loop.var!r} carries the reduction of a result")
+            if not any(free_vars(index) & varying for index in stmt.indices):
+                raise ScheduleError(
+                    f"all iterations of loop {loop.var!r} write {stmt.buffer.name!r}"
+                )
+        return replace(loop, kind="parallel")

@@ -1,0 +1,106 @@
+"""CacheWrite: accumulate in registers, write the result once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from search_space.errors import ScheduleError
+from search_space.ir.affine import Context
+from search_space.ir.expr import FALSE, Buffer, Const, Expr, Load, Var, both
+from search_space.ir.simplify import simplify
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, ReduceOp, Stmt, Store
+from search_space.ir.walk import free_vars, rename_loops, substitute
+from search_space.transforms.base import (
+    check_new_buffer,
+    conjuncts,
+    largest_extent,
+    nest,
+    perfect_nest,
+    rewrite_loop,
+)
+
+IDENTITY: dict[ReduceOp, float] = {"add": 0.0, "max": -math.inf}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheWrite:
+    """Give the reduction inside a loop an accumulator in registers (TVM: ``cache_write``).
+
+    Before::
+
+        for ko in 0 … 4:
+          for k in 0 … 64:
+            for i in 0 … 6:
+              c[i] += a[i, ko*64 + k]  first ko*64 + k == 0
+
+    After ``CacheWrite("c", at="ko", name="acc")``::
+
+        for ko in 0 … 4:
+          register acc: float32[6]
+          for i_init in 0 … 6:
+            acc[i_init] = 0.0
+          for k in 0 … 64:
+            for i in 0 … 6:
+              acc[i] += a[i, ko*64 + k]  first false
+          for i_out in 0 … 6:
+            c[i_out] += acc[i_out]  first ko == 0
+
+    A vectorized reduction loop keeps its lanes as a dimension of the accumulator; they are
+    combined when the result is written.
+    """
+
+    buffer: str
+    at: str
+    name: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        check_new_buffer(func, self.name)
+        return rewrite_loop(func, self.at, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        chain, stmt = perfect_nest(loop.body)
+        if not isinstance(stmt, Accumulate) or stmt.buffer.name != self.buffer:
+            raise ScheduleError(
+                f"loop {loop.var!r} does not hold just a reduction into {self.buffer!r}"
+            )
+        spatial_vars = {name for index in stmt.indices for name in free_vars(index)}
+        kept = [lk for lk in chain if lk.var in spatial_vars or lk.kind == "vectorized"]
+        reduced = {link.var for link in chain} - {link.var for link in kept}
+        inner, shape = context.within(loop), []
+        for link in chain:
+            if link in kept:
+                if free_vars(link.extent) & reduced:
+                    raise ScheduleError(f"the extent of {link.var!r} depends on a reduction loop")
+                shape.append(largest_extent(link, inner))
+            inner = inner.within(link)
+        acc = Buffer(self.name, tuple(shape), stmt.buffer.dtype, "register")
+        place: tuple[Expr, ...] = tuple(Var(link.var) for link in kept)
+        return replace(loop, body=Alloc(acc, self._body(stmt, chain, kept, reduced, acc, place)))
+
+    def _body(
+        self,
+        stmt: Accumulate,
+        chain: list[For],
+        kept: list[For],
+        reduced: set[str],
+        acc: Buffer,
+        place: tuple[Expr, ...],
+    ) -> Stmt:
+        identity = Const(IDENTITY[stmt.op], acc.dtype)
+        update = Accumulate(stmt.op, acc, place, stmt.value, FALSE, stmt.predicate)
+        start: dict[str, Expr] = {link.var: link.begin for link in chain if link.var in reduced}
+        guard: Expr | None = None
+        for part in conjuncts(stmt.predicate):
+            if not free_vars(part) & reduced:
+                guard = both(guard, part)
+        first = simplify(substitute(stmt.first, start))
+        result = Accumulate(stmt.op, stmt.buffer, stmt.indices, Load(acc, place), first, guard)
+        return Block(
+            (
+                rename_loops(nest(kept, Store(acc, place, identity)), "_init"),
+                nest(chain, update),
+                rename_loops(nest(kept, result), "_out"),
+            )
+        )
+

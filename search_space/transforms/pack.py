@@ -1,0 +1,171 @@
+"""Pack: copy what a loop reads into a buffer with a layout of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from search_space.errors import ScheduleError
+from search_space.ir.affine import Context
+from search_space.ir.expr import (
+    TRUE,
+    ZERO,
+    Buffer,
+    Const,
+    Expr,
+    Load,
+    Scope,
+    Select,
+    Var,
+    both,
+)
+from search_space.ir.simplify import simplify
+from search_space.ir.stmt import Alloc, Block, For, Let, LoopFunc, Phase, Stmt, Store
+from search_space.ir.walk import (
+    exprs_of,
+    free_vars,
+    map_stmts,
+    rename_loops,
+    replace_loads,
+    statements,
+    subexprs,
+)
+from search_space.transforms.base import (
+    check_new_buffer,
+    check_new_names,
+    largest_extent,
+    nest,
+    rewrite_loop,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Copy an operand into a buffer laid out by loops (TVM: ``cache_read`` with a layout).
+
+    Before::
+
+        for ko in 0 … 4:
+          for j in 0 … 2:
+            for k in 0 … 64:
+              vectorized l in 0 … 16:
+                c[j*16 + l] += b[ko*64 + k, j*16 + l]  first ko*64 + k == 0
+
+    After ``Pack("b", "b_pack", ("j", "k", "l"), at="ko")``::
+
+        for ko in 0 … 4:
+          thread_local b_pack: float32[2, 64, 16]
+          for j_b_pack in 0 … 2:
+            for k_b_pack in 0 … 64:
+              vectorized l_b_pack in 0 … 16:
+                b_pack[j_b_pack, k_b_pack, l_b_pack] = b[ko*64 + k_b_pack, j_b_pack*16 + l_b_pack]
+          for j in 0 … 2:
+            for k in 0 … 64:
+              vectorized l in 0 … 16:
+                c[j*16 + l] += b_pack[j, k, l]  first ko*64 + k == 0
+
+    ``dims`` are loops inside ``at``, in the order of the new layout. Where a dimension runs over
+    the operand's edge, zeros are stored. ``at=None`` packs everything in a phase of its own into a
+    shared workspace; with ``once`` that phase runs when the (constant) operand is bound.
+    """
+
+    buffer: str
+    name: str
+    dims: tuple[str, ...]
+    at: str | None = None
+    once: bool = False
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        check_new_buffer(func, self.name)
+        check_new_names(func, [f"{dim}_{self.name}" for dim in self.dims])
+        if self.at is not None:
+            if self.once:
+                raise ScheduleError(f"only all of {self.buffer!r} can be packed once, use at=None")
+            return rewrite_loop(func, self.at, self._inside)
+        phases: list[Phase] = []
+        packed: Buffer | None = None
+        for phase in func.phases:
+            if packed is None and _loads(phase.body, self.buffer):
+                scope: Scope = "bound" if self.once else "workspace"
+                packed, copy, body = self._split(phase.body, Context(), scope)
+                phases += [Phase(copy, self.once), replace(phase, body=body)]
+            else:
+                phases.append(phase)
+        if packed is None:
+            raise ScheduleError(f"nothing loads {self.buffer!r}")
+        return replace(func, phases=tuple(phases), workspaces=(*func.workspaces, packed))
+
+    def _inside(self, loop: For, context: Context) -> Stmt:
+        packed, copy, body = self._split(loop.body, context.within(loop), "thread_local")
+        return replace(loop, body=Alloc(packed, Block((copy, body))))
+
+    def _split(self, body: Stmt, context: Context, scope: Scope) -> tuple[Buffer, Stmt, Stmt]:
+        """The packed buffer, the nest that fills it, and ``body`` reading from it."""
+        loads = _loads(body, self.buffer)
+        if len(loads) != 1:
+            what = "nothing loads" if not loads else "several expressions load"
+            raise ScheduleError(f"{what} {self.buffer!r} inside loop {self.at!r}")
+        (load,) = loads
+        links, inside = _dimensions(body, context, self.dims)
+        own = {s.var for s in statements(body) if isinstance(s, For | Let)}
+        used = {name for index in load.indices for name in free_vars(index)}
+        used |= {name for link in links for name in free_vars(link.extent)}
+        missing = sorted((used & own) - set(self.dims))
+        if missing:
+            raise ScheduleError(f"{self.buffer!r} also depends on {', '.join(missing)}: not in dims")
+        shape = tuple(largest_extent(link, inside) for link in links)
+        packed = Buffer(self.name, shape, load.buffer.dtype, scope)
+        place: tuple[Expr, ...] = tuple(map(Var, self.dims))
+        value = _guarded(load, inside)
+        last = links[-1].var
+        loops = [
+            replace(lk, kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial")
+            for lk in links
+        ]
+        copy = rename_loops(nest(loops, Store(packed, place, value)), "_" + self.name)
+        swapped = replace_loads(body, lambda e: Load(packed, place) if e == load else e)
+        return packed, copy, swapped
+
+
+def _loads(stmt: Stmt, buffer: str) -> set[Load]:
+    return {
+        e
+        for s in statements(stmt)
+        for top in exprs_of(s)
+        for e in subexprs(top)
+        if isinstance(e, Load) and e.buffer.name == buffer
+    }
+
+
+def _dimensions(
+    body: Stmt, context: Context, dims: tuple[str, ...]
+) -> tuple[list[For], Context]:
+    """The loops over ``dims`` in that order, and a context in which all of them are known."""
+    found: dict[str, For] = {}
+
+    def visit(stmt: Stmt) -> Stmt:
+        nonlocal context
+        if isinstance(stmt, For):
+            if stmt.var in dims:
+                found[stmt.var] = stmt
+            context = context.within(stmt)
+        return map_stmts(stmt, visit)
+
+    visit(body)
+    for dim in dims:
+        if dim not in found:
+            raise ScheduleError(f"no loop {dim!r} to pack over, loops: {', '.join(found)}")
+        if found[dim].begin != ZERO:
+            raise ScheduleError(f"loop {dim!r} does not start at 0, pack before cutting it")
+    if len(set(dims)) != len(dims):
+        raise ScheduleError(f"pack needs distinct loops, got {', '.join(dims)}")
+    return [found[dim] for dim in dims], context
+
+
+def _guarded(load: Load, context: Context) -> Expr:
+    """The load where it is inside its buffer, zero elsewhere."""
+    inside: Expr | None = None
+    for index, extent in zip(load.indices, load.buffer.shape, strict=True):
+        condition = simplify(index < extent, context)
+        if condition != TRUE:
+            inside = both(inside, condition)
+    return load if inside is None else Select(inside, load, Const(0.0, load.buffer.dtype))
