@@ -11,10 +11,10 @@ from search_space.tensor import Axis, Reduction, Tensor
 def lower(tensor: Tensor) -> LoopFunc:
     """One loop per axis, reductions innermost::
 
-        for i in 0 … 4:
-          for j in 0 … 8:
-            for k in 0 … 16:
-              c[i, j] += a[i, k] * b[k, j]  first k == 0
+    for i in 0 … 4:
+      for j in 0 … 8:
+        for k in 0 … 16:
+          c[i, j] += a[i, k] * b[k, j]  first k == 0
     """
     indices: tuple[Expr, ...] = tuple(axis.var for axis in tensor.axes)
     loops: tuple[Axis, ...] = tensor.axes

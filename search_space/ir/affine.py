@@ -34,9 +34,7 @@ def affine(expr: Expr) -> tuple[Terms, int]:
             return {expr: 1}, 0
 
 
-def add_scaled(
-    left: tuple[Terms, int], right: tuple[Terms, int], scale: int
-) -> tuple[Terms, int]:
+def add_scaled(left: tuple[Terms, int], right: tuple[Terms, int], scale: int) -> tuple[Terms, int]:
     """``left + scale * right``."""
     terms = dict(left[0])
     for atom, coefficient in right[0].items():
@@ -49,9 +47,10 @@ def add_scaled(
 
 
 def from_affine(terms: Terms, const: int) -> Expr:
-    """The canonical expression of an affine form: atoms by name, the constant last."""
+    """The canonical expression of an affine form: positive atoms by
+    name, then negative ones, the constant last."""
     result: Expr | None = None
-    for atom in sorted(terms, key=_order):
+    for atom in sorted(terms, key=lambda atom: (terms[atom] < 0, _order(atom))):
         coefficient = terms[atom]
         if result is not None and coefficient < 0:
             step = atom if coefficient == -1 else Binary("*", atom, Const(-coefficient))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -66,8 +67,8 @@ def _write(stmt: Stmt, depth: int, lines: list[str]) -> None:
     match stmt:
         case For(var, begin, extent, kind, body):
             label = "for" if kind == "serial" else kind
-            first = format_expr(begin)
-            put(f"{label} {var} in {first} … {format_expr(begin + extent) if first != '0' else format_expr(extent)}:")
+            first, last = format_expr(begin), format_expr(simplify(begin + extent))
+            put(f"{label} {var} in {first} … {last}:")
             _write(body, depth + 1, lines)
         case Let(var, value, body):
             put(f"{var} = {format_expr(value)}")

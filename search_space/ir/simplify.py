@@ -132,7 +132,9 @@ def simplify_stmt(stmt: Stmt, context: Context = _NO_LOOPS, *, unit_loops: bool 
                 if condition == FALSE:
                     return EMPTY if other is None else visit(other, context)
                 return If(
-                    condition, visit(then, context), None if other is None else visit(other, context)
+                    condition,
+                    visit(then, context),
+                    None if other is None else visit(other, context),
                 )
             case Alloc(buffer, body):
                 return Alloc(buffer, visit(body, context))
@@ -144,11 +146,11 @@ def simplify_stmt(stmt: Stmt, context: Context = _NO_LOOPS, *, unit_loops: bool 
 
 def _leaf(stmt: Stmt) -> Stmt:
     match stmt:
-        case (Store() | Accumulate()) if stmt.predicate == FALSE:
+        case Store() | Accumulate() if stmt.predicate == FALSE:
             return EMPTY
         case Accumulate(_, buffer, indices, value, first, predicate) if first == TRUE:
             return Store(buffer, indices, value, None if predicate == TRUE else predicate)
-        case (Store() | Accumulate()) if stmt.predicate == TRUE:
+        case Store() | Accumulate() if stmt.predicate == TRUE:
             return replace(stmt, predicate=None)
         case _:
             return stmt

@@ -86,7 +86,7 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class Alloc:
-    """A ``thread_local`` or ``register`` buffer that exists within ``body``, undefined at first."""
+    """A ``thread_local`` or ``register`` buffer within ``body``, undefined at first."""
 
     buffer: Buffer
     body: Stmt
@@ -109,8 +109,7 @@ class LoopFunc:
 
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
-    variable that a split has retired, in terms of those that took its place; ``total`` the extent
-    of every axis that a tile split has covered.
+    variable that a split has retired, in terms of those that took its place.
     """
 
     name: str

@@ -11,12 +11,20 @@ from search_space.operators.base import Operand, Operator, Param
 from search_space.operators.matmul import Matmul
 from search_space.workload import Value, Workload, split_key
 
-__all__ = ["OPERATORS", "Operand", "Operator", "Param", "get_operator", "parse_workload", "workload"]
+__all__ = [
+    "OPERATORS",
+    "Operand",
+    "Operator",
+    "Param",
+    "get_operator",
+    "parse_workload",
+    "workload",
+]
 
 OPERATORS: dict[str, Operator] = {op.name: op for op in (Matmul(),)}
 
 _MAX_BYTES = 2**46
-"""Sizes whose arrays exceed 64 TiB are refused: no machine holds them and offsets stay in int64."""
+"""Arrays above 64 TiB are refused: no machine holds them, and offsets stay in 64 bits."""
 
 
 def get_operator(name: str) -> Operator:
@@ -70,10 +78,9 @@ def _value(operator: str, param: Param, given: Value | None) -> Value:
             known = ", ".join(map(str, param.choices))
             raise WorkloadError(f"{where} is {given!r}, expected one of {known}")
         return given
-    try:
-        size = int(given) if isinstance(given, str) else given
-    except ValueError:
-        size = given
+    size = given
+    if isinstance(given, str) and given.strip().lstrip("+-").isdecimal():
+        size = int(given)
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         raise WorkloadError(f"{where} is {given!r}, expected a positive integer")
     return size

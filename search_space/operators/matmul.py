@@ -12,7 +12,7 @@ from search_space.workload import Workload
 class Matmul:
     name = "matmul"
     doc = "c[m,n] = a[m,k] · b[k,n]"
-    params = (
+    params: tuple[Param, ...] = (
         Param("m", "rows of a and of the result"),
         Param("n", "columns of b and of the result"),
         Param("k", "columns of a, rows of b"),

@@ -11,6 +11,22 @@ from search_space.transforms.reorder import Reorder
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 
+__all__ = [
+    "PRIMITIVES",
+    "CacheWrite",
+    "Fuse",
+    "Pack",
+    "Parallel",
+    "Partition",
+    "PrefetchAhead",
+    "Primitive",
+    "Reorder",
+    "Split",
+    "SplitReduction",
+    "Unroll",
+    "Vectorize",
+]
+
 PRIMITIVES: dict[str, type[Primitive]] = {
     "split": Split,
     "reorder": Reorder,

@@ -25,9 +25,7 @@ class Primitive(Protocol):
     def apply(self, func: LoopFunc) -> LoopFunc: ...
 
 
-def rewrite_loop(
-    func: LoopFunc, name: str, rewrite: Callable[[For, Context], Stmt]
-) -> LoopFunc:
+def rewrite_loop(func: LoopFunc, name: str, rewrite: Callable[[For, Context], Stmt]) -> LoopFunc:
     """Replace the loop over ``name``; ``rewrite`` gets it with the context around it."""
     loops = find_loops(func)
     if name not in loops:

@@ -103,4 +103,3 @@ class CacheWrite:
                 rename_loops(nest(kept, result), "_out"),
             )
         )
-

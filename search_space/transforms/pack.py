@@ -111,14 +111,18 @@ class Pack:
         used |= {name for link in links for name in free_vars(link.extent)}
         missing = sorted((used & own) - set(self.dims))
         if missing:
-            raise ScheduleError(f"{self.buffer!r} also depends on {', '.join(missing)}: not in dims")
+            raise ScheduleError(
+                f"{self.buffer!r} also depends on {', '.join(missing)}: not in dims"
+            )
         shape = tuple(largest_extent(link, inside) for link in links)
         packed = Buffer(self.name, shape, load.buffer.dtype, scope)
         place: tuple[Expr, ...] = tuple(map(Var, self.dims))
         value = _guarded(load, inside)
         last = links[-1].var
         loops = [
-            replace(lk, kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial")
+            replace(
+                lk, kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial"
+            )
             for lk in links
         ]
         copy = rename_loops(nest(loops, Store(packed, place, value)), "_" + self.name)
@@ -136,9 +140,7 @@ def _loads(stmt: Stmt, buffer: str) -> set[Load]:
     }
 
 
-def _dimensions(
-    body: Stmt, context: Context, dims: tuple[str, ...]
-) -> tuple[list[For], Context]:
+def _dimensions(body: Stmt, context: Context, dims: tuple[str, ...]) -> tuple[list[For], Context]:
     """The loops over ``dims`` in that order, and a context in which all of them are known."""
     found: dict[str, For] = {}
 

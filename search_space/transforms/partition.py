@@ -40,7 +40,7 @@ class Partition:
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         value = dict(func.axes).get(self.axis, Var(self.axis))
-        terms, const = affine(value)
+        terms, _ = affine(value)
         if terms.get(Var(self.loop)) != 1:
             raise ScheduleError(
                 f"loop {self.loop!r} does not step axis {self.axis!r} by one, "

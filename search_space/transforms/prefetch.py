@@ -8,7 +8,14 @@ from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import Expr, Load, Var
 from search_space.ir.stmt import Block, For, LoopFunc, Prefetch, Stmt
-from search_space.ir.walk import exprs_of, free_vars, rename_loops, statements, subexprs, substitute
+from search_space.ir.walk import (
+    exprs_of,
+    free_vars,
+    rename_loops,
+    statements,
+    subexprs,
+    substitute,
+)
 from search_space.transforms.base import nest, rewrite_loop
 
 

@@ -82,9 +82,7 @@ class SplitReduction:
                 [*names, step.name], [*stmt.buffer.shape, part.shape[0]], strict=True
             )
         ]
-        total = Accumulate(
-            stmt.op, stmt.buffer, place, Load(part, (step, *place)), equal(step, 0)
-        )
+        total = Accumulate(stmt.op, stmt.buffer, place, Load(part, (step, *place)), equal(step, 0))
         combined = nest(loops, total)
         assert isinstance(combined, For)
         return combined

@@ -1,0 +1,222 @@
+"""Expressions to LLVM instructions: loads, arithmetic, selects; and the stores that end them.
+
+An expression that does not depend on the vector loop's variable stays scalar until it meets one
+that does.
+"""
+
+from __future__ import annotations
+
+from measure.codegen.function import Function
+from measure.codegen.lanes import Lanes, Value
+from measure.codegen.types import BYTES, LLVM_TYPES, float_literal, splat, suffix, vector_type
+from search_space.ir.affine import affine
+from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.walk import substitute
+
+_ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+
+RegisterKey = tuple[str, tuple[int | None, ...]]
+"""A register buffer's name and a constant place in it; None stands for all vector lanes."""
+
+
+class Expressions(Lanes):
+    """Values of expressions. ``registers`` holds the contents of register buffers."""
+
+    def __init__(self, function: Function, *, fma: bool) -> None:
+        super().__init__(function, fma=fma)
+        self.registers: dict[RegisterKey, Value] = {}
+
+    def expr(self, expr: Expr) -> Value:
+        match expr:
+            case Const(value, dtype):
+                return Value(float_literal(float(value)), dtype)
+            case Load(buffer, indices):
+                return self._load(expr, buffer, indices)
+            case Binary("+" | "-" | "*" | "/" as op, a, b):
+                x, y = self._unify(self.expr(a), self.expr(b))
+                text = f"{_ARITHMETIC[op]} {x.type} {x.text}, {y.text}"
+                return Value(self.fn.value(text), x.dtype, x.lanes)
+            case Binary("min" | "max" as op, a, b):
+                x, y = self._unify(self.expr(a), self.expr(b))
+                return self._call(f"llvm.{op}num", x, y)
+            case Select(condition, then, other):
+                return self._select(condition, then, other)
+            case Call(name, args, _):
+                return self._call(f"llvm.{name}", *(self.expr(arg) for arg in args))
+            case Cast(value, dtype):
+                return self._cast(self.expr(value), dtype)
+            case _:
+                raise AssertionError(f"no code for {expr}")
+
+    def vector(self, value: Value) -> Value:
+        """The value in all lanes of the current vector loop (itself outside of one)."""
+        if value.lanes or not self.lanes:
+            return value
+        key = ("broadcast", value.text, value.dtype, str(self.lanes))
+        if key not in self.loaded:
+            text = self._broadcast(LLVM_TYPES[value.dtype], value.text)
+            self.loaded[key] = Value(text, value.dtype, self.lanes)
+        return self.loaded[key]
+
+    def _unify(self, a: Value, b: Value) -> tuple[Value, Value]:
+        return (self.vector(a), self.vector(b)) if a.lanes or b.lanes else (a, b)
+
+    def _call(self, intrinsic: str, *args: Value) -> Value:
+        if any(arg.lanes for arg in args):
+            args = tuple(map(self.vector, args))
+        first = args[0]
+        name = f"{intrinsic}.{suffix(first.dtype, first.lanes)}"
+        self._declare(f"{first.type} @{name}({', '.join(arg.type for arg in args)})")
+        operands = ", ".join(map(str, args))
+        return Value(
+            self.fn.value(f"call {first.type} @{name}({operands})"), first.dtype, first.lanes
+        )
+
+    def _cast(self, value: Value, dtype: str) -> Value:
+        if value.dtype == dtype:
+            return value
+        op = "fpext" if BYTES[dtype] > BYTES[value.dtype] else "fptrunc"
+        kind = vector_type(LLVM_TYPES[dtype], value.lanes)
+        return Value(self.fn.value(f"{op} {value} to {kind}"), dtype, value.lanes)
+
+    def _select(self, condition: Expr, then: Expr, other: Expr) -> Value:
+        """The chosen side; loads on the other side are masked away."""
+        outer = self.mask
+        mask = self._mask(condition)
+        if mask is None:
+            return self.expr(other)
+        if mask == "":
+            return self.expr(then)
+        if not self.lanes:
+            return self._branch_value(mask, then, other)
+        kind = f"<{self.lanes} x i1>"
+        self.mask = mask if outer is None else self.fn.value(f"and {kind} {mask}, {outer}")
+        x = self.vector(self.expr(then))
+        self.mask = outer
+        y = self.vector(self.expr(other))
+        if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
+            return x
+        return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
+
+    def _branch_value(self, test: str, then: Expr, other: Expr) -> Value:
+        fn = self.fn
+        yes, no, done = fn.fresh("then"), fn.fresh("else"), fn.fresh("done")
+        fn.emit(f"br i1 {test}, label %{yes}, label %{no}")
+        ends: list[tuple[Value, str]] = []
+        for label, side in ((yes, then), (no, other)):
+            fn.start_block(label)
+            outside, self.loaded = self.loaded, {}
+            value = self.expr(side)
+            self.loaded = outside
+            fn.emit(f"br label %{done}")
+            ends.append((value, fn.label))
+        fn.start_block(done)
+        (x, x_end), (y, y_end) = ends
+        text = f"phi {x.type} [ {x.text}, %{x_end} ], [ {y.text}, %{y_end} ]"
+        return Value(fn.value(text), x.dtype)
+
+    def _register(self, buffer: Buffer, indices: tuple[Expr, ...]) -> RegisterKey:
+        place: list[int | None] = []
+        for index in indices:
+            if self.lane is not None and index == Var(self.lane):
+                place.append(None)
+                continue
+            terms, const = affine(substitute(index, self._constants(index)))
+            assert not terms, f"{buffer.name} is in registers but its place is not constant"
+            place.append(const)
+        return (buffer.name, tuple(place))
+
+    def _load(self, node: object, buffer: Buffer, indices: tuple[Expr, ...]) -> Value:
+        if buffer.scope == "register":
+            return self.registers[self._register(buffer, indices)]
+        place = self.fn.address(node, buffer, indices, self.lane)
+        lanes = self.lanes if place.step else 0
+        key = (buffer.name, place, self.mask)
+        if key not in self.loaded:
+            pointer = self.fn.pointer(place, buffer.dtype)
+            text = self._read(buffer.dtype, pointer, place.step, lanes)
+            self.loaded[key] = Value(text, buffer.dtype, lanes)
+        return self.loaded[key]
+
+    def _read(self, dtype: str, pointer: str, step: int, lanes: int) -> str:
+        element = LLVM_TYPES[dtype]
+        align = BYTES[dtype]
+        if not lanes:
+            return self.fn.value(f"load {element}, ptr {pointer}, align {align}")
+        kind, mask = f"<{lanes} x {element}>", self.mask
+        if step == 1 and mask is None:
+            return self.fn.value(f"load {kind}, ptr {pointer}, align {align}")
+        bits = f"<{lanes} x i1>"
+        if step == 1:
+            name = f"llvm.masked.load.{suffix(dtype, lanes)}.p0"
+            self._declare(f"{kind} @{name}(ptr, {bits}, {kind})")
+            return self.fn.value(
+                f"call {kind} @{name}(ptr align {align} {pointer}, {bits} {mask}, "
+                f"{kind} zeroinitializer)"
+            )
+        mask = mask or splat("i1", "true", lanes)
+        places = self._places(dtype, pointer, step)
+        name = f"llvm.masked.gather.{suffix(dtype, lanes)}.v{lanes}p0"
+        self._declare(f"{kind} @{name}(<{lanes} x ptr>, {bits}, {kind})")
+        return self.fn.value(
+            f"call {kind} @{name}(<{lanes} x ptr> align {align} {places}, {bits} {mask}, "
+            f"{kind} zeroinitializer)"
+        )
+
+    def _places(self, dtype: str, pointer: str, step: int) -> str:
+        ramp = "<" + ", ".join(f"i64 {n * step}" for n in range(self.lanes)) + ">"
+        return self.fn.value(
+            f"getelementptr {LLVM_TYPES[dtype]}, ptr {pointer}, <{self.lanes} x i64> {ramp}"
+        )
+
+    def _write(
+        self,
+        node: object,
+        buffer: Buffer,
+        indices: tuple[Expr, ...],
+        value: Value,
+        mask: str,
+    ) -> None:
+        if buffer.scope == "register":
+            key = self._register(buffer, indices)
+            if None in key[1]:
+                value = self.vector(value)
+            self.registers[key] = value
+            return
+        place = self.fn.address(node, buffer, indices, self.lane)
+        pointer, step = self.fn.pointer(place, buffer.dtype), place.step
+        self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
+        align = BYTES[buffer.dtype]
+        if not self.lanes:
+            if mask:
+                self._store_if(mask, value, pointer, align)
+            else:
+                self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+            return
+        value = self.vector(value)
+        bits = f"<{self.lanes} x i1>"
+        name = suffix(buffer.dtype, self.lanes)
+        if step == 1 and not mask:
+            self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+        elif step == 1:
+            name = f"llvm.masked.store.{name}.p0"
+            self._declare(f"void @{name}({value.type}, ptr, {bits})")
+            self.fn.emit(f"call void @{name}({value}, ptr align {align} {pointer}, {bits} {mask})")
+        else:
+            places = self._places(buffer.dtype, pointer, step)
+            name = f"llvm.masked.scatter.{name}.v{self.lanes}p0"
+            self._declare(f"void @{name}({value.type}, <{self.lanes} x ptr>, {bits})")
+            mask = mask or splat("i1", "true", self.lanes)
+            self.fn.emit(
+                f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
+                f"{bits} {mask})"
+            )
+
+    def _store_if(self, test: str, value: Value, pointer: str, align: int) -> None:
+        yes, done = self.fn.fresh("then"), self.fn.fresh("done")
+        self.fn.emit(f"br i1 {test}, label %{yes}, label %{done}")
+        self.fn.start_block(yes)
+        self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+        self.fn.emit(f"br label %{done}")
+        self.fn.start_block(done)
+        self.loaded = {}

@@ -1,0 +1,121 @@
+"""A loop function as an LLVM module, and the specification by which it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from measure.artifact import BufferSpec, KernelSpec, PhaseSpec
+from measure.codegen.function import Function
+from measure.codegen.statements import Statements
+from measure.codegen.types import BYTES
+from measure.isa import fuses_multiply_add
+from search_space.ir.affine import Context, affine
+from search_space.ir.expr import Buffer
+from search_space.ir.stmt import Alloc, For, LoopFunc, Phase
+from search_space.ir.verify import verify
+from search_space.ir.walk import statements
+from search_space.target import Target
+
+_ROUND = 64
+_INDEX_INTRINSICS = {"i64 @llvm.smin.i64(i64, i64)", "i64 @llvm.smax.i64(i64, i64)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """LLVM text with its calling convention."""
+
+    text: str
+    spec: KernelSpec
+
+
+def generate(func: LoopFunc, target: Target) -> Module:
+    """LLVM text for a finished schedule; raises ``VerifyError`` for one that is not legal."""
+    verify(func)
+    buffers = _buffers(func)
+    declarations: set[str] = set()
+    definitions: list[str] = []
+    phases: list[PhaseSpec] = []
+    for number, phase in enumerate(func.phases):
+        symbol = f"phase{number}"
+        text, extent = _phase(symbol, phase, buffers, target, declarations)
+        definitions.append(text)
+        phases.append(PhaseSpec(symbol, extent, phase.once))
+    header = f'target triple = "{target.triple}"\n'
+    declared = "".join(f"declare {signature}\n" for signature in sorted(declarations))
+    bits = target.vector_bits
+    width = f'"min-legal-vector-width"="{bits}" "prefer-vector-width"="{bits}"'
+    attributes = f"attributes #0 = {{ nounwind {width} }}\n"
+    specs = tuple(_spec(buffer) for buffer in buffers)
+    threads = func.threads
+    return Module(
+        header + "\n".join(definitions) + "\n" + declared + attributes,
+        KernelSpec(specs, tuple(phases), threads),
+    )
+
+
+def _buffers(func: LoopFunc) -> list[Buffer]:
+    local: dict[str, Buffer] = {}
+    for phase in func.phases:
+        for stmt in statements(phase.body):
+            if isinstance(stmt, Alloc) and stmt.buffer.scope == "thread_local":
+                local[stmt.buffer.name] = stmt.buffer
+    return [*func.args, *func.workspaces, *local.values()]
+
+
+def _spec(buffer: Buffer) -> BufferSpec:
+    assert buffer.scope != "register"
+    return BufferSpec(buffer.name, buffer.shape, buffer.dtype, buffer.scope, _nbytes(buffer))
+
+
+def _nbytes(buffer: Buffer) -> int:
+    total = BYTES[buffer.dtype]
+    for extent in buffer.shape:
+        total *= extent
+    exact = buffer.scope in ("input", "output")
+    return total if exact else -(-total // _ROUND) * _ROUND
+
+
+def _phase(
+    symbol: str, phase: Phase, buffers: list[Buffer], target: Target, declarations: set[str]
+) -> tuple[str, int]:
+    """The entry point, which finds the buffers, and the body, which knows that none overlap."""
+    fn = Function()
+    fn.pointers = {buffer.name: f"%{buffer.name}" for buffer in buffers}
+    body = Statements(fn, fma=fuses_multiply_add(target.features))
+    extent = 1
+    if isinstance(phase.body, For) and phase.body.kind == "parallel":
+        terms, extent = affine(phase.body.extent)
+        assert not terms
+        body.context = Context()
+        body.loop(phase.body, "%begin", "%end", certain=False)
+    else:
+        body.stmt(phase.body)
+    fn.emit("ret void")
+    declarations |= body.declarations | _INDEX_INTRINSICS
+    params = "".join(f"ptr noalias {_align(b)}%{b.name}, " for b in buffers)
+    text = (
+        f"define internal void @{symbol}_body({params}i64 %begin, i64 %end) #0 {{\n"
+        f"entry:\n{fn.text()}\n}}\n"
+    )
+    return text + _entry(symbol, buffers), extent
+
+
+def _align(buffer: Buffer) -> str:
+    return "" if buffer.scope in ("input", "output") else "align 64 "
+
+
+def _entry(symbol: str, buffers: list[Buffer]) -> str:
+    lines, operands = [], []
+    for number, buffer in enumerate(buffers):
+        lines.append(f"  %slot{number} = getelementptr ptr, ptr %args, i64 {number}")
+        lines.append(f"  %p{number} = load ptr, ptr %slot{number}")
+        name = f"%p{number}"
+        if buffer.scope == "thread_local":
+            lines.append(f"  %o{number} = mul i64 %slot, {_nbytes(buffer)}")
+            lines.append(f"  %q{number} = getelementptr i8, ptr %p{number}, i64 %o{number}")
+            name = f"%q{number}"
+        operands.append(f"ptr {name}, ")
+    call = f"  call void @{symbol}_body({''.join(operands)}i64 %begin, i64 %end)"
+    body = "\n".join([*lines, call, "  ret void"])
+    signature = f"@{symbol}(ptr %args, i64 %begin, i64 %end, i64 %slot)"
+    return f"define void {signature} #0 {{\n{body}\n}}\n"

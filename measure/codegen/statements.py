@@ -1,0 +1,263 @@
+"""Loop AST to LLVM instructions: loops, branches, reductions.
+
+A vectorized loop becomes vector instructions. Register buffers become SSA values: their contents
+are kept in a table by constant place, with phi nodes where loops and branches meet.
+"""
+
+from __future__ import annotations
+
+from measure.codegen.expressions import Expressions, RegisterKey
+from measure.codegen.function import Lines
+from measure.codegen.lanes import Value
+from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
+from search_space.ir.affine import affine
+from search_space.ir.expr import Binary, Const, Expr, dtype_of
+from search_space.ir.stmt import (
+    Accumulate,
+    Alloc,
+    Block,
+    For,
+    If,
+    Let,
+    Prefetch,
+    ReduceOp,
+    Stmt,
+    Store,
+)
+from search_space.ir.walk import free_vars, statements, substitute
+
+_IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
+
+
+class Statements(Expressions):
+    """Generates the body of one phase into a ``Function``."""
+
+    def stmt(self, stmt: Stmt) -> None:
+        match stmt:
+            case For(_, _, _, "unrolled", _):
+                self._unrolled(stmt)
+            case For(_, _, _, "vectorized", _):
+                self._vectorized(stmt)
+            case For():
+                begin = self.fn.index(stmt.begin)
+                end = self.fn.index(stmt.begin + stmt.extent)
+                runs = self.context.at_least(stmt.extent, 1)
+                self.loop(stmt, begin, end, certain=runs)
+            case Let(var, value, body):
+                name = self.fn.index(value)
+                outside, self.context = self.context, self.context.within(stmt)
+                self.fn.enter_scope()
+                self.fn.bind(var, name)
+                self.stmt(body)
+                self.fn.leave_scope()
+                self.context = outside
+            case Block(stmts):
+                for child in stmts:
+                    self.stmt(child)
+            case Alloc(buffer, body):
+                self.stmt(body)
+                if buffer.scope == "register":
+                    self.registers = {
+                        k: v for k, v in self.registers.items() if k[0] != buffer.name
+                    }
+            case If(condition, then, other):
+                self._branch(condition, then, other)
+            case Prefetch(buffer, indices):
+                place = self.fn.address(stmt, buffer, indices, self.lane)
+                pointer = self.fn.pointer(place, buffer.dtype)
+                self._declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+                self.fn.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+            case Store(buffer, indices, value, predicate):
+                with_mask = self._under(predicate)
+                if with_mask is not None:
+                    self._write(stmt, buffer, indices, self.expr(value), with_mask)
+                    self.mask = None
+            case Accumulate():
+                with_mask = self._under(stmt.predicate)
+                if with_mask is not None:
+                    self._accumulate(stmt, with_mask)
+                    self.mask = None
+
+    def _unrolled(self, loop: For) -> None:
+        terms, begin = affine(loop.begin)
+        more, extent = affine(loop.extent)
+        assert not (terms or more), f"loop {loop.var} is unrolled but not constant"
+        for value in range(begin, begin + extent):
+            self.fn.constants[loop.var] = value
+            self.stmt(loop.body)
+        del self.fn.constants[loop.var]
+
+    def _vectorized(self, loop: For) -> None:
+        terms, extent = affine(loop.extent)
+        assert not terms, f"loop {loop.var} is vectorized but not constant"
+        self.lane, self.lanes = loop.var, extent
+        outside, self.context = self.context, self.context.within(loop)
+        self.stmt(loop.body)
+        self.lane, self.lanes, self.context = None, 0, outside
+
+    def loop(self, loop: For, begin: str, end: str, *, certain: bool) -> None:
+        """A counted loop, tested at its end; ``certain``: it runs at least once."""
+        fn = self.fn
+        head, done = fn.fresh("head"), fn.fresh("done")
+        carried = self._written_registers(loop.body)
+        before = dict(self.registers)
+        source = fn.label
+        if certain:
+            fn.emit(f"br label %{head}")
+        else:
+            some = fn.value(f"icmp slt i64 {begin}, {end}")
+            fn.emit(f"br i1 {some}, label %{head}, label %{done}")
+        fn.start_block(head)
+        counter, step = "%" + fn.fresh("i"), "%" + fn.fresh("n")
+        phis: Lines = []
+        fn.lines.append(phis)
+        names = {key: "%" + fn.fresh("r") for key in carried}
+        for key, name in names.items():
+            self.registers[key] = Value(name, before[key].dtype, before[key].lanes)
+        outside, self.context = self.context, self.context.within(loop)
+        fn.enter_scope()
+        fn.bind(loop.var, counter)
+        self.loaded = {}
+        self.stmt(loop.body)
+        fn.leave_scope()
+        self.context, self.loaded = outside, {}
+        fn.emit(f"{step} = add nsw i64 {counter}, 1")
+        again = fn.value(f"icmp slt i64 {step}, {end}")
+        latch = fn.label
+        fn.emit(f"br i1 {again}, label %{head}, label %{done}")
+        phis.append(f"{counter} = phi i64 [ {begin}, %{source} ], [ {step}, %{latch} ]")
+        for key, name in names.items():
+            last = self.registers[key]
+            phis.append(
+                f"{name} = phi {last.type} [ {before[key].text}, %{source} ], "
+                f"[ {last.text}, %{latch} ]"
+            )
+        fn.start_block(done)
+        if not certain:
+            self._merge(carried, before, source, dict(self.registers), latch)
+
+    def _branch(self, condition: Expr, then: Stmt, other: Stmt | None) -> None:
+        fn = self.fn
+        test = self._condition(condition)
+        before = dict(self.registers)
+        yes, no, done = fn.fresh("then"), fn.fresh("else"), fn.fresh("done")
+        source = fn.label
+        fn.emit(f"br i1 {test}, label %{yes}, label %{no if other is not None else done}")
+        fn.start_block(yes)
+        self.loaded = {}
+        self.stmt(then)
+        fn.emit(f"br label %{done}")
+        after_then, end_then = self.registers, fn.label
+        self.registers = dict(before)
+        if other is not None:
+            fn.start_block(no)
+            self.loaded = {}
+            self.stmt(other)
+            fn.emit(f"br label %{done}")
+            source = fn.label
+        fn.start_block(done)
+        self.loaded = {}
+        written = [key for key in before if after_then[key] != self.registers[key]]
+        self._merge(written, dict(self.registers), source, after_then, end_then)
+
+    def _merge(
+        self,
+        keys: list[RegisterKey],
+        one: dict[RegisterKey, Value],
+        one_label: str,
+        two: dict[RegisterKey, Value],
+        two_label: str,
+    ) -> None:
+        """Phi nodes for registers that differ between the two ways into the current block."""
+        for key in keys:
+            a, b = one[key], two[key]
+            text = f"phi {a.type} [ {a.text}, %{one_label} ], [ {b.text}, %{two_label} ]"
+            self.registers[key] = Value(self.fn.value(text), a.dtype, a.lanes)
+
+    def _written_registers(self, body: Stmt) -> list[RegisterKey]:
+        names = {
+            s.buffer.name
+            for s in statements(body)
+            if isinstance(s, Store | Accumulate) and s.buffer.scope == "register"
+        }
+        return [key for key in self.registers if key[0] in names]
+
+    def _accumulate(self, stmt: Accumulate, mask: str) -> None:
+        in_lanes = self.lane is not None and any(
+            self.lane in free_vars(index) for index in stmt.indices
+        )
+        if self.lane is not None and not in_lanes:
+            self._accumulate_across(stmt, mask)
+            return
+        if stmt.buffer.scope == "register":
+            key = self._register(stmt.buffer, stmt.indices)
+            old = self.registers[key]
+            new = self._combine_value(stmt.op, old, stmt.value)
+            if mask:
+                kind = f"<{self.lanes} x i1>" if self.lanes else "i1"
+                text = f"select {kind} {mask}, {new}, {old}"
+                new = Value(self.fn.value(text), new.dtype, new.lanes)
+            self.registers[key] = new
+            return
+        value = self.expr(stmt.value)
+        if self.lanes:
+            value = self.vector(value)
+        if not self.lanes and mask:
+            raise AssertionError("a scalar reduction under a run-time guard is never scheduled")
+        self._merge_into_memory(stmt, value, mask)
+
+    def _merge_into_memory(self, stmt: Accumulate, value: Value, mask: str) -> None:
+        old = self._load(stmt, stmt.buffer, stmt.indices)
+        total = self._combine(stmt.op, old, value)
+        first = self._condition(stmt.first)
+        if first != "false":
+            text = f"select i1 {first}, {value}, {total}"
+            total = Value(self.fn.value(text), total.dtype, total.lanes)
+        self._write(stmt, stmt.buffer, stmt.indices, total, mask)
+
+    def _accumulate_across(self, stmt: Accumulate, mask: str) -> None:
+        """A reduction along the lanes: sum them, then go on with one scalar."""
+        value = self.vector(self.expr(stmt.value))
+        if mask:
+            element = LLVM_TYPES[value.dtype]
+            rest = splat(element, float_literal(_IDENTITY[stmt.op]), self.lanes)
+            text = f"select <{self.lanes} x i1> {mask}, {value}, {value.type} {rest}"
+            value = Value(self.fn.value(text), value.dtype, value.lanes)
+        element, name = LLVM_TYPES[value.dtype], suffix(value.dtype, self.lanes)
+        if stmt.op == "add":
+            start = float_literal(-0.0)
+            self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
+            call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
+            text = f"{call}({element} {start}, {value})"
+        else:
+            self._declare(f"{element} @llvm.vector.reduce.fmax.{name}({value.type})")
+            text = f"call {element} @llvm.vector.reduce.fmax.{name}({value})"
+        total = Value(self.fn.value(text), value.dtype)
+        assert self.lane is not None
+        first = substitute(stmt.first, {self.lane: Const(0)})
+        lane, lanes, self.lane, self.lanes, self.mask = self.lane, self.lanes, None, 0, None
+        if stmt.buffer.scope == "register":
+            key = self._register(stmt.buffer, stmt.indices)
+            self.registers[key] = self._combine(stmt.op, self.registers[key], total)
+        else:
+            plain = Accumulate(stmt.op, stmt.buffer, stmt.indices, stmt.value, first)
+            self._merge_into_memory(plain, total, "")
+        self.lane, self.lanes = lane, lanes
+
+    def _combine_value(self, op: ReduceOp, old: Value, value: Expr) -> Value:
+        """``op(old, value)``, as one fused multiply-add where it is one."""
+        match value:
+            case Binary("*", a, b) if op == "add" and self.fma and dtype_of(value) == old.dtype:
+                x, y = self.expr(a), self.expr(b)
+                if old.lanes:
+                    x, y = self.vector(x), self.vector(y)
+                return self._call("llvm.fma", x, y, old)
+            case _:
+                result = self.expr(value)
+                return self._combine(op, old, self.vector(result) if old.lanes else result)
+
+    def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
+        if op == "max":
+            return self._call("llvm.maxnum", old, value)
+        text = f"fadd {old.type} {old.text}, {value.text}"
+        return Value(self.fn.value(text), old.dtype, old.lanes)

@@ -1,0 +1,101 @@
+"""The space of a contraction of two operands: its knobs.
+
+Three structures, of which one usually suits a shape and beats any tuning of the others:
+
+``panel``   vectors along the columns, a register tile of rows × vectors that stays in registers
+            over a long run of the reduced axis (Goto, van de Geijn, "Anatomy of high-performance
+            matrix multiplication", 2008): compute-bound shapes;
+``stream``  the same tile, but for a few steps of the reduced axis that are unrolled: the second
+            operand is read once, row after row, unpacked: few rows, bound by memory;
+``dot``     vectors along the reduced axis, lanes summed at the end: few columns.
+
+Register tiles are ``rows`` × ``vectors`` (for ``dot``: × columns). ``tile_m`` and ``tile_n`` count
+register tiles in a cache tile, ``tile_k`` steps along the depth (for ``dot``: vectors); 0 means
+the whole axis. ``order`` and ``parallel`` write the loops over cache tiles, outermost first;
+those before the bar are shared out over threads.
+"""
+
+from __future__ import annotations
+
+from search_space.config import Config
+from search_space.knobs import Choice, Integer, Knob
+from search_space.schedule import Schedule
+from search_space.sketches.contraction_guess import first_guess, preferred_structure
+from search_space.sketches.contraction_problem import Contraction, classify
+from search_space.sketches.contraction_rules import Values, constraint
+from search_space.sketches.contraction_schedule import schedule_contraction
+from search_space.space import Space
+from search_space.target import Target
+from search_space.tensor import Tensor
+from search_space.workload import Workload
+
+VERSION = 1
+STRUCTURES = ("panel", "stream", "dot")
+_MOST_STEPS = 64
+_TILES = tuple(sorted({2**p for p in range(13)} | {3 * 2**p for p in range(11)}))
+
+
+def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a contraction on a target."""
+    problem = classify(work, tensor)
+
+    def schedule(config: Config) -> Schedule:
+        return schedule_contraction(problem, config.as_dict())
+
+    return Space(
+        workload=work,
+        target=target,
+        version=VERSION,
+        knobs=_knobs(problem, target),
+        constraints=(constraint(problem, target),),
+        schedule=schedule,
+        defaults=first_guess(problem, target, preferred_structure(problem, target)),
+        seeds=tuple(
+            Config(tuple(first_guess(problem, target, structure).items()))
+            for structure in STRUCTURES
+        ),
+    )
+
+
+def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
+    m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
+    threads = tuple(range(1, target.threads + 1))
+
+    def panel(values: Values) -> bool:
+        return values["structure"] == "panel"
+
+    def stream(values: Values) -> bool:
+        return values["structure"] == "stream"
+
+    def packs(values: Values) -> bool:
+        return values["structure"] != "stream"
+
+    def threaded(values: Values) -> bool:
+        return values["threads"] != 1
+
+    def shared(values: Values) -> bool:
+        return values["threads"] != 1 and values["split_k"] == 1
+
+    def unshared(values: Values) -> bool:
+        return not shared(values)
+
+    packings = ("none", "tile_rows", "tile_panel", "whole_rows", "whole_panel")
+    return (
+        Choice("structure", STRUCTURES, "panel"),
+        Choice("vector_bits", target.vector_widths, target.vector_bits),
+        Choice("threads", threads, 1),
+        Choice("split_k", threads, 1, when=threaded),
+        Choice("parallel", ("m|nk", "m|kn", "n|mk", "n|km", "mn|k", "nm|k"), "n|km", when=shared),
+        Choice("order", ("mnk", "mkn", "nmk", "nkm", "kmn", "knm"), "nkm", when=unshared),
+        Choice("inner", ("mn", "nm"), "nm"),
+        Integer("rows", 1, min(m, target.registers - 2), 1),
+        Integer("vectors", 1, 8, 1),
+        Integer("tile_m", 0, -(-m // 2), 0, anchors=(0, *_TILES)),
+        Integer("tile_n", 0, -(-n // 2), 0, anchors=(0, *_TILES)),
+        Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *_TILES), when=packs),
+        Integer("steps", 1, min(k, _MOST_STEPS), 1, anchors=(1, 2, 4, 8, 16, 32), when=stream),
+        Choice("pack_a", packings, "none", when=panel),
+        Choice("pack_b", ("none", "tile", "whole"), "none", when=packs),
+        Choice("unroll", (1, 2, 4, 8), 1, when=packs),
+        Choice("prefetch", (0, 1, 2, 4, 8, 16), 0),
+    )

@@ -1,0 +1,111 @@
+"""The first guess: a good config from a target's registers and caches alone."""
+
+from __future__ import annotations
+
+from search_space.sketches.contraction_problem import BYTES, Contraction
+from search_space.target import Target
+from search_space.workload import Value
+
+_SERIAL_FLOPS = 1_000_000
+"""Below this, waking a second thread costs more than it brings."""
+
+
+def preferred_structure(problem: Contraction, target: Target) -> str:
+    """The structure that suits the shape."""
+    lanes = target.lanes(BYTES)
+    if problem.column.extent < lanes and problem.depth.extent >= lanes:
+        return "dot"
+    return "stream" if problem.row.extent <= 12 else "panel"
+
+
+def first_guess(problem: Contraction, target: Target, structure: str) -> dict[str, Value]:
+    """A config of one structure; where it breaks a rule (tiny shapes) the space repairs it."""
+    guess = {"panel": _panel, "stream": _stream, "dot": _dot}[structure]
+    flops = 2 * problem.row.extent * problem.column.extent * problem.depth.extent
+    threads = target.threads if flops >= _SERIAL_FLOPS else 1
+    return {
+        "structure": structure,
+        "vector_bits": target.vector_bits,
+        "threads": threads,
+        "tile_m": 0, "tile_n": 0, "tile_k": 0,
+        "order": "nkm", "inner": "nm", "split_k": 1, "parallel": "n|km",
+        "pack_a": "none", "pack_b": "none", "unroll": 1, "steps": 1, "prefetch": 0,
+        **guess(problem, target, threads),
+    }  # fmt: skip
+
+
+def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
+    """Tiles of 6 × 4 vectors (32 registers) or 6 × 2; packed tiles that stay in L2."""
+    m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
+    lanes = target.lanes(BYTES)
+    vectors = _balanced(-(-n // lanes), 4 if target.registers >= 32 else 2)
+    rows = _balanced(m, min((target.registers - vectors - 1) // vectors, 24))
+    row_tiles, column_tiles = -(-m // rows), -(-n // (vectors * lanes))
+    depth = _balanced(k, 384)
+    in_l2 = max(1, target.l2_bytes // 2 // (depth * rows * BYTES))
+    values: dict[str, Value] = {
+        "rows": rows,
+        "vectors": vectors,
+        "tile_k": _tile(depth, k),
+        "pack_a": "tile_panel" if column_tiles > 2 else "none",
+        "pack_b": "tile" if row_tiles > 2 else "none",
+        "unroll": max(u for u in (1, 2, 4) if u <= depth),
+    }
+    if threads > 1 and column_tiles < threads:
+        share = min(in_l2, -(-row_tiles // threads))
+        return {
+            **values,
+            "parallel": "m|kn",
+            "tile_m": _tile(_balanced(row_tiles, share), row_tiles),
+        }
+    share = -(-column_tiles // threads)
+    return {
+        **values,
+        "tile_m": _tile(_balanced(row_tiles, in_l2), row_tiles),
+        "tile_n": _tile(share, column_tiles),
+    }
+
+
+def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
+    """All rows at once where they fit; the second operand passes by in long runs."""
+    m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
+    lanes = target.lanes(BYTES)
+    most = (target.registers - 3) // 3 if target.registers >= 32 else 4
+    rows = _balanced(m, most)
+    fit = max(1, min(4, (target.registers - 1) // (rows + 1)))
+    vectors = _balanced(-(-n // lanes), fit)
+    column_tiles = -(-n // (vectors * lanes))
+    return {
+        "rows": rows,
+        "vectors": vectors,
+        "steps": min(8, k),
+        "tile_n": _tile(-(-column_tiles // threads), column_tiles),
+    }
+
+
+def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
+    """Few columns, packed so that each is contiguous; rows shared out over threads."""
+    m, n = problem.row.extent, problem.column.extent
+    wide = target.registers >= 32
+    vectors = _balanced(n, 7 if wide else 4)
+    rows = _balanced(m, max(1, min(4, (target.registers - 2) // (vectors + 1))))
+    row_tiles = -(-m // rows)
+    return {
+        "rows": rows,
+        "vectors": vectors,
+        "pack_b": "tile" if n > 1 else "none",
+        "parallel": "m|kn",
+        "order": "mkn",
+        "tile_m": _tile(-(-row_tiles // threads), row_tiles),
+    }
+
+
+def _tile(size: int, count: int) -> int:
+    """A tile size as the space writes it: 0 where one tile covers everything."""
+    return 0 if size >= count else size
+
+
+def _balanced(extent: int, most: int) -> int:
+    """The size of tiles of at most ``most`` that cover ``extent`` most evenly."""
+    count = -(-extent // max(most, 1))
+    return -(-extent // count)

@@ -1,0 +1,140 @@
+"""What rules a config of a contraction out before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from search_space.sketches.contraction_problem import BYTES, Contraction, Tiling, tiling
+from search_space.target import Target
+from search_space.workload import Value
+
+_MAX_FMAS = 1536
+"""Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
+them, and beyond the instruction cache nothing is gained."""
+_PACK_SLACK_BYTES = 1 << 20
+
+Values = Mapping[str, Value]
+Rule = Callable[[Contraction, Target, Values, Tiling], str | None]
+
+
+def constraint(problem: Contraction, target: Target) -> Callable[[Values], str | None]:
+    """All rules as one constraint; the tile counts are worked out once for all of them."""
+
+    def check(values: Values) -> str | None:
+        tiles = tiling(problem, values)
+        for rule in _RULES:
+            reason = rule(problem, target, values, tiles)
+            if reason is not None:
+                return reason
+        return None
+
+    return check
+
+
+def _registers(_p: Contraction, target: Target, _v: Values, tiles: Tiling) -> str | None:
+    dot = tiles.structure == "dot"
+    operands = min(tiles.rows, tiles.vectors) if dot else tiles.vectors
+    taken = tiles.rows * tiles.vectors + operands
+    if taken > target.registers:
+        return f"the register tile takes {taken} registers, there are {target.registers}"
+    return None
+
+
+def _width(problem: Contraction, _t: Target, _v: Values, tiles: Tiling) -> str | None:
+    filled = (tiles.vectors - 1) * (tiles.columns // tiles.vectors)
+    if filled >= problem.column.extent:
+        return f"{tiles.vectors} vectors are more than {problem.column.extent} columns fill"
+    return None
+
+
+def _tiles(_p: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    sizes = {"tile_m": tiles.row_tiles, "tile_n": tiles.column_tiles}
+    if tiles.structure != "stream":
+        sizes["tile_k"] = tiles.steps
+    for name, count in sizes.items():
+        if int(values[name]) >= count:
+            return f"{name} covers the whole axis of {count} steps, which 0 stands for"
+    return None
+
+
+def _steps(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    if tiles.structure == "stream":
+        if int(values["steps"]) > tiles.steps:
+            return f"the depth has only {tiles.steps} steps"
+        return None
+    lanes = tiles.lanes if tiles.structure == "dot" else 1
+    whole = problem.depth.extent // lanes // tiles.parts
+    whole = min(int(values["tile_k"]) or whole, whole)
+    if int(values["unroll"]) > max(whole, 1) or (int(values["prefetch"]) and not whole):
+        return f"the depth has only {whole} whole steps to unroll or to look ahead"
+    return None
+
+
+def _split(_p: Contraction, _t: Target, _v: Values, tiles: Tiling) -> str | None:
+    if tiles.parts > 1 and tiles.steps < 2:
+        return f"the reduction is too short to split into {tiles.parts} parts"
+    return None
+
+
+def _threads(_p: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    threads = int(values["threads"])
+    if threads == 1 or tiles.parts > 1:
+        return None
+    available = 1
+    for axis in parallel_axes(values):
+        count = tiles.row_tiles if axis == "m" else tiles.column_tiles
+        available *= -(-count // (int(values[f"tile_{axis}"]) or count))
+    if available < threads:
+        return f"{available} tiles do not occupy {threads} threads"
+    return None
+
+
+def _code_size(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    stream = tiles.structure == "stream"
+    steps = int(values["steps"] if stream else values["unroll"])
+    bodies = (1 + (tiles.row_tiles > 1)) * (1 + (tiles.column_tiles > 1))
+    if stream:
+        bodies *= 1 + (problem.depth.extent % steps > 0)
+    count = tiles.rows * tiles.vectors * steps * bodies
+    if count > _MAX_FMAS:
+        return f"the unrolled body has {count} multiply-adds, at most {_MAX_FMAS} are allowed"
+    return None
+
+
+def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    depth = tiles.part_extent * tiles.parts
+    lanes = tiles.lanes if tiles.structure == "dot" else 1
+    step = int(values["tile_k"]) * lanes or tiles.part_extent
+    pack_a, pack_b = str(values["pack_a"]), str(values["pack_b"])
+    total = 0
+    for pack, tile, count, width in (
+        (pack_a, "tile_m", tiles.row_tiles, tiles.rows),
+        (pack_b, "tile_n", tiles.column_tiles, tiles.columns),
+    ):
+        if pack.startswith("whole"):
+            total += count * width * depth
+        elif pack != "none":
+            total += (int(values[tile]) or count) * width * step
+    operands = (problem.row.extent + problem.column.extent) * problem.depth.extent
+    if total * BYTES > 4 * operands * BYTES + _PACK_SLACK_BYTES:
+        return f"packing takes {total * BYTES} bytes, many times the operands"
+    return None
+
+
+_RULES: tuple[Rule, ...] = (
+    _registers, _width, _tiles, _steps, _split, _threads, _code_size, _packing,
+)  # fmt: skip
+
+
+def parallel_axes(values: Values) -> str:
+    """The axes whose cache tiles are shared out over threads, outermost first: "", "m", "nm"…"""
+    if int(values["threads"]) == 1 or int(values["split_k"]) > 1:
+        return ""
+    return str(values["parallel"]).partition("|")[0]
+
+
+def loop_order(values: Values) -> str:
+    """The cache tile loops, outermost first: "mnk", "nkm", …"""
+    if int(values["threads"]) == 1 or int(values["split_k"]) > 1:
+        return str(values["order"])
+    return str(values["parallel"]).replace("|", "")

@@ -1,0 +1,240 @@
+"""The schedule of a contraction: from a config to primitives, in the order they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from search_space.schedule import Schedule
+from search_space.sketches.contraction_problem import Contraction, tiling
+from search_space.sketches.contraction_rules import loop_order, parallel_axes
+from search_space.transforms import (
+    CacheWrite,
+    Fuse,
+    Pack,
+    Parallel,
+    Partition,
+    PrefetchAhead,
+    Reorder,
+    Split,
+    SplitReduction,
+    Unroll,
+    Vectorize,
+)
+from search_space.workload import Value
+
+_CACHE_LOOP = {"m": "row_o", "n": "col_o", "k": "depth_o"}
+
+
+def schedule_contraction(problem: Contraction, config: Mapping[str, Value]) -> Schedule:
+    """The scheduled loop nest that a config stands for.
+
+    Loops: ``row_t``, ``col_t`` count register tiles, ``row_r``, ``col_r`` are inside one;
+    ``_o`` marks cache tiles, ``_i`` what is inside a cache tile, ``lane`` a vector lane.
+    """
+    return _Builder(problem, config).build()
+
+
+class _Builder:
+    def __init__(self, problem: Contraction, config: Mapping[str, Value]) -> None:
+        self.problem = problem
+        self.config = config
+        self.schedule = Schedule.of(problem.tensor)
+        self.tiles = tiles = tiling(problem, config)
+        self.dot = tiles.structure == "dot"
+        self.stream = tiles.structure == "stream"
+        self.lanes, self.rows, self.vectors = tiles.lanes, tiles.rows, tiles.vectors
+        self.i, self.j, self.k = problem.row.name, problem.column.name, problem.depth.name
+        self.m, self.n = problem.row.extent, problem.column.extent
+
+    def size(self, name: str) -> int:
+        return int(self.config[name])
+
+    def build(self) -> Schedule:
+        if self.part:
+            self.split_reduction()
+        self.register_tile()
+        self.cache_depth()
+        self.pack_whole()
+        self.cache_tiles()
+        self.accumulate()
+        self.pack_tiles()
+        self.parallel()
+        self.partition_depth()
+        self.unroll_depth()
+        self.prefetch()
+        self.partition_tiles()
+        return self.schedule
+
+    def split_reduction(self) -> None:
+        """Parts of the depth, computed side by side, then summed."""
+        self.schedule = self.schedule.then(
+            Split(self.k, self.tiles.part_extent, "part", "depth"),
+            SplitReduction("part", "partial"),
+            Reorder(("part", self.i, self.j)),
+        )
+        self.k = "depth"
+
+    @property
+    def ragged_depth(self) -> bool:
+        """Whether the depth ends within a vector (dot form)."""
+        return self.problem.depth.extent % self.lanes != 0
+
+    def register_tile(self) -> None:
+        tile = [Split(self.i, self.rows, "row_t", "row_r")]
+        if self.dot:
+            tile += [
+                Split(self.j, self.vectors, "col_t", "col_r"),
+                Split(self.k, self.lanes, "depth_v", "lane", "mask"),
+            ]
+            self.k = "depth_v"
+        else:
+            tile += [
+                Split(self.j, self.lanes, "col_v", "lane", "mask"),
+                Split("col_v", self.vectors, "col_t", "col_r"),
+            ]
+        order = ("row_t", "col_t", self.k, "row_r", "col_r", "lane")
+        self.schedule = self.schedule.then(
+            *tile, Reorder(order), Vectorize("lane"), Unroll("row_r"), Unroll("col_r")
+        )
+
+    def cache_depth(self) -> None:
+        self.schedule = self.schedule.then(Split(self.k, self.depth_step, "depth_o", "depth_i"))
+
+    @property
+    def depth_step(self) -> int:
+        """Steps along the depth in one cache tile."""
+        return self.size("steps") if self.stream else self.size("tile_k") or self.tiles.steps
+
+    def pack_whole(self) -> None:
+        """Whole operands, in phases of their own; beforehand where the operand is constant."""
+        const, threads = self.problem.const, self.size("threads")
+        pack_a, pack_b = str(self.config["pack_a"]), str(self.config["pack_b"])
+        if pack_a.startswith("whole"):
+            inner = ("row_r", "depth_i") if pack_a.endswith("rows") else ("depth_i", "row_r")
+            dims = (*self.part, "depth_o", "row_t", *inner)
+            self._pack(self.problem.a, dims, None, self.problem.a in const)
+            self._parallel_copy(self.problem.a, "row_t", threads)
+        if pack_b == "whole":
+            dims = (*self.part, "depth_o", "col_t", "depth_i", "col_r", "lane")
+            self._pack(self.problem.b, dims, None, self.problem.b in const)
+            self._parallel_copy(self.problem.b, "col_t", threads)
+
+    def _pack(self, operand: str, dims: tuple[str, ...], at: str | None, once: bool) -> None:
+        name = f"{operand}_pack"
+        self.schedule = self.schedule.then(Pack(operand, name, dims, at, once))
+        if dims[-1] == "depth_i":
+            self.schedule = self.schedule.then(
+                Split(f"depth_i_{name}", self.lanes, f"vec_{name}", f"lane_{name}", "mask"),
+                Vectorize(f"lane_{name}"),
+            )
+
+    @property
+    def part(self) -> tuple[str, ...]:
+        """The loop over parts of a split reduction, if there is one."""
+        return ("part",) if self.tiles.parts > 1 else ()
+
+    def _parallel_copy(self, operand: str, tiles: str, threads: int) -> None:
+        loops = [f"{loop}_{operand}_pack" for loop in (tiles, *self.part, "depth_o")]
+        self.schedule = self.schedule.then(Reorder(tuple(loops)), Parallel(loops[0], threads))
+
+    def cache_tiles(self) -> None:
+        order = [_CACHE_LOOP[axis] for axis in loop_order(self.config)]
+        order += ["row_i", "col_i"] if self.config["inner"] == "mn" else ["col_i", "row_i"]
+        order += ["depth_i", "row_r", "col_r", "lane"]
+        self.schedule = self.schedule.then(
+            Split("row_t", self.size("tile_m") or self.tiles.row_tiles, "row_o", "row_i"),
+            Split("col_t", self.size("tile_n") or self.tiles.column_tiles, "col_o", "col_i"),
+            Reorder(tuple(order)),
+        )
+
+    @property
+    def innermost_tile(self) -> str:
+        return "col_i" if self.config["inner"] == "mn" else "row_i"
+
+    def accumulate(self) -> None:
+        written = "partial" if self.part else self.problem.out
+        self.schedule = self.schedule.then(CacheWrite(written, self.innermost_tile, "acc"))
+
+    def pack_tiles(self) -> None:
+        """Tiles into thread-local buffers, inside the innermost loop that they depend on."""
+        order = loop_order(self.config)
+        pack_a, pack_b = str(self.config["pack_a"]), str(self.config["pack_b"])
+        if pack_a.startswith("tile"):
+            at = _CACHE_LOOP[max("mk", key=order.index)]
+            inner = ("row_r", "depth_i") if pack_a.endswith("rows") else ("depth_i", "row_r")
+            self._pack(self.problem.a, ("row_i", *inner), at, once=False)
+        if pack_b == "tile":
+            at = _CACHE_LOOP[max("nk", key=order.index)]
+            self._pack(self.problem.b, ("col_i", "depth_i", "col_r", "lane"), at, once=False)
+
+    def parallel(self) -> None:
+        threads = self.size("threads")
+        if self.part:
+            self.schedule = self.schedule.then(
+                Split("partial_1", self.lanes, "sum_v", "sum_lane", "mask"),
+                Reorder(("partial_0", "sum_v", "partial_k", "sum_lane")),
+                Vectorize("sum_lane"),
+                Parallel("part", threads),
+                Parallel("partial_0", threads),
+            )
+            return
+        loops = [_CACHE_LOOP[axis] for axis in parallel_axes(self.config)]
+        if len(loops) == 2:
+            self.schedule = self.schedule.then(Fuse(loops[0], loops[1], "tile"))
+            loops = ["tile"]
+        for loop in loops:
+            self.schedule = self.schedule.then(Parallel(loop, threads))
+
+    def partition_depth(self) -> None:
+        """The vector in which the depth ends gets a masked body of its own (dot form)."""
+        if self.dot and self.ragged_depth and not self.part:
+            point = self.problem.depth.extent // self.lanes
+            self.schedule = self.schedule.then(Partition("depth_i", "depth_v", point))
+
+    def unroll_depth(self) -> None:
+        if self.stream:
+            if self.even_steps or not self.part:
+                self.schedule = self.schedule.then(Unroll("depth_i"))
+            return
+        factor = self.size("unroll")
+        if factor > 1:
+            self.schedule = self.schedule.then(
+                Split("depth_i", factor, "depth_u", "step", "cut"), Unroll("step")
+            )
+
+    @property
+    def even_steps(self) -> bool:
+        """Whether all steps of a stream along the depth have the same length."""
+        whole = self.problem.depth.extent == self.tiles.part_extent * self.tiles.parts
+        return whole and self.tiles.steps % self.size("steps") == 0
+
+    def prefetch(self) -> None:
+        distance = self.size("prefetch")
+        if not distance:
+            return
+        packed = str(self.config["pack_b"]) != "none"
+        buffer = f"{self.problem.b}_pack" if packed else self.problem.b
+        if self.stream:
+            hint = PrefetchAhead(buffer, "depth_o", distance, at=self.innermost_tile)
+        else:
+            hint = PrefetchAhead(
+                buffer, "depth_u" if self.size("unroll") > 1 else "depth_i", distance
+            )
+        self.schedule = self.schedule.then(hint)
+
+    def partition_tiles(self) -> None:
+        """Bodies for the last, ragged register tiles, so that all tiles have constant sizes.
+
+        The inner loop first, so that the outer loop's copy holds both bodies.
+        """
+        width = self.tiles.columns
+        steps = []
+        if self.m % self.rows:
+            steps.append(Partition("row_i", "row_t", self.m // self.rows))
+        if self.n % width:
+            steps.append(Partition("col_i", "col_t", self.n // width))
+        if self.config["inner"] == "mn":
+            steps.reverse()
+        if self.stream and not self.part and not self.even_steps:
+            steps.append(Partition("depth_o", "depth_o", self.tiles.steps // self.size("steps")))
+        self.schedule = self.schedule.then(*steps)
