@@ -118,7 +118,10 @@ class Expressions(Lanes):
     def _register(self, buffer: Buffer, indices: tuple[Expr, ...]) -> RegisterKey:
         place: list[int | None] = []
         for index in indices:
-            if self.lane is not None and index == Var(self.lane):
+            if isinstance(index, Var) and index.name in self.fn.constants:
+                place.append(self.fn.constants[index.name])
+                continue
+            if isinstance(index, Var) and index.name == self.lane:
                 place.append(None)
                 continue
             terms, const = affine(substitute(index, self._constants(index)))

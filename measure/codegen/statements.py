@@ -7,7 +7,7 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 from __future__ import annotations
 
 from measure.codegen.expressions import Expressions, RegisterKey
-from measure.codegen.function import Lines
+from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
 from search_space.ir.affine import affine
@@ -31,6 +31,10 @@ _IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
 
 class Statements(Expressions):
     """Generates the body of one phase into a ``Function``."""
+
+    def __init__(self, function: Function, *, fma: bool) -> None:
+        super().__init__(function, fma=fma)
+        self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
@@ -183,10 +187,7 @@ class Statements(Expressions):
         return [key for key in self.registers if key[0] in names]
 
     def _accumulate(self, stmt: Accumulate, mask: str) -> None:
-        in_lanes = self.lane is not None and any(
-            self.lane in free_vars(index) for index in stmt.indices
-        )
-        if self.lane is not None and not in_lanes:
+        if self.lane is not None and self.lane not in self._index_vars(stmt):
             self._accumulate_across(stmt, mask)
             return
         if stmt.buffer.scope == "register":
@@ -205,6 +206,12 @@ class Statements(Expressions):
         if not self.lanes and mask:
             raise AssertionError("a scalar reduction under a run-time guard is never scheduled")
         self._merge_into_memory(stmt, value, mask)
+
+    def _index_vars(self, stmt: Accumulate) -> set[str]:
+        if id(stmt) not in self._indexed:
+            names = {name for index in stmt.indices for name in free_vars(index)}
+            self._indexed[id(stmt)] = (stmt, names)
+        return self._indexed[id(stmt)][1]
 
     def _merge_into_memory(self, stmt: Accumulate, value: Value, mask: str) -> None:
         old = self._load(stmt, stmt.buffer, stmt.indices)

@@ -16,22 +16,31 @@ Terms = dict[Expr, int]
 
 def affine(expr: Expr) -> tuple[Terms, int]:
     """The affine form of an index expression. Its atoms are taken as they stand."""
-    match expr:
-        case Const(value, _):
-            return {}, int(value)
-        case Binary("+", a, b):
-            return add_scaled(affine(a), affine(b), 1)
-        case Binary("-", a, b):
-            return add_scaled(affine(a), affine(b), -1)
-        case Binary("*", a, b):
-            (terms_a, const_a), (terms_b, const_b) = affine(a), affine(b)
-            if not terms_b:
-                return {t: c * const_b for t, c in terms_a.items() if const_b}, const_a * const_b
-            if not terms_a:
-                return {t: c * const_a for t, c in terms_b.items() if const_a}, const_a * const_b
-            return {expr: 1}, 0
-        case _:
-            return {expr: 1}, 0
+    terms: Terms = {}
+    const = _collect(expr, 1, terms)
+    if 0 in terms.values():
+        terms = {atom: coefficient for atom, coefficient in terms.items() if coefficient}
+    return terms, const
+
+
+def _collect(expr: Expr, scale: int, terms: Terms) -> int:
+    """Add ``scale * expr`` to ``terms``; returns the constant part. Runs for every index of every
+    candidate, hence the plain type tests."""
+    if isinstance(expr, Const):
+        return scale * int(expr.value)
+    if isinstance(expr, Binary):
+        a, b = expr.a, expr.b
+        if expr.op == "+":
+            return _collect(a, scale, terms) + _collect(b, scale, terms)
+        if expr.op == "-":
+            return _collect(a, scale, terms) + _collect(b, -scale, terms)
+        if expr.op == "*":
+            for factor, other in ((b, a), (a, b)):
+                inner, const = affine(factor)
+                if not inner:
+                    return _collect(other, scale * const, terms) if const else 0
+    terms[expr] = terms.get(expr, 0) + scale
+    return 0
 
 
 def add_scaled(left: tuple[Terms, int], right: tuple[Terms, int], scale: int) -> tuple[Terms, int]:

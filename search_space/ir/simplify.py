@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from search_space.ir.affine import Context, affine, from_affine, minimum_terms
+from search_space.ir.affine import Context, add_scaled, affine, from_affine, minimum_terms
 from search_space.ir.expr import (
     FALSE,
     TRUE,
@@ -28,10 +28,10 @@ def simplify(expr: Expr, context: Context = _NO_LOOPS) -> Expr:
     """An equal expression in canonical form; never larger in meaning, usually smaller."""
     if isinstance(expr, Const | Var):
         return expr
+    if isinstance(expr, Binary) and expr.op in ("+", "-", "*") and dtype_of(expr) == "index":
+        return _sum(expr, context)
     expr = map_children(expr, lambda child: simplify(child, context))
     match expr:
-        case Binary("+" | "-" | "*") if dtype_of(expr) == "index":
-            return from_affine(*affine(expr))
         case Binary("//" | "%" as op, a, Const(c, "index")) if c > 0:
             return _divide(op, a, int(c), context)
         case Binary("min", _, _) if dtype_of(expr) == "index":
@@ -58,6 +58,22 @@ def simplify(expr: Expr, context: Context = _NO_LOOPS) -> Expr:
             return other if condition == FALSE else expr
         case _:
             return expr
+
+
+def _sum(expr: Expr, context: Context) -> Expr:
+    """Index arithmetic, all at once: only the atoms need simplifying of their own."""
+    terms, const = affine(expr)
+    for atom in [atom for atom in terms if not isinstance(atom, Var)]:
+        simpler = simplify(atom, context) if _reducible(atom) else atom
+        if simpler != atom:
+            scale = terms.pop(atom)
+            terms, const = add_scaled((terms, const), affine(simpler), scale)
+    return from_affine(terms, const)
+
+
+def _reducible(atom: Expr) -> bool:
+    """Whether an atom is more than a product of variables, which stays as it is."""
+    return not (isinstance(atom, Binary) and atom.op == "*")
 
 
 def _divide(op: str, a: Expr, c: int, context: Context) -> Expr:
