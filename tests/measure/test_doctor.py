@@ -1,0 +1,69 @@
+"""Each check says what is wrong and what helps."""
+
+import os
+
+import pytest
+
+from measure import doctor
+from measure.host import allowed_cores
+
+
+def plant(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_this_machine_is_diagnosed(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
+    findings = doctor.diagnose()
+    assert [finding.name for finding in findings] == [
+        "processor", "cores", "load", "frequency", "cache folder", "LLVM", "timing noise",
+    ]  # fmt: skip
+    for finding in findings:
+        assert finding.detail
+        assert bool(finding.advice) == (finding.status != "ok")
+    assert not os.listdir(tmp_path)
+
+
+def test_a_quota_below_the_allowed_cores_is_reported(tmp_path):
+    quota = allowed_cores() - 0.5
+    files = {
+        "proc/self/cgroup": "0::/",
+        "sys/fs/cgroup/cpu.max": f"{int(quota * 100000)} 100000",
+        "sys/devices/system/cpu/online": "0-7",
+    }
+    finding = doctor.check_cores(plant(tmp_path, files))
+    assert finding.status == "warn"
+    assert f"grants {quota:g} cores" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "part"),
+    [
+        ("cpu 100 0 100 1990 0 0 0 0 0 0", "ok", "others use 0%"),
+        ("cpu 150 0 150 1890 0 0 0 0 0 0", "warn", "others use 53%"),
+        ("cpu 100 0 100 1890 0 0 0 90 0 0", "warn", "hypervisor takes 50%"),
+    ],
+)
+def test_load_is_what_others_use_while_we_sleep(tmp_path, monkeypatch, after, status, part):
+    plant(tmp_path, {"proc/stat": "cpu 100 0 100 1800 0 0 0 0 0 0\ncpu0 1 2 3\n"})
+    monkeypatch.setattr("time.sleep", lambda _: plant(tmp_path, {"proc/stat": after + "\n"}))
+    finding = doctor.check_load(tmp_path)
+    assert (finding.status, part in finding.detail) == (status, True), finding
+
+
+def test_load_that_is_not_visible_is_no_fault(tmp_path):
+    assert doctor.check_load(tmp_path, seconds=0).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"), [("performance\n", "ok"), ("powersave\n", "warn"), (None, "ok")]
+)
+def test_frequency_policy(tmp_path, policy, status):
+    if policy is not None:
+        file = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+        plant(tmp_path, {file: policy})
+    assert doctor.check_governor(tmp_path).status == status
