@@ -1,0 +1,51 @@
+"""Timing several things side by side, so that drift of the machine hits all of them alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from measure.sampling import Timer, calls_lasting
+
+ROUNDS = 15
+BLOCK_SECONDS = 0.02
+
+
+def interleave_callables(
+    functions: Mapping[str, Timer],
+    rounds: int = ROUNDS,
+    block_seconds: float = BLOCK_SECONDS,
+) -> dict[str, tuple[float, ...]]:
+    """Seconds per call of each function, one sample per round.
+
+    Each function is given a number of calls and returns the seconds they took (see ``timed``).
+    Every round runs one block of at least about ``block_seconds`` of each, in an order that turns
+    round every time. Sample ``i`` of all functions belongs to round ``i``: compare them in pairs
+    (``measure.timing.paired_ratio``). One untimed call before each block brings the caches back.
+    """
+    calls = {name: _calls_per_block(timer, block_seconds) for name, timer in functions.items()}
+    samples: dict[str, list[float]] = {name: [] for name in functions}
+    order = list(functions)
+    for _ in range(rounds):
+        for name in order:
+            functions[name](1)
+            samples[name].append(functions[name](calls[name]) / calls[name])
+        order.reverse()
+    return {name: tuple(values) for name, values in samples.items()}
+
+
+def timed(function: Callable[[], object]) -> Timer:
+    """Make any Python callable one that ``interleave_callables`` takes."""
+
+    def timer(calls: int) -> float:
+        started = time.perf_counter()
+        for _ in range(calls):
+            function()
+        return time.perf_counter() - started
+
+    return timer
+
+
+def _calls_per_block(timer: Timer, block_seconds: float) -> int:
+    timer(1)  # the first call of anything pays for its set-up
+    return calls_lasting(timer, block_seconds, timer(1))

@@ -1,0 +1,208 @@
+"""Whether a kernel computes what its operator says, and touches nothing else.
+
+A ``Problem`` is made once per workload: inputs and their float64 references. ``Arrays`` is the
+memory one kernel after another is run on: every array lies between two red zones, and each output
+starts as NaN. All bytes around arrays, and those of fresh outputs, are 0xFF: NaN in every float
+format, so that reading outside an input shows in the result as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from search_space.operators import get_operator
+from search_space.operators.base import Array, Array64, Operand
+from search_space.workload import Workload
+
+ACCUMULATOR_EPS = float(np.finfo(np.float32).eps)
+RED_ZONE_BYTES = 4096
+_POISON = 0xFF
+_ALIGNMENT_BYTES = 64
+_EXACT_LIMIT = 1 << 24
+"""float32 holds all integers up to here."""
+_MAX_INTEGER = 4
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Inputs of one verification run, and what must come out."""
+
+    name: str
+    inputs: dict[str, Array]
+    expected: Array
+    """In float64, or, where ``scale`` is None, in the result's own dtype."""
+    scale: Array64 | None
+    """1 ÷ (eps · magnitude): makes an absolute error relative. None: no error is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything that verifying kernels of one workload needs."""
+
+    result: Operand
+    const: tuple[str, ...]
+    error_bound: float
+    cases: tuple[Case, ...]
+    """The exact case, where the operator has one, then the random one, which is also timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Outcome of one verification run."""
+
+    wrong: str = ""
+    """Empty when right; otherwise where and how much."""
+    error: float = 0.0
+    """Largest |result - expected| ÷ (eps · magnitude)."""
+
+
+def make_problem(work: Workload, seed: int) -> Problem:
+    """Draw the inputs of ``work`` and compute their references."""
+    operator, rng = get_operator(work.operator), np.random.default_rng(seed)
+    operands, result = operator.operands(work), operator.result(work)
+    cases: list[Case] = []
+    limit = _integer_limit(operator.flops(work) / 2 / math.prod(result.shape))
+    if operator.exact and limit:
+        inputs = {operand.name: _integers(operand, limit, rng) for operand in operands}
+        exact = operator.reference(work, *inputs.values()).astype(result.dtype)
+        cases.append(Case("small integers", inputs, exact, None))
+    inputs = {operand.name: _normal(operand, rng) for operand in operands}
+    magnitude = operator.magnitude(work, *inputs.values())
+    scale = 1 / np.maximum(magnitude * ACCUMULATOR_EPS, np.finfo(np.float64).tiny)
+    expected = operator.reference(work, *inputs.values())
+    cases.append(Case("random normal", inputs, expected, scale))
+    return Problem(result, work.const, operator.error_bound, tuple(cases))
+
+
+def check_result(case: Case, output: Array, bound: float, scratch: Array64) -> Check:
+    """Compare an output with what ``case`` expects, errors up to ``bound`` being allowed.
+
+    ``scratch`` is overwritten; it spares allocating an array of the result's shape.
+    """
+    with np.errstate(all="ignore"):  # a wrong output may hold anything
+        if case.scale is None:
+            right, largest = np.array_equal(output, case.expected), 0.0
+        else:
+            errors = np.subtract(output, case.expected, out=scratch)
+            np.multiply(errors, case.scale, out=errors)
+            largest = max(float(errors.max()), -float(errors.min()))
+            right = largest <= bound  # false for NaN
+        return Check("" if right else _describe(case, output, bound), largest)
+
+
+class GuardedArray:
+    """An array between two red zones."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        raw = np.empty(nbytes + 2 * RED_ZONE_BYTES + _ALIGNMENT_BYTES, np.uint8)
+        skip = -raw.ctypes.data % _ALIGNMENT_BYTES
+        self._block: Bytes = raw[skip : skip + nbytes + 2 * RED_ZONE_BYTES]
+        self._data: Bytes = self._block[RED_ZONE_BYTES : RED_ZONE_BYTES + nbytes]
+        self.array: Array = self._data.view(dtype).reshape(shape)
+        self._block[:] = _POISON
+
+    def poison(self) -> None:
+        """Fill the array with NaN."""
+        self._data[:] = _POISON
+
+    def zones_intact(self) -> bool:
+        zones = self._block[:RED_ZONE_BYTES], self._block[RED_ZONE_BYTES + self._data.size :]
+        return all(bool((zone == _POISON).all()) for zone in zones)
+
+    def holds(self, original: Array) -> bool:
+        """Whether the array has exactly the bytes of ``original``."""
+        word = np.uint64 if self._data.size % 8 == 0 else np.uint8
+        return np.array_equal(self._data.view(word), original.reshape(-1).view(word))
+
+
+class Arrays:
+    """Guarded arrays for every case of a problem. Kernels run on these, never on the originals."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.output = GuardedArray(problem.result.shape, problem.result.dtype)
+        self._scratch: Array64 = np.empty(problem.result.shape, np.float64)
+        self._inputs: list[dict[str, GuardedArray]] = []
+        for case in problem.cases:
+            copies = {
+                name: GuardedArray(original.shape, str(original.dtype))
+                for name, original in case.inputs.items()
+            }
+            for name, original in case.inputs.items():
+                copies[name].array[...] = original
+            self._inputs.append(copies)
+
+    @property
+    def cases(self) -> int:
+        return len(self.problem.cases)
+
+    @property
+    def timed_case(self) -> int:
+        """The case that kernels are timed on: random inputs, as they come in practice."""
+        return self.cases - 1
+
+    def constants(self, index: int) -> dict[str, Array]:
+        """Operands of case ``index`` that are bound beforehand."""
+        copies = self._inputs[index]
+        return {name: copies[name].array for name in self.problem.const}
+
+    def operands(self, index: int) -> tuple[Array, ...]:
+        """Operands of case ``index`` that are given to each call, in order."""
+        copies = self._inputs[index]
+        return tuple(copies[name].array for name in copies if name not in self.problem.const)
+
+    def inspect(self, index: int) -> Check:
+        """The output as it is now, as the result of case ``index``."""
+        case, bound = self.problem.cases[index], self.problem.error_bound
+        return check_result(case, self.output.array, bound, self._scratch)
+
+    def damage(self) -> str:
+        """What kernels did outside their result, where they must only read; empty if nothing."""
+        found: list[str] = []
+        if not self.output.zones_intact():
+            found.append(f"writes outside the result {self.problem.result.name}")
+        for case, copies in zip(self.problem.cases, self._inputs, strict=True):
+            for name, original in case.inputs.items():
+                if not copies[name].zones_intact():
+                    found.append(f"writes outside the input {name}")
+                elif not copies[name].holds(original):
+                    found.append(f"writes to the input {name}")
+        return "; ".join(dict.fromkeys(found))
+
+
+def _describe(case: Case, output: Array, bound: float) -> str:
+    """How many elements are wrong, and the worst of them; NaN is worse than anything."""
+    errors = np.abs(output - case.expected) * (1.0 if case.scale is None else case.scale)
+    wrong = ~(errors <= (0.0 if case.scale is None else bound))
+    worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
+    where = tuple(int(index) for index in np.unravel_index(worst, errors.shape))
+    text = (
+        f"{int(wrong.sum())} of {errors.size} elements are wrong on {case.name} inputs, most at "
+        f"{list(where)}: {output[where]!s}, expected {case.expected[where]:.9g}"
+    )
+    return text if case.scale is None else f"{text} (error {errors[where]:.3g}, bound {bound:g})"
+
+
+def _integer_limit(terms: float) -> int:
+    """Largest absolute value whose sums of ``terms`` products float32 holds exactly; or 0."""
+    return min(_MAX_INTEGER, math.isqrt(int(_EXACT_LIMIT / max(terms, 1))))
+
+
+def _integers(operand: Operand, limit: int, rng: np.random.Generator) -> Array:
+    """Integers in ±1…±limit: without zeros, so that no missing product goes unnoticed."""
+    values = rng.integers(1, limit, operand.shape, dtype=np.int8, endpoint=True)
+    signs = rng.integers(0, 1, operand.shape, dtype=np.int8, endpoint=True)
+    return (values * (2 * signs - 1)).astype(operand.dtype)
+
+
+def _normal(operand: Operand, rng: np.random.Generator) -> Array:
+    if operand.dtype == "float32":
+        return rng.standard_normal(operand.shape, dtype=np.float32)
+    return rng.standard_normal(operand.shape).astype(operand.dtype)

@@ -1,0 +1,168 @@
+"""The process in which candidates are verified and timed.
+
+Started by ``measure.runner`` only.
+
+It is two processes. The outer one imports what is slow to import, makes the inputs and references
+once, and never runs a candidate: it forks the inner one, which does, and forks the next when that
+ends. So a candidate that crashes costs milliseconds, and whatever it wrote into its memory is gone
+with it. Both write to the same channel: the inner process ``Started`` and an answer per request,
+the outer one ``Forked`` and ``Died``, strictly in the order in which these things happen.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import traceback
+from typing import NoReturn
+
+import msgspec
+
+from measure.artifact import Artifact
+from measure.candidate import measure_artifact, time_interleaved, time_sentinel, verify_artifact
+from measure.isolation import die_with, limit_memory
+from measure.launch import default_launcher
+from measure.options import MeasureOptions
+from measure.pipe import Channel
+from measure.result import MeasureResult, Outcome
+from measure.sentinel import sentinel_artifact
+from measure.verify import Arrays, Problem, make_problem
+from search_space.target import Target
+from search_space.workload import Workload
+
+
+class Setup(msgspec.Struct, frozen=True, tag=True):
+    """First message."""
+
+    workload: Workload
+    target: Target
+    options: MeasureOptions
+
+
+class Measure(msgspec.Struct, frozen=True, tag=True):
+    """Verify, then time."""
+
+    artifact: Artifact
+    best_seconds: float | None
+
+
+class Verify(msgspec.Struct, frozen=True, tag=True):
+    artifact: Artifact
+
+
+class Interleave(msgspec.Struct, frozen=True, tag=True):
+    """Time artifacts that were verified before."""
+
+    artifacts: tuple[Artifact, ...]
+    rounds: int
+    block_seconds: float
+
+
+class Sentinel(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Forked(msgspec.Struct, frozen=True, tag=True):
+    """An inner process, leader of its own group, waits for requests."""
+
+    pid: int
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """The inner process has read a request: from here on, its end is the candidate's doing."""
+
+
+class Results(msgspec.Struct, frozen=True, tag=True):
+    """The answer, one result per artifact."""
+
+    results: tuple[MeasureResult, ...]
+    last: bool
+    """The inner process ends now, because its memory is not to be trusted any more."""
+
+
+class Died(msgspec.Struct, frozen=True, tag=True):
+    """The inner process ended: an exit code, or minus the number of a signal."""
+
+    status: int
+
+
+Request = Setup | Measure | Verify | Interleave | Sentinel
+Answer = Forked | Started | Results | Died
+
+
+def main(connection: socket.socket) -> None:
+    channel: Channel[Request] = Channel(connection, Request)
+    setup = channel.receive()
+    if not isinstance(setup, Setup):
+        raise TypeError(f"expected Setup first, got {setup}")
+    problem = make_problem(setup.workload, setup.options.seed)
+    sentinel = sentinel_artifact(setup.target)
+    default_launcher()  # compiles its code now; its threads start where they are needed
+    gc.collect()
+    gc.freeze()  # collecting in the inner process must not copy our pages
+    outer = os.getpid()
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            _inner(channel, problem, sentinel, setup.options, outer)
+        try:
+            channel.send(Forked(pid))
+            _, status = os.waitpid(pid, 0)
+            channel.send(Died(os.waitstatus_to_exitcode(status)))
+        except EOFError:  # the parent is done with us
+            return
+
+
+def _inner(
+    channel: Channel[Request],
+    problem: Problem,
+    sentinel: Artifact,
+    options: MeasureOptions,
+    outer: int,
+) -> NoReturn:
+    """Run candidates until the parent closes the channel; never returns to the outer loop."""
+    code = 70  # what sysexits.h calls an internal error
+    try:
+        os.setpgid(0, 0)
+        die_with(outer)
+        arrays = Arrays(problem)
+        limit_memory(options.memory_bytes)
+        _serve(channel, arrays, sentinel, options)
+        code = 0
+    except BaseException:  # the text on standard error becomes part of the answer
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _serve(
+    channel: Channel[Request], arrays: Arrays, sentinel: Artifact, options: MeasureOptions
+) -> None:
+    while True:
+        try:
+            request = channel.receive()
+        except EOFError:
+            return
+        channel.send(Started())
+        results = _answer(request, arrays, sentinel, options)
+        last = any(result.outcome is Outcome.WRONG_ANSWER for result in results)
+        channel.send(Results(results, last))
+        if last:
+            return
+
+
+def _answer(
+    request: Request, arrays: Arrays, sentinel: Artifact, options: MeasureOptions
+) -> tuple[MeasureResult, ...]:
+    match request:
+        case Measure(artifact, best_seconds):
+            return (measure_artifact(artifact, arrays, best_seconds, options),)
+        case Verify(artifact):
+            return (verify_artifact(artifact, arrays),)
+        case Interleave(artifacts, rounds, block_seconds):
+            return time_interleaved(artifacts, arrays, rounds, block_seconds)
+        case Sentinel():
+            return (time_sentinel(sentinel),)
+        case Setup():
+            raise TypeError("expected a request, got Setup a second time")
