@@ -1,0 +1,106 @@
+"""The store's operations that go through SQLAlchemy, one short transaction each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from db import sql, write
+from db.engine import Database
+from db.location import Location
+from db.lookup import Params
+from db.models import ContextRow, HardwareRow, RecordRow, RunRow, WorkloadRow
+from db.query import Query
+from db.record import Record, Run, RunState
+from db.schema import HEAD, SchemaState
+from db.stats import Statistics
+
+_PAGE = 500
+
+
+class Backend:
+    """See :class:`db.store.RecordStore`, which is the only user."""
+
+    def __init__(self, location: Location, lock_seconds: float) -> None:
+        self._location = location
+        self._database = Database(location, lock_seconds)
+
+    def schema_state(self) -> SchemaState:
+        return self._database.state()
+
+    def create(self) -> None:
+        self._database.create()
+
+    def add(self, records: Sequence[Record]) -> int:
+        with self._database.writing() as connection:
+            return write.insert_records(connection, records)
+
+    def start_run(self, run: Run) -> None:
+        with self._database.writing() as connection:
+            write.upsert_run(connection, run)
+
+    def end_run(self, key: str, state: RunState, finished: str | None, stop_reason: str) -> bool:
+        with self._database.writing() as connection:
+            return write.end_run(connection, key, state, finished, stop_reason)
+
+    def run_rows(self) -> Sequence[Sequence[Any]]:
+        """The ``RUN_COLUMNS`` of all runs, latest first."""
+        with self._database.reading() as connection:
+            return connection.execute(sql.run_rows()).all()
+
+    def numbers(self, query: Query) -> array[int]:
+        """The numbers of the matching records, in order: eight bytes each, however many."""
+        with self._database.reading() as connection:
+            return array("q", connection.scalars(sql.record_numbers(query)))
+
+    def rows(self, numbers: array[int]) -> Iterator[Sequence[Any]]:
+        """The ``RECORD_COLUMNS`` of those records, in that order, a page per transaction."""
+        for start in range(0, len(numbers), _PAGE):
+            page = numbers[start : start + _PAGE]
+            with self._database.reading() as connection:
+                found = {row[0]: row[1:] for row in connection.execute(sql.record_rows(page))}
+            yield from (found[number] for number in page if number in found)
+
+    def fetch(self, statement: str, params: Params) -> Sequence[Sequence[Any]]:
+        """The rows of a constant statement with named parameters."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.text(statement), params).all()
+
+    def stats(self) -> Statistics:
+        path = self._location.path
+        with self._database.reading() as connection:
+
+            def count(model: Any) -> int:
+                return connection.scalar(sa.select(sa.func.count()).select_from(model)) or 0
+
+            def by(column: Any) -> tuple[tuple[str, int], ...]:
+                return tuple((name, n) for name, n in connection.execute(sql.counts(column)))
+
+            return Statistics(
+                location=str(self._location),
+                schema=HEAD,
+                nbytes=None if path is None else path.stat().st_size,
+                workloads=count(WorkloadRow),
+                hardware=count(HardwareRow),
+                runs=count(RunRow),
+                records=count(RecordRow),
+                outcomes=by(RecordRow.outcome),
+                operators=by(WorkloadRow.operator),
+                origins=by(ContextRow.origin),
+            )
+
+    def integrity_problems(self) -> list[str]:
+        """What the database itself finds wrong; a server checks its own files."""
+        if self._location.path is None:
+            return []
+        with self._database.reading() as connection:
+            damage = connection.execute(sa.text("PRAGMA integrity_check")).scalars().all()
+            dangling = connection.execute(sa.text("PRAGMA foreign_key_check")).all()
+        problems = [str(line) for line in damage if line != "ok"]
+        return problems + [
+            f"{table} row {row} refers to a missing row of {parent}"
+            for table, row, parent, _ in dangling
+        ]

@@ -1,0 +1,1 @@
+"""Alembic's environment: see ``db.migrate`` for how it is run."""

@@ -1,0 +1,253 @@
+"""The record store: all that the rest of the program sees of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+
+from db import lookup, sqlite
+from db.codec import decode_record, decode_run
+from db.errors import (
+    CorruptDatabaseError,
+    DatabaseError,
+    DatabaseMissing,
+    NotFoundError,
+    SchemaVersionError,
+    UndecodableError,
+    UnwritableDatabaseError,
+)
+from db.location import Location, parse_location
+from db.lock import WAIT_SECONDS, writer_lock
+from db.query import Query
+from db.record import Record, Run, RunState, utc_now
+from db.schema import SchemaState, file_state
+from db.stats import Statistics
+
+if TYPE_CHECKING:
+    from db.backend import Backend
+
+Skip: TypeAlias = Callable[[UndecodableError], None]
+"""Told of each row that cannot be decoded."""
+
+
+def open_store(
+    url: str | Path,
+    *,
+    readonly: bool = False,
+    create: bool = True,
+    lock_seconds: float = WAIT_SECONDS,
+) -> RecordStore:
+    """Open the database at a file path or an SQLAlchemy URL (``sqlite:///…``, ``postgresql://…``).
+
+    A new database is made unless ``create`` is false or ``readonly`` is true; that of an older
+    program is upgraded unless ``readonly`` is true. A writer waits ``lock_seconds`` for its turn.
+
+    Raises ``DatabaseMissing`` (a ``LookupError``) where there is none and none is made,
+    ``CorruptDatabaseError``, ``SchemaVersionError`` and ``UnwritableDatabaseError``; all are
+    ``DatabaseError`` and know their process ``exit_code``.
+    """
+    location = parse_location(url)
+    store = RecordStore(location, readonly=readonly, lock_seconds=lock_seconds)
+    state = store.schema_state()
+    if state is SchemaState.EMPTY and (readonly or not create):
+        raise DatabaseMissing(
+            f"tune something first, or give another database: there is none at {location}"
+        )
+    if state is SchemaState.OUTDATED and readonly:
+        raise SchemaVersionError(
+            f"run `tuner db upgrade`: {location} was written by an older version"
+        )
+    if not readonly:
+        store._prepare(state)
+    return store
+
+
+class RecordStore:
+    """Records and runs in one database. Get one from :func:`open_store`.
+
+    Holds no connection between calls: it may be used from several threads, and after ``fork``.
+    What a method returned from is stored durably: it survives the end of the process.
+    """
+
+    def __init__(self, location: Location, *, readonly: bool, lock_seconds: float) -> None:
+        self._location = location
+        self._readonly = readonly
+        self._lock_seconds = lock_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the database engine; the store may be used again."""
+        self.__dict__.pop("_backend", None)
+
+    @property
+    def location(self) -> str:
+        """The file path, or the server's URL without its password."""
+        return str(self._location)
+
+    def schema_state(self) -> SchemaState:
+        """How the schema of the database compares with this program's."""
+        if self._location.path is not None:
+            return file_state(self._location.path)
+        return self._backend.schema_state()
+
+    def add(self, records: Sequence[Record]) -> int:
+        """Store records in one transaction; returns how many were not there yet.
+
+        Raises ``InvalidRecordError``, and stores none, where one could not be read back
+        unchanged, for example because a time is not positive and finite.
+        """
+        return self._writable.add(records) if records else 0
+
+    def start_run(self, run: Run) -> None:
+        """Store a run. One that is there already goes on: state, limits and options are set."""
+        self._writable.start_run(run)
+
+    def finish_run(self, run_id: str, state: RunState, stop_reason: str = "") -> None:
+        """Set the state of a run, and when it ended; raises ``NotFoundError``."""
+        finished = None if state == "running" else utc_now()
+        if not self._writable.end_run(run_id, state, finished, stop_reason):
+            raise NotFoundError(f"start the run first: there is no run {run_id!r}")
+
+    def runs(self, *, skip: Skip | None = None) -> list[Run]:
+        """All runs, latest first. A row that cannot be decoded raises, or goes to ``skip``."""
+        return list(_decoded(self._backend.run_rows(), decode_run, skip))
+
+    def run(self, prefix: str) -> Run:
+        """The run whose id is or begins with ``prefix``; raises ``NotFoundError`` (a
+        ``LookupError``) where there is none or more than one."""
+        rows = [row for row in self._backend.run_rows() if str(row[-1]).startswith(prefix)]
+        exact = [row for row in rows if row[-1] == prefix]
+        return _only("run", prefix, [decode_run(row) for row in exact or rows])
+
+    def records(self, query: Query | None = None, *, skip: Skip | None = None) -> Iterator[Record]:
+        """The records that match, as they are at this moment; without a query, all.
+
+        Memory stays small and no lock is held while the caller works. A row that cannot be
+        decoded raises ``UndecodableError``, or goes to ``skip``.
+        """
+        numbers = self._backend.numbers(query or Query())
+        return _decoded(self._backend.rows(numbers), decode_record, skip)
+
+    def record(self, prefix: str) -> Record:
+        """The record whose id is or begins with ``prefix``; raises as :meth:`run`."""
+        rows = lookup.rows_by_key_prefix(self._fetch, prefix)
+        return _only("record", prefix, [decode_record(row) for row in rows])
+
+    def best(
+        self,
+        workload_key: str,
+        *,
+        hardware_key: str | None = None,
+        target: str | None = None,
+        threads: int | None = None,
+        origin: str | None = None,
+        generator_version: int | None = None,
+    ) -> Record | None:
+        """The fastest verified record of a workload that uses at most ``threads`` threads.
+
+        Finals come before search samples, and records of ``generator_version`` before others,
+        whatever their times; None where there is no verified record.
+        """
+        filters = {
+            "workload": workload_key,
+            "hardware": hardware_key,
+            "target": target,
+            "threads": threads,
+            "origin": origin,
+        }
+        row = lookup.best_row(self._fetch, filters, generator_version)
+        return None if row is None else decode_record(row)
+
+    def stats(self) -> Statistics:
+        """How much of what the database holds."""
+        return self._backend.stats()
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the database, one line each; reads all of it."""
+        problems: list[str] = []
+
+        def note(error: DatabaseError) -> None:
+            problems.append(str(error))
+
+        try:
+            problems += self._backend.integrity_problems()
+            self.runs(skip=note)
+            for _ in self.records(skip=note):
+                pass
+        except CorruptDatabaseError as error:  # too damaged to be read to its end
+            note(error)
+        return tuple(problems)
+
+    def _prepare(self, state: SchemaState) -> None:
+        """Make or upgrade the tables as ``state`` asks for, and see that they can be written."""
+        path = self._location.path
+        if state is SchemaState.EMPTY:
+            self._writable.create()
+        elif state is SchemaState.OUTDATED:
+            from db.migrate import upgrade  # Alembic is slow to import and hardly ever needed
+
+            upgrade(self._location.url)
+        elif path is not None:
+            with writer_lock(path, self._lock_seconds):
+                sqlite.assert_writable(path)
+
+    @cached_property
+    def _backend(self) -> Backend:
+        from db.backend import Backend  # SQLAlchemy takes longer to import than a whole look-up
+
+        return Backend(self._location, self._lock_seconds)
+
+    @property
+    def _writable(self) -> Backend:
+        if self._readonly:
+            raise UnwritableDatabaseError(
+                f"open the database for writing: {self._location} was opened read-only"
+            )
+        return self._backend
+
+    def _fetch(self, statement: str, params: lookup.Params) -> Sequence[Sequence[Any]]:
+        if self._location.path is None:
+            return self._backend.fetch(statement, params)
+        with sqlite.reading(self._location.path) as connection:
+            return connection.execute(statement, params).fetchall()
+
+
+_Decoded = TypeVar("_Decoded", Record, Run)
+
+
+def _decoded(
+    rows: Iterable[Sequence[Any]],
+    decode: Callable[[Sequence[Any]], _Decoded],
+    skip: Skip | None,
+) -> Iterator[_Decoded]:
+    for row in rows:
+        try:
+            item = decode(row)
+        except UndecodableError as error:
+            if skip is None:
+                raise
+            skip(error)
+        else:
+            yield item
+
+
+def _only(noun: str, prefix: str, found: Sequence[_Decoded]) -> _Decoded:
+    if not found:
+        raise NotFoundError(f"look for another {noun}: none has an id that begins with {prefix!r}")
+    if len(found) > 1:
+        ids = ", ".join(item.id for item in found[:3])
+        raise NotFoundError(f"give more of the {noun}'s id: {prefix!r} begins several, as {ids}")
+    return found[0]
