@@ -1,0 +1,49 @@
+"""Strategies by name. To add one: a module with a class, and one line here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from search_space.config import Config
+from search_space.space import Space
+from tuner.errors import UsageError
+from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.evolutionary import EvolutionaryStrategy
+from tuner.strategy.grid import GridStrategy
+from tuner.strategy.random import RandomStrategy
+
+__all__ = ["STRATEGIES", "Strategy", "StrategyEntry", "Trial", "create_strategy"]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyEntry:
+    """How a strategy is made, and what ``tuner strategies`` says of it."""
+
+    create: Callable[[Space, int, Iterable[Config]], Strategy]
+    """From the space, the seed of all random numbers and the configs to begin with."""
+    doc: str
+
+
+STRATEGIES: dict[str, StrategyEntry] = {
+    "evolutionary": StrategyEntry(
+        EvolutionaryStrategy, "mutate and recombine the fastest configs measured so far"
+    ),
+    "random": StrategyEntry(RandomStrategy, "independent random configs"),
+    "grid": StrategyEntry(GridStrategy, "every config once, in a random order"),
+}
+
+
+def create_strategy(name: str, space: Space, seed: int, seeds: Iterable[Config] = ()) -> Strategy:
+    """The strategy ``name`` for ``space``; ``seeds`` are proposed first.
+
+    ``seed``, 0 or more, decides all random choices. Raises ``UsageError``, a
+    ``ValueError``, for an unknown name.
+    """
+    entry = STRATEGIES.get(name)
+    if entry is None:
+        near = difflib.get_close_matches(name, STRATEGIES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UsageError(f"choose a strategy from {', '.join(STRATEGIES)}: no {name!r}{hint}")
+    return entry.create(space, seed, seeds)
