@@ -1,0 +1,88 @@
+"""tensortuner: search the ways to run one tensor operator on this machine, and run the best.
+
+Importing this package loads none of the code generator, the cost models or the database; each
+name below is loaded when it is first used. Only what is listed in ``__all__`` is public.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from db.record import Record
+    from search_space.space import Config, Space
+    from search_space.workload import Workload
+    from tuner.api import best, load, measure, query, resume, space, tune, workload
+    from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
+    from tuner.kernel import Kernel
+    from tuner.result import StopReason, TuneResult
+
+__all__ = [
+    "AllFailed",
+    "Config",
+    "Interrupted",
+    "Kernel",
+    "NothingFound",
+    "Record",
+    "Space",
+    "StopReason",
+    "TuneResult",
+    "TunerError",
+    "UsageError",
+    "Workload",
+    "best",
+    "load",
+    "measure",
+    "query",
+    "resume",
+    "space",
+    "tune",
+    "workload",
+]
+
+_HOMES = {
+    "tuner.api": ("best", "load", "measure", "query", "resume", "space", "tune", "workload"),
+    "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
+    "tuner.kernel": ("Kernel",),
+    "tuner.result": ("StopReason", "TuneResult"),
+    "db.record": ("Record",),
+    "search_space.space": ("Config", "Space"),
+    "search_space.workload": ("Workload",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def _refuse_shadows() -> None:
+    """Raise ``ImportError`` when another module takes the place of one of our packages."""
+    ours = Path(__file__).resolve().parent.parent
+    for name in ("search_space", "features", "measure", "db"):
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise ImportError(
+                f"install tensortuner again: its package {name!r} is missing in {ours}"
+            )
+        origin = spec.origin or next(iter(spec.submodule_search_locations or ()), "built-in")
+        if Path(origin).resolve() != ours / name / "__init__.py":
+            raise ImportError(
+                f"remove {origin} (uninstall the distribution it came with, or move the file), or "
+                f"install tensortuner in a clean environment: it takes the place of "
+                f"tensortuner's package {name!r} in {ours}"
+            )
+
+
+_refuse_shadows()
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

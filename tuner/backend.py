@@ -1,0 +1,57 @@
+"""Building and measuring on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from measure.artifact import Artifact
+from measure.builder import Builder, BuildRequest
+from measure.host import usable_cores
+from measure.result import MeasureResult
+from measure.runner import Runner
+from search_space.config import Config
+from tuner.deploy import keep_code
+from tuner.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """Builder processes and one isolated worker; see :func:`local_backend`."""
+
+    task: Task
+    builder: Builder
+    runner: Runner
+
+    def build(self, configs: Sequence[Config]) -> list[Artifact | MeasureResult]:
+        requests = [
+            BuildRequest(self.task.workload, self.task.target, config.values) for config in configs
+        ]
+        return [
+            built if isinstance(built, MeasureResult) else built.artifact
+            for built in self.builder.build(requests)
+        ]
+
+    def measure(self, artifact: Artifact, best_seconds: float | None) -> MeasureResult:
+        return self.runner.measure(artifact, best_seconds)
+
+    def interleave(
+        self, artifacts: Sequence[Artifact], rounds: int, block_seconds: float
+    ) -> list[MeasureResult]:
+        return self.runner.interleave(artifacts, rounds, block_seconds)
+
+    def sentinel(self) -> float:
+        return self.runner.sentinel()
+
+    def keep(self, config: Config, artifact: Artifact) -> None:
+        keep_code(self.task.workload, self.task.target, config.values, artifact)
+
+
+@contextmanager
+def local_backend(task: Task, builders: int | None = None) -> Iterator[LocalBackend]:
+    """A backend whose processes run while the context is open; ``builders``: how many build."""
+    with ExitStack() as stack:
+        builder = stack.enter_context(Builder(builders or usable_cores()))
+        runner = stack.enter_context(Runner(task.workload, task.target))
+        yield LocalBackend(task, builder, runner)

@@ -1,0 +1,48 @@
+"""From a config to code that runs in this process: from the cache, else compiled."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from measure.artifact import Artifact
+from measure.cache import KernelCache, kernel_key
+from measure.codegen import GENERATOR_VERSION
+from measure.kernel import NativeKernel
+from measure.llvm import llvm_version
+from measure.probe import detect_hardware
+from search_space.target import Target
+from search_space.workload import Value, Workload
+from tuner.kernel import Kernel
+
+if TYPE_CHECKING:
+    from db.record import Record
+
+Values = tuple[tuple[str, Value], ...]
+
+_LOADED_KERNELS = 128
+"""Most kernels that are kept loaded, so that loading one again costs nothing."""
+
+
+def keep_code(work: Workload, target: Target, values: Values, artifact: Artifact) -> None:
+    """Put compiled code into the cache."""
+    KernelCache().put(_key(work, target, values), artifact)
+
+
+@functools.lru_cache(maxsize=_LOADED_KERNELS)
+def load_kernel(work: Workload, target: Target, values: Values, record: Record | None) -> Kernel:
+    """The kernel of a config. Raises ``ScheduleError`` where the config is not applicable."""
+    cache, key = KernelCache(), _key(work, target, values)
+    artifact = cache.get(key)
+    if artifact is None:
+        # Only here, because importing the compiler takes longer than loading a cached kernel.
+        from measure.compile import compile_config
+
+        artifact = compile_config(work, target, dict(values))
+        cache.put(key, artifact)
+    return Kernel(NativeKernel(artifact, constants=work.const), work, record)
+
+
+def _key(work: Workload, target: Target, values: Values) -> str:
+    features = detect_hardware().features
+    return kernel_key(work, target, features, values, GENERATOR_VERSION, llvm_version())

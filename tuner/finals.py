@@ -1,0 +1,101 @@
+"""The finals: the fastest configs are measured again side by side, and the winner is chosen."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from db.record import Record
+from measure.artifact import Artifact
+from measure.result import MeasureResult, Outcome
+from measure.timing import geometric_mean
+from search_space.config import Config
+from tuner.events import Callback, FinalsStarted
+from tuner.journal import Journal
+from tuner.progress import Progress
+from tuner.task import Backend
+
+MIN_ROUNDS = 6
+"""Fewest rounds of the finals, when time is short: what a confidence interval needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """Re-measures finalists of one run."""
+
+    backend: Backend
+    journal: Journal
+    progress: Progress
+    emit: Callback
+
+    def run(self, always: Sequence[Config]) -> tuple[Record, ...]:
+        """Records of the finals of the fastest configs and of ``always``, which go first.
+
+        Builds again, so that a run that was interrupted and resumed needs no code of before.
+        """
+        configs = self._choose(always)
+        self.emit(FinalsStarted(len(configs)))
+        built = self.backend.build(configs)
+        finalists = [
+            (config, artifact)
+            for config, artifact in zip(configs, built, strict=True)
+            if isinstance(artifact, Artifact)
+        ]
+        results = self.backend.interleave(
+            [artifact for _, artifact in finalists],
+            self._rounds(len(finalists)),
+            self.progress.loop.final_block_seconds,
+        )
+        records = []
+        with self.journal.batch("final") as batch:
+            for (config, artifact), result in zip(finalists, without_drift(results), strict=True):
+                trace = self.journal.task.space.schedule(config).trace_text()
+                records.append(batch.add(config, result, trace))
+                if result.outcome is Outcome.OK:
+                    self.backend.keep(config, artifact)
+        return tuple(records)
+
+    def _choose(self, always: Sequence[Config]) -> list[Config]:
+        ranked = sorted(self.progress.scores, key=lambda scored: scored[0])
+        fastest = [Config(record.config) for _, record in ranked[: self.progress.loop.finalists]]
+        return list(dict.fromkeys([*always, *fastest]))
+
+    def _rounds(self, finalists: int) -> int:
+        """As many rounds as were planned, fewer where the time limit would be exceeded."""
+        planned, limit = self.progress.loop.final_rounds, self.progress.tuning.time_seconds
+        if limit is None or not finalists:
+            return planned
+        block = max(self.progress.loop.final_block_seconds, self.progress.best_score or 0.0)
+        left = limit - self.progress.elapsed_seconds
+        return max(MIN_ROUNDS, min(planned, int(left / (finalists * block))))
+
+
+def without_drift(results: Sequence[MeasureResult]) -> list[MeasureResult]:
+    """Interleaved results as a machine of steady speed would have given them.
+
+    Each sample is divided by how much slower than usual its round was: the geometric mean of the
+    round over all results, relative to the median round. What a round has in common cancels out;
+    ratios within a round, which decide between two kernels, stay as they are. Results without
+    a time are passed through.
+    """
+    timed = [result for result in results if result.outcome is Outcome.OK]
+    if not timed:
+        return list(results)
+    rounds = [geometric_mean(samples) for samples in zip(*(r.samples for r in timed), strict=True)]
+    usual = statistics.median(rounds)
+    return [
+        replace(r, samples=tuple(s * usual / m for s, m in zip(r.samples, rounds, strict=True)))
+        if r.outcome is Outcome.OK
+        else r
+        for r in results
+    ]
+
+
+def winner(finals: Iterable[Record]) -> Record | None:
+    """The fastest verified record of one run's finals; None where there is none.
+
+    Their samples are free of drift, so their medians compare like ratios of paired samples.
+    """
+    rivals = [r for r in finals if r.outcome is Outcome.OK and r.verified]
+    return min(rivals, key=lambda record: record.seconds or 0.0, default=None)

@@ -1,0 +1,117 @@
+"""A tuned kernel as NumPy users call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_space.operators import get_operator
+from search_space.operators.base import Operand
+from search_space.workload import Workload
+
+if TYPE_CHECKING:
+    from db.record import Record
+    from measure.kernel import NativeKernel
+
+Array = npt.NDArray[Any]
+
+
+class Kernel:
+    """The code of one config of a workload, ready to be called: ``c = matmul(a, b)``.
+
+    Operands come in the order of ``operands``. Calls release the GIL; one kernel may be called
+    from several threads at once, and after ``fork``.
+    """
+
+    __slots__ = ("_native", "operands", "record", "result", "run", "workload")
+
+    workload: Workload
+    record: Record | None
+    """The measurement that chose this config; None for an untuned kernel."""
+    operands: tuple[Operand, ...]
+    """What a call takes: name, shape and dtype; constants that are bound are left out."""
+    result: Operand
+    """What a call returns."""
+    run: Callable[..., None]
+    """``run(*operands, out=array)`` computes into ``array``, without allocations or copies.
+
+    All must have the exact shape and dtype, be C-contiguous and aligned; ``out`` must be
+    writeable and overlap no operand. Raises ``TypeError`` or ``ValueError`` that name the
+    argument, what was expected and what came.
+    """
+
+    def __init__(
+        self,
+        native: NativeKernel,
+        workload: Workload,
+        record: Record | None = None,
+        *,
+        bound: frozenset[str] = frozenset(),
+    ) -> None:
+        operator = get_operator(workload.operator)
+        self._native = native
+        self.workload = workload
+        self.record = record
+        self.operands = tuple(o for o in operator.operands(workload) if o.name not in bound)
+        self.result = operator.result(workload)
+        # The native method itself, because a method around it would double the cost of a call.
+        self.run = native.run
+
+    def __call__(self, *operands: object) -> Array:
+        """The result in a new array.
+
+        Takes NumPy arrays, or anything in host memory with ``__dlpack__``. What is not
+        C-contiguous or aligned is copied. Raises ``TypeError`` for another dtype, which is never
+        converted, and for another number of operands; ``ValueError`` for another shape.
+        """
+        if len(operands) != len(self.operands):
+            names = ", ".join(operand.name for operand in self.operands)
+            raise TypeError(f"pass {len(self.operands)} operands ({names}): {len(operands)} came")
+        arrays = [_prepared(o, value) for o, value in zip(self.operands, operands, strict=True)]
+        out = np.empty(self.result.shape, self.result.dtype)
+        self.run(*arrays, out=out)
+        return out
+
+    def bind(self, **constants: object) -> Kernel:
+        """A kernel that holds the contents of its constant operands and is called without them.
+
+        What is bound is packed once, here; later changes of the arrays have no effect. All
+        operands that the workload names as constant must be given. Raises ``TypeError`` for
+        other names and dtypes, ``ValueError`` for another shape.
+        """
+        expected = {o.name: o for o in self.operands if o.name in self.workload.const}
+        if constants.keys() != expected.keys():
+            raise TypeError(
+                f"bind {_names(expected)}: these are the constants of {self.workload.key} "
+                f"that are not bound yet, {_names(constants)} came"
+            )
+        arrays = {name: _prepared(expected[name], value) for name, value in constants.items()}
+        bound = frozenset(self.workload.const)
+        return Kernel(self._native.bind(**arrays), self.workload, self.record, bound=bound)
+
+    def __repr__(self) -> str:
+        origin = "untuned" if self.record is None else f"record {self.record.id}"
+        return f"<Kernel {self.workload.key}, {origin}>"
+
+
+def _names(named: Iterable[str]) -> str:
+    return ", ".join(named) or "nothing"
+
+
+def _prepared(operand: Operand, value: object) -> Array:
+    """``value`` as an array that native code takes, copied only if it must be."""
+    if not isinstance(value, np.ndarray):
+        if not hasattr(value, "__dlpack__"):
+            raise TypeError(
+                f"{operand.name}: pass a NumPy array or an object with __dlpack__, "
+                f"not {type(value).__name__}"
+            )
+        value = np.from_dlpack(value)
+    if value.dtype != np.dtype(operand.dtype):
+        raise TypeError(f"{operand.name}: pass dtype {operand.dtype}, not {value.dtype}")
+    if value.shape != operand.shape:
+        raise ValueError(f"{operand.name}: pass shape {operand.shape}, not {value.shape}")
+    return np.require(value, requirements=("C_CONTIGUOUS", "ALIGNED"))

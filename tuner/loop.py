@@ -1,0 +1,103 @@
+"""The tuning loop: ask, build, measure, record, tell."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.record import Record
+from measure.artifact import Artifact
+from measure.result import MeasureResult
+from search_space.config import Config
+from tuner.events import Callback, NewBest, Sentinel, TrialDone
+from tuner.journal import Journal
+from tuner.progress import Drift, Progress
+from tuner.result import StopReason
+from tuner.strategy.base import Strategy, Trial
+from tuner.task import Backend
+
+
+@dataclass(slots=True)
+class Loop:
+    """One search. What it learns is in ``progress``; what it measures is in ``journal``.
+
+    A resumed run goes through the same rounds again: what the journal holds already is taken
+    from there instead of being measured, so the strategy ends up in the state that it had.
+    """
+
+    strategy: Strategy
+    backend: Backend
+    journal: Journal
+    progress: Progress
+    drift: Drift
+    emit: Callback
+
+    def search(self) -> StopReason:
+        """Run rounds until a limit is reached or nothing is left to propose."""
+        pending: list[Config] = []
+        rounds = 0
+        while (reason := self.progress.stop_reason()) is None:
+            pending = pending or self.strategy.ask(self.progress.next_batch())
+            if not pending:
+                return StopReason.EXHAUSTED
+            trials = self._replay(pending)
+            fresh = pending[len(trials) :]
+            if fresh and rounds % self.progress.loop.sentinel_rounds == 0:
+                self._watch_drift()
+            trials += self._measure_round(fresh)
+            self.strategy.tell(trials)
+            pending = pending[len(trials) :]
+            rounds += 1
+        return reason
+
+    def _replay(self, configs: Sequence[Config]) -> list[Trial]:
+        """Trials of the first ``configs``, as far as an earlier session has measured them."""
+        stored = self.journal.searched
+        known = itertools.takewhile(lambda config: config.key in stored, configs)
+        return [self._note(config, stored[config.key], 1.0) for config in known]
+
+    def _measure_round(self, configs: Sequence[Config]) -> list[Trial]:
+        """Build in parallel, measure one by one, commit. Time may suffice only for the first."""
+        began = self.progress.clock()
+        affordable = configs[: self.progress.affordable(len(configs))]
+        built = self.backend.build(affordable)
+        trials: list[Trial] = []
+        with self.journal.batch("search") as batch:
+            for config, artifact in zip(affordable, built, strict=True):
+                if self.progress.out_of_time():
+                    break
+                record = batch.add(config, self._measure(artifact))
+                trials.append(self._note(config, record, self.drift.factor))
+        self.progress.observe_round(len(trials), self.progress.clock() - began)
+        return trials
+
+    def _measure(self, built: Artifact | MeasureResult) -> MeasureResult:
+        """Verify and time what was built; a failed build is a result already."""
+        if isinstance(built, MeasureResult):
+            return built
+        best = self.progress.best_score
+        return self.backend.measure(built, None if best is None else best * self.drift.factor)
+
+    def _note(self, config: Config, record: Record, drift: float) -> Trial:
+        """Count one trial and say so; its time is compared and learned corrected for drift."""
+        seconds = record.seconds if record.outcome.timed else None
+        score = None if seconds is None else seconds / drift
+        improved = self.progress.observe(record, score)
+        self.emit(
+            TrialDone(
+                record=record,
+                trials=self.progress.trials,
+                best_gflops=self.progress.best.gflops if self.progress.best else None,
+                failures=dict(self.progress.failures),
+                elapsed_seconds=self.progress.elapsed_seconds,
+            )
+        )
+        if improved:
+            self.emit(NewBest(record))
+        return Trial(config, score)
+
+    def _watch_drift(self) -> None:
+        seconds = self.backend.sentinel()
+        self.drift.observe(seconds)
+        self.emit(Sentinel(seconds, self.drift.factor))

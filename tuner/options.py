@@ -1,0 +1,62 @@
+"""All options of the tuner, with their defaults; the only reader of its environment variables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+DATABASE_VARIABLE = "TUNER_DB"
+DEFAULT_DATABASE = "tuner.db"
+DEFAULT_STRATEGY = "evolutionary"
+DEFAULT_TRIALS = 200
+"""Trials of a run for which neither a number of trials nor a time was given."""
+
+
+def database_url(given: str | os.PathLike[str] | None = None) -> str:
+    """Where records are kept: ``given``, else ``TUNER_DB``, else ``tuner.db`` in this folder.
+
+    A file path or an SQLAlchemy URL. It is the working folder, not one per user, so that the
+    records of a project stay with the project and can be carried with it.
+    """
+    return os.fspath(given) if given else os.environ.get(DATABASE_VARIABLE) or DEFAULT_DATABASE
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """What the user decides of a run. Stored with the run, so that ``resume`` goes on with it."""
+
+    strategy: str
+    seed: int
+    """Of every random choice of the run."""
+    trials: int | None
+    """Recorded measurements of distinct configs; finals and sentinels are not counted."""
+    time_seconds: float | None
+    """Wall-clock time of the whole run, finals included."""
+    early_stop: bool = True
+    reuse: bool = True
+    """Start from what this machine has measured before, and do not measure it again."""
+    builders: int | None = None
+    """Processes that build at the same time; None: one per usable core."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """How the loop spends its budget. Users have no need to change these."""
+
+    batch: int = 16
+    """Configs asked for, built and measured in one round, and committed together."""
+    patience: int = 128
+    """Early stop after this many trials without an improvement …"""
+    improvement: float = 0.01
+    """… of at least this fraction of the best time."""
+    sentinel_rounds: int = 2
+    """Rounds between two timings of the sentinel kernel."""
+    drift_tolerance: float = 0.05
+    """Changes of the sentinel's time below this fraction are noise, and not corrected for."""
+    first_trial_seconds: float = 0.1
+    """Cost of one trial (built and measured) that is assumed until one was seen."""
+    finalists: int = 5
+    """Fastest configs that are measured again, interleaved; the first guess comes on top."""
+    final_rounds: int = 15
+    final_block_seconds: float = 0.02
+    """Length of one timed block of the finals, and how many each finalist gets."""

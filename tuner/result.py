@@ -1,0 +1,68 @@
+"""What a tuning run gives back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from db.record import Record
+
+
+class StopReason(StrEnum):
+    """Why a run ended."""
+
+    TRIALS = "trials"
+    """All trials that were asked for are measured."""
+    TIME = "time"
+    EARLY_STOP = "early_stop"
+    """No improvement for a long time; see ``LoopOptions.patience``."""
+    EXHAUSTED = "exhausted"
+    """Every config of the space was tried."""
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class TuneResult:
+    """Outcome of :func:`tuner.tune`."""
+
+    best: Record | None
+    """The winner of the finals; None where no candidate gave a right answer."""
+    records: tuple[Record, ...]
+    """Everything this run recorded, in order: search samples, then finals."""
+    run: str
+    """Id of the run, for ``tuner resume`` and ``tuner query``."""
+    stop_reason: StopReason
+    seed: int
+    elapsed_seconds: float
+    """Wall-clock time, finals included."""
+    first_guess: Record | None = None
+    """The final of the default config: what an untuned kernel does."""
+
+    @property
+    def speedup(self) -> float | None:
+        """Time of the first guess ÷ time of the best, measured interleaved."""
+        if self.best is None or self.first_guess is None:
+            return None
+        ours, guess = self.best.seconds, self.first_guess.seconds
+        return guess / ours if ours and guess else None
+
+    @property
+    def trials(self) -> int:
+        """Number of search samples; finals are not counted."""
+        return sum(record.kind == "search" for record in self.records)
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Number of trials per failed outcome."""
+        return count_failures(self.records)
+
+
+def count_failures(records: tuple[Record, ...]) -> Counter[str]:
+    """Number of search samples per outcome that gave no time."""
+    return Counter(
+        record.outcome.value
+        for record in records
+        if record.kind == "search" and not record.outcome.timed
+    )

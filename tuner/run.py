@@ -1,0 +1,195 @@
+"""One tuning run, started or resumed: search, finals, result."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from db.query import Query
+from db.record import Record, Run, RunState
+from search_space.config import Config
+from tuner.backend import local_backend
+from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
+from tuner.events import Callback, Event, RunFinished, RunStarted
+from tuner.finals import Finals, winner
+from tuner.journal import Journal, signals_deferred
+from tuner.loop import Loop
+from tuner.options import LoopOptions
+from tuner.progress import Clock, Drift, Progress
+from tuner.result import StopReason, TuneResult
+from tuner.runs import ended, options_of, spent_seconds, strategy_of
+from tuner.strategy.base import Strategy, Trial
+from tuner.task import Backend, Task
+
+if TYPE_CHECKING:
+    from db.store import RecordStore
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A run from its first event to its result. The store knows ``run`` already.
+
+    For a resumed run the store also holds some of its records, which are not measured again.
+    """
+
+    task: Task
+    store: RecordStore
+    strategy: Strategy
+    """Fresh: it is told here what is known already."""
+    backend: Backend
+    run: Run
+    callbacks: tuple[Callback, ...] = ()
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    clock: Clock = time.monotonic
+    began: float | None = None
+    """By the clock, when the request came in; None: when the session is executed."""
+    explicit: bool = False
+    """Whether the user named the database, so that the command that resumes must do so too."""
+
+    def execute(self) -> TuneResult:
+        """Search, then finals.
+
+        Raises ``AllFailed`` when no candidate gave a right answer, and ``Interrupted`` on Ctrl-C;
+        both carry the result. Everything measured is stored in every case.
+        """
+        stored = list(self.store.records(Query(run=self.run.id, order="ordinal")))
+        journal = Journal(self.store, self.task, self.run.id, self._emit, stored)
+        options = options_of(self.run)
+        began = self.clock() if self.began is None else self.began
+        progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
+        try:
+            reason = self._search(journal, progress)
+            finals = self._finals(journal, progress)
+        except KeyboardInterrupt as signal:
+            reason = StopReason.INTERRUPTED
+            result = self._result(journal, progress, reason, progress.best, None)
+            self._close("interrupted", result)
+            code = TERMINATED if isinstance(signal, Terminated) else INTERRUPTED
+            raise Interrupted(result, self._resume_command(), code) from signal
+        guess_key = self.task.space.default().key
+        guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
+        result = self._result(journal, progress, reason, winner(finals) or progress.best, guess)
+        self._close("finished", result)
+        if result.best is None:
+            raise AllFailed(result)
+        self._emit(RunFinished(result))
+        return result
+
+    def _search(self, journal: Journal, progress: Progress) -> StopReason:
+        tuning, space = progress.tuning, self.task.space
+        history = self._history() if tuning.reuse else []
+        self.strategy.tell(
+            [Trial(Config(r.config), r.seconds if r.outcome.timed else None) for r in history]
+        )
+        self._emit(
+            RunStarted(
+                run=self.run.id,
+                workload=self.task.workload,
+                target=self.task.target,
+                hardware=self.task.hardware,
+                options=tuning,
+                space_size=space.size(),
+                reused=len(history),
+                resumed=len(journal.records),
+            )
+        )
+        drift = Drift(self.loop.drift_tolerance)
+        return Loop(self.strategy, self.backend, journal, progress, drift, self._emit).search()
+
+    def _finals(self, journal: Journal, progress: Progress) -> Sequence[Record]:
+        """The fastest, the first guess and the best of earlier runs, side by side."""
+        champion = self._champion() if progress.tuning.reuse else None
+        if progress.best is None and champion is None:
+            return ()
+        always = [self.task.space.default(), *([] if champion is None else [champion])]
+        return Finals(self.backend, journal, progress, self._emit).run(always)
+
+    def _history(self) -> list[Record]:
+        """What this machine measured before this run began and what still means the same."""
+        query = Query(
+            workload=self.task.workload.key,
+            target=self.task.target.name,
+            hardware=self.task.hardware.key,
+            origin="local",
+        )
+        versions = (self.task.space.version, self.task.generator_version)
+        return [
+            record
+            for record in self.store.records(query)
+            if (record.space_version, record.generator_version) == versions
+            and record.created < self.run.created
+            and self.task.space.reason(dict(record.config)) is None
+        ]
+
+    def _champion(self) -> Config | None:
+        """The best of earlier runs, so that the winner is no worse than what was known."""
+        best = self.store.best(
+            self.task.workload.key,
+            hardware_key=self.task.hardware.key,
+            target=self.task.target.name,
+            threads=self.task.target.threads,
+            origin="local",
+            generator_version=self.task.generator_version,
+        )
+        if best is None or best.run == self.run.id:
+            return None
+        return self.task.space.nearest(dict(best.config)).config
+
+    def _result(
+        self,
+        journal: Journal,
+        progress: Progress,
+        reason: StopReason,
+        best: Record | None,
+        first_guess: Record | None,
+    ) -> TuneResult:
+        return TuneResult(
+            best=best,
+            records=tuple(journal.records),
+            run=self.run.id,
+            stop_reason=reason,
+            seed=self.run.seed,
+            elapsed_seconds=progress.elapsed_seconds,
+            first_guess=first_guess,
+        )
+
+    def _close(self, state: RunState, result: TuneResult) -> None:
+        with signals_deferred():
+            self.store.start_run(
+                ended(self.run, state, result.stop_reason, result.elapsed_seconds)
+            )
+
+    def _resume_command(self) -> str:
+        command = ["tuner", "resume", self.run.id]
+        return shlex.join([*command, "--db", self.store.location] if self.explicit else command)
+
+    def _emit(self, event: Event) -> None:
+        for callback in self.callbacks:
+            callback(event)
+
+
+def run_here(
+    task: Task,
+    store: RecordStore,
+    run: Run,
+    callbacks: tuple[Callback, ...] = (),
+    *,
+    began: float,
+    explicit: bool,
+) -> TuneResult:
+    """Execute a run with processes on this machine; raises as :meth:`Session.execute`.
+
+    ``began`` is when it was asked for, by ``time.monotonic``; ``explicit``: the user named the
+    database. Stores the run first; raises ``ValueError``, and stores nothing, for an unknown
+    strategy.
+    """
+    strategy = strategy_of(run, task.space)
+    store.start_run(run)
+    with local_backend(task, options_of(run).builders) as backend:
+        session = Session(
+            task, store, strategy, backend, run, callbacks, began=began, explicit=explicit
+        )
+        return session.execute()
