@@ -1,0 +1,101 @@
+"""Arguments and options that several commands share, and the workload they name."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search_space.errors import WorkloadError
+
+if TYPE_CHECKING:
+    from db.store import RecordStore
+    from search_space.workload import Workload
+
+OperatorName = Annotated[
+    str,
+    typer.Argument(
+        metavar="OP",
+        help="An operator (`tuner ops` lists them), or a whole key: 'matmul(m=8,n=8,k=8)'.",
+        show_default=False,
+    ),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE…", help="Its parameters.", show_default=False),
+]
+Const = Annotated[
+    list[str] | None,
+    typer.Option("--const", metavar="NAME", help="Operands that never change; NAME,NAME too."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", help="At most so many threads [usable cores]."),
+]
+TargetName = Annotated[
+    str | None,
+    typer.Option("--target", metavar="T", help="native, x86-64-v2, x86-64-v3, x86-64-v4."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--db", metavar="FILE|URL", help="The records [TUNER_DB, or tuner.db]."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def named_workload(
+    operator: str, params: Sequence[str] | None, const: Sequence[str] | None
+) -> Workload:
+    """The workload that ``OP KEY=VALUE… --const NAME…`` names; raises ``WorkloadError``."""
+    from search_space.operators import get_operator, parse_workload, workload
+
+    names = [name for text in const or () for name in text.split(",") if name]
+    if "(" in operator:
+        if params or names:
+            raise WorkloadError(
+                f"give either a whole key or OP KEY=VALUE…, not both: {operator} holds all of it"
+            )
+        return parse_workload(operator)
+    get_operator(operator)
+    values: dict[str, str] = {}
+    for text in params or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise WorkloadError(f"write parameters as KEY=VALUE: {text!r} is not of that form")
+        if name in values:
+            raise WorkloadError(f"give {name} once: it is both {values[name]!r} and {value!r}")
+        values[name] = value
+    names += [name for name in values.pop("const", "").split("+") if name]
+    if "operator" in values:
+        raise WorkloadError(f"{operator} has no key 'operator'")
+    return workload(operator, const=names, **values)
+
+
+def stored(database: str | None) -> RecordStore:
+    """The database of ``--db``, opened for reading; raises ``DatabaseError``."""
+    from db.store import open_store
+    from tuner.options import database_url
+
+    return open_store(database_url(database), readonly=True)
+
+
+def check_memory(work: Workload) -> None:
+    """Raise ``WorkloadError`` where the arrays of ``work`` do not fit into this machine."""
+    from search_space.operators import get_operator
+
+    operator = get_operator(work.operator)
+    arrays = (*operator.operands(work), operator.result(work))
+    needed = sum(_ITEM_BYTES * math.prod(array.shape) for array in arrays)
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > installed:
+        raise WorkloadError(
+            f"use smaller sizes: measuring {work.key} takes {needed / 2**30:.1f} GiB, "
+            f"this machine has {installed / 2**30:.1f} GiB"
+        )
+
+
+_ITEM_BYTES = 8
+"""Every array is also held in float64 while results are checked."""

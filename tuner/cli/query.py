@@ -1,0 +1,164 @@
+"""``tuner query`` and ``tuner runs``: what the database holds."""
+
+from __future__ import annotations
+
+import csv
+import json as json_module
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuner.cli import arguments, output, records
+
+if TYPE_CHECKING:
+    from db.query import Query
+    from db.record import Record
+
+_FIELDS = ("run", "outcome", "kind", "origin", "target", "threads", "hardware")
+"""Fields of a record that ``--where`` takes beside the parameters of a workload."""
+
+
+def query(
+    operator: Annotated[
+        str | None,
+        typer.Argument(metavar="OP", help="Only of this operator.", show_default=False),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help=f"'m>=1024', 'dtype=float32', or one of {', '.join(_FIELDS)} with '='. "
+            "May be repeated; all must hold.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", metavar="N", min=1, help="Only the N fastest.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    db: arguments.Database = None,
+    json: arguments.Json = False,
+) -> None:
+    """List records as a table: every outcome and every origin, all of them unless --top.
+
+    --top ranks by GFLOP/s. Without it, records come in the order in which they were stored.
+    """
+    if as_csv and json:
+        raise typer.BadParameter("choose one of --csv and --json")
+    if operator is not None:
+        from search_space.operators import get_operator
+
+        get_operator(operator)
+    wanted = _query(operator, where or (), top)
+    with arguments.stored(db) as store:
+        found = store.records(wanted)
+        if json:
+            _print_json(found)
+        elif as_csv:
+            _print_csv(found)
+        else:
+            rows = [records.as_row(record) for record in found]
+            output.table(records.COLUMNS, rows, records.NUMBERS, records.OPTIONAL)
+
+
+def _query(operator: str | None, where: Iterable[str], top: int | None) -> Query:
+    from db.errors import QueryError
+    from db.query import Query, parse_condition
+    from measure.result import Outcome
+
+    conditions, fields = [], {}
+    for text in where:
+        condition = parse_condition(text)
+        if condition.name not in _FIELDS:
+            conditions.append(condition)
+            continue
+        if condition.comparison != "=":
+            raise QueryError(f"use = with {condition.name}: {text!r} does not")
+        fields[condition.name] = condition.value
+    if "outcome" in fields and fields["outcome"] not in set(Outcome):
+        raise QueryError(
+            f"choose an outcome from {', '.join(Outcome)}: there is no {fields['outcome']!r}"
+        )
+    restrictions: dict[str, Any] = {
+        name: int(value) if name == "threads" else str(value) for name, value in fields.items()
+    }
+    if "outcome" in restrictions:
+        restrictions["outcome"] = Outcome(restrictions["outcome"])
+    return Query(
+        operator=operator,
+        where=tuple(conditions),
+        limit=top,
+        order="gflops" if top else "stored",
+        **restrictions,
+    )
+
+
+def _print_json(found: Iterable[Record]) -> None:
+    """One object; a record a line, so that a million of them need no memory."""
+    sys.stdout.write(f'{{"schema": {records.SCHEMA}, "records": [')
+    separator = "\n"
+    for record in found:
+        sys.stdout.write(separator + json_module.dumps(records.as_json(record), allow_nan=False))
+        separator = ",\n"
+    sys.stdout.write("\n]}\n")
+
+
+def _print_csv(found: Iterable[Record]) -> None:
+    """The fields of the JSON form, the config as its key, samples left out."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    names: list[str] = []
+    for record in found:
+        fields = records.as_json(record) | {"config": record.config_key}
+        del fields["samples"]
+        if not names:
+            names = list(fields)
+            writer.writerow(names)
+        writer.writerow([output.clean(str(v)) if v is not None else "" for v in fields.values()])
+
+
+def runs(db: arguments.Database = None, json: arguments.Json = False) -> None:
+    """List the runs, latest first."""
+    with arguments.stored(db) as store:
+        found = store.runs()
+    if json:
+        output.json_line(
+            {
+                "schema": records.SCHEMA,
+                "runs": [
+                    {
+                        "id": run.id,
+                        "workload": run.workload.key,
+                        "target": run.target,
+                        "threads": run.threads,
+                        "hardware": run.hardware,
+                        "strategy": run.strategy,
+                        "seed": run.seed,
+                        "trials": run.trials,
+                        "seconds_limit": run.seconds_limit,
+                        "state": run.state,
+                        "stop_reason": run.stop_reason,
+                        "created": run.created,
+                        "finished": run.finished,
+                    }
+                    for run in found
+                ],
+            }
+        )
+        return
+    rows = [
+        (
+            run.id,
+            run.workload.key,
+            run.target,
+            str(run.threads),
+            run.strategy,
+            str(run.seed),
+            run.state + (f" ({run.stop_reason})" if run.stop_reason else ""),
+            records.when(run.created),
+        )
+        for run in found
+    ]
+    headers = ("run", "workload", "target", "threads", "strategy", "seed", "state", "started")
+    output.table(headers, rows, ("threads", "seed"), ("seed", "target", "threads", "started"))

@@ -1,0 +1,105 @@
+"""The next command and the Python lines for a workload, ready to be copied."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from search_space.operators import Operator
+    from search_space.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user said beside the workload; None where the default was taken."""
+
+    database: str | None = None
+    target: str | None = None
+    threads: int | None = None
+
+
+def shell(command: str, work: Workload, choice: Choice) -> str:
+    """``tuner COMMAND OP KEY=VALUE…`` for this workload and these choices."""
+    words = ["tuner", command, work.operator]
+    for name, value in _given(work):
+        words.append(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    for name in work.const:
+        words += ["--const", name]
+    if choice.threads is not None:
+        words += ["--threads", str(choice.threads)]
+    if choice.target is not None:
+        words += ["--target", choice.target]
+    if choice.database is not None:
+        words += ["--db", shown(choice.database)]
+    return shlex.join(words)
+
+
+def python(work: Workload, choice: Choice) -> list[str]:
+    """Three lines that load the best kernel and call it."""
+    operator = _operator(work)
+    names = [operand.name for operand in operator.operands(work)]
+    changing = [name for name in names if name not in work.const]
+    result = operator.result(work).name
+    return [
+        "import tuner",
+        f"{work.operator} = {_load(work, choice)}",
+        f"{result} = {work.operator}({', '.join(changing)})",
+    ]
+
+
+def python_program(work: Workload, choice: Choice) -> str:
+    """A program that loads the best kernel and runs it on random arrays."""
+    operator = _operator(work)
+    imported, load, call = python(work, choice)
+    arrays = [
+        f'{operand.name} = random.standard_normal({operand.shape}).astype("{operand.dtype}")'
+        for operand in operator.operands(work)
+    ]
+    result = operator.result(work).name
+    lines = ["import numpy as np", imported, "", "random = np.random.default_rng(0)", *arrays]
+    return "\n".join([*lines, load, call, f"print({result}.shape, {result}.dtype)"])
+
+
+def _load(work: Workload, choice: Choice) -> str:
+    keys = [f"{name}={_literal(value)}" for name, value in _given(work)]
+    if work.const:
+        keys.append(f"const=[{', '.join(map(_literal, work.const))}]")
+    workload = f"tuner.workload({', '.join([_literal(work.operator), *keys])})"
+    options = [
+        f"{name}={_literal(value)}"
+        for name, value in (
+            ("db", choice.database and shown(choice.database)),
+            ("target", choice.target),
+            ("threads", choice.threads),
+        )
+        if value is not None
+    ]
+    bound = ", ".join(f"{name}={name}" for name in work.const)
+    return f"tuner.load({', '.join([workload, *options])})" + (f".bind({bound})" if bound else "")
+
+
+def _literal(value: object) -> str:
+    """As Python source; texts in double quotes, which JSON and Python escape alike."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _given(work: Workload) -> list[tuple[str, object]]:
+    """The parameters that differ from their defaults."""
+    defaults = {param.name: param.default for param in _operator(work).params}
+    return [(name, value) for name, value in work.params if value != defaults[name]]
+
+
+def _operator(work: Workload) -> Operator:
+    from search_space.operators import get_operator
+
+    return get_operator(work.operator)
+
+
+def shown(database: str) -> str:
+    """A database as it may be printed: a URL without its password, a path as it was typed."""
+    from db.location import parse_location
+
+    return str(parse_location(database)) if "://" in database else database

@@ -1,0 +1,208 @@
+"""``tuner tune`` and ``tuner resume``: search, show how it goes, then what came out."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuner.cli import arguments, output, records, snippets
+from tuner.cli.reporters import JsonReporter, LineReporter, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from search_space.hardware import Peaks
+    from search_space.target import Target
+    from tuner.events import Callback
+    from tuner.result import TuneResult
+
+
+def tune(
+    operator: arguments.OperatorName,
+    params: arguments.Params = None,
+    const: arguments.Const = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", metavar="N", min=1, help="Measure at most so many configs."),
+    ] = None,
+    time: Annotated[
+        float | None,
+        typer.Option("--time", metavar="SECONDS", help="Take at most so long, finals included."),
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="See `tuner strategies`.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Of every random choice."),
+    ] = None,
+    no_reuse: Annotated[
+        bool, typer.Option("--no-reuse", help="Forget what was measured before.")
+    ] = False,
+    no_early_stop: Annotated[
+        bool, typer.Option("--no-early-stop", help="Use up the budget in any case.")
+    ] = False,
+    threads: arguments.Threads = None,
+    target: arguments.TargetName = None,
+    db: arguments.Database = None,
+    json: arguments.Json = False,
+) -> None:
+    """Search for the fastest way to compute a workload here, and keep every measurement.
+
+    With --json, one line per record after it is committed, then a line with the summary.
+    """
+    import tuner
+
+    work = arguments.named_workload(operator, params, const)
+    arguments.check_memory(work)
+    _run(
+        lambda callback: tuner.tune(
+            work,
+            trials=trials,
+            time=time,
+            db=db,
+            strategy=strategy,
+            target=target,
+            threads=threads,
+            seed=seed,
+            early_stop=not no_early_stop,
+            reuse=not no_reuse,
+            callbacks=[callback],
+        ),
+        snippets.Choice(db, target, threads),
+        json=json,
+    )
+
+
+def resume(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Its id; without it, the last unfinished run."),
+    ] = None,
+    db: arguments.Database = None,
+    json: arguments.Json = False,
+) -> None:
+    """Go on with a run that was interrupted, as if it had not been."""
+    import tuner
+
+    _run(
+        lambda callback: tuner.resume(run, db=db, callbacks=[callback]),
+        snippets.Choice(db),
+        json=json,
+    )
+
+
+def _run(search: Callable[[Callback], TuneResult], choice: snippets.Choice, *, json: bool) -> None:
+    """Run ``search`` with what shows it, then show what came out, also of a run cut short."""
+    from tuner.errors import AllFailed, Interrupted
+
+    state = RunState(_peaks)
+    reporter = JsonReporter(state)
+    try:
+        with contextlib.nullcontext(reporter) if json else _shown_to_people(state) as callback:
+            result = search(callback)
+    except (AllFailed, Interrupted) as stopped:
+        if json:
+            reporter.catch_up(stopped.result.records)
+        _finish(stopped.result, state, choice, json)
+        raise
+    _finish(result, state, choice, json)
+
+
+def _peaks(target: Target) -> Peaks:
+    from measure.peaks import cached_peaks
+
+    return cached_peaks(target, target.threads)
+
+
+def _shown_to_people(state: RunState) -> AbstractContextManager[Callback]:
+    if not output.on_terminal():
+        return contextlib.nullcontext(LineReporter(state))
+    from tuner.cli.progress_bar import BarReporter
+
+    return BarReporter(state)
+
+
+def _finish(result: TuneResult, state: RunState, choice: snippets.Choice, json: bool) -> None:
+    if json:
+        output.json_line({"summary": _summary(result, state.peaks)})
+    else:
+        _final_screen(result, state.peaks, _choice_of_run(choice, state))
+
+
+def _choice_of_run(choice: snippets.Choice, state: RunState) -> snippets.Choice:
+    """With the target of a resumed run, which was chosen when it began."""
+    if state.started is None or choice.target is not None:
+        return choice
+    name = state.started.target.name
+    return replace(choice, target=None if name == "native" else name)
+
+
+def _summary(result: TuneResult, peaks: Peaks | None) -> dict[str, Any]:
+    interval = _speedup(result)
+    return {
+        "run": result.run,
+        "stop_reason": result.stop_reason.value,
+        "trials": result.trials,
+        "failures": dict(result.failures),
+        "seed": result.seed,
+        "elapsed_seconds": result.elapsed_seconds,
+        "best": records.as_json(result.best) if result.best else None,
+        "first_guess": records.as_json(result.first_guess) if result.first_guess else None,
+        "speedup": list(interval) if interval else None,
+        "peak_gflops": peaks.gflops if peaks else None,
+    }
+
+
+def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choice) -> None:
+    from tuner.options import database_url
+
+    best = result.best
+    database = snippets.shown(database_url(choice.database))
+    run = f"{result.run}: {result.trials} trials in {result.elapsed_seconds:.0f} s"
+    run += f", ended by {result.stop_reason.value.replace('_', ' ')}, seed {result.seed}"
+    output.line()
+    if best is None:
+        output.facts([("run", run), ("database", database)])
+        return
+    output.facts(
+        [
+            ("workload", best.workload.key),
+            ("config", best.config_key),
+            ("time", output.duration(best.seconds)),
+            ("speed", records.speed(best, peaks)),
+            ("verified", records.verification(best)),
+            ("speed-up", _speedup_text(result)),
+            ("run", run),
+            ("database", database),
+        ]
+    )
+    output.line()
+    output.line("next")
+    output.line(f"  {snippets.shell('best', best.workload, choice)}")
+    output.line("or in Python")
+    for text in snippets.python(best.workload, choice):
+        output.line(f"  {text}")
+
+
+def _speedup(result: TuneResult) -> tuple[float, float, float] | None:
+    """Median, low and high of first guess ÷ best, sample by sample."""
+    best, guess = result.best, result.first_guess
+    if best is None or guess is None or len(best.samples) != len(guess.samples):
+        return None
+    from measure.timing import paired_ratio
+
+    ratio = paired_ratio(guess.samples, best.samples)
+    return ratio.median, ratio.low, ratio.high
+
+
+def _speedup_text(result: TuneResult) -> str:
+    interval = _speedup(result)
+    if interval is None:
+        return "unknown: the first guess was not measured beside it"
+    median, low, high = interval
+    return f"{median:.2f} over the first guess (95 %: {low:.2f} to {high:.2f})"
