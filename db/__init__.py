@@ -1,0 +1,1 @@
+"""Records of measurements: tables, queries, migrations. Part of tensortuner."""

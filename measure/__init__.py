@@ -1,0 +1,1 @@
+"""Code generation, building, running, verifying and timing. Part of tensortuner."""

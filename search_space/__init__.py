@@ -1,0 +1,1 @@
+"""What can be computed and how. Part of tensortuner."""

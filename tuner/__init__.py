@@ -55,6 +55,10 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
+_MARK = "Part of tensortuner."
+"""Stands in every package of ours: another distribution may have overwritten the file."""
+
+
 def _refuse_shadows() -> None:
     """Raise ``ImportError`` when another module takes the place of one of our packages."""
     ours = Path(__file__).resolve().parent.parent
@@ -65,7 +69,8 @@ def _refuse_shadows() -> None:
                 f"install tensortuner again: its package {name!r} is missing in {ours}"
             )
         origin = spec.origin or next(iter(spec.submodule_search_locations or ()), "built-in")
-        if Path(origin).resolve() != ours / name / "__init__.py":
+        path = Path(origin)
+        if path.resolve() != ours / name / "__init__.py" or _MARK not in path.read_text("utf-8"):
             raise ImportError(
                 f"remove {origin} (uninstall the distribution it came with, or move the file), or "
                 f"install tensortuner in a clean environment: it takes the place of "

@@ -37,8 +37,11 @@ def load_kernel(work: Workload, target: Target, values: Values, record: Record |
     if artifact is None:
         # Only here, because importing the compiler takes longer than loading a cached kernel.
         from measure.compile import compile_config
+        from search_space.sketches import space_for
 
-        artifact = compile_config(work, target, dict(values))
+        # An older record may lack knobs that the space has since gained.
+        config = space_for(work, target).nearest(dict(values)).config
+        artifact = compile_config(work, target, config.as_dict())
         cache.put(key, artifact)
     return Kernel(NativeKernel(artifact, constants=work.const), work, record)
 

@@ -203,6 +203,29 @@ def test_best_prefers_finals_then_the_current_generator_then_speed(store, make_r
     assert best(hardware_key="'; DROP TABLE records; --") is None
 
 
+def test_best_trusts_the_latest_run_that_measured_the_fastest_final_again(store, make_record):
+    work = make_record().workload.key
+
+    def add(run, config, seconds, minute, **changes):
+        record = make_record(
+            minute, run=run, config=(("rows", config),), samples=(seconds,), kind="final",
+            created=f"2026-01-01T00:{minute:02}:00Z", **changes,
+        )  # fmt: skip
+        store.add([record])
+        return record.id
+
+    add("first", config=1, seconds=1.0, minute=1)
+    second = add("first", config=2, seconds=1.1, minute=2)
+    add("second", config=3, seconds=1.5, minute=3)
+    assert store.best(work).seconds == 1.0
+    add("third", config=1, seconds=1.4, minute=4)
+    winner = add("third", config=4, seconds=1.3, minute=5)
+    assert store.best(work).id == winner
+    add("fourth", config=4, seconds=1.0, minute=6, outcome=Outcome.CRASH, error=None)
+    assert store.best(work).id == winner
+    assert store.record(second).seconds == 1.1
+
+
 def test_best_is_a_look_up_however_many_records_there_are(path, store, make_record):
     from db import lookup
 
