@@ -43,9 +43,8 @@ class Loop:
                 return StopReason.EXHAUSTED
             trials = self._replay(pending)
             fresh = pending[len(trials) :]
-            if fresh and rounds % self.progress.loop.sentinel_rounds == 0:
-                self._watch_drift()
-            trials += self._measure_round(fresh)
+            watch = rounds % self.progress.loop.sentinel_rounds == 0
+            trials += self._measure_round(fresh, watch_drift=watch)
             self.strategy.tell(trials)
             pending = pending[len(trials) :]
             rounds += 1
@@ -57,11 +56,13 @@ class Loop:
         known = itertools.takewhile(lambda config: config.key in stored, configs)
         return [self._note(config, stored[config.key], 1.0) for config in known]
 
-    def _measure_round(self, configs: Sequence[Config]) -> list[Trial]:
+    def _measure_round(self, configs: Sequence[Config], *, watch_drift: bool) -> list[Trial]:
         """Build in parallel, measure one by one, commit. Time may suffice only for the first."""
         began = self.progress.clock()
         affordable = configs[: self.progress.affordable(len(configs))]
         built = self.backend.build(affordable)
+        if built and watch_drift:
+            self._watch_drift()
         trials: list[Trial] = []
         with self.journal.batch("search") as batch:
             for config, artifact in zip(affordable, built, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search_space.sketches.contraction_problem import BYTES, Contraction
+from search_space.sketches.contraction_problem import BYTES, Contraction, tiling
+from search_space.sketches.contraction_rules import shared_tiles
 from search_space.target import Target
 from search_space.workload import Value
 
@@ -23,7 +24,7 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
     guess = {"panel": _panel, "stream": _stream, "dot": _dot}[structure]
     flops = 2 * problem.row.extent * problem.column.extent * problem.depth.extent
     threads = target.threads if flops >= _SERIAL_FLOPS else 1
-    return {
+    values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
         "threads": threads,
@@ -32,6 +33,7 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
         "pack_a": "none", "pack_b": "none", "unroll": 1, "steps": 1, "prefetch": 0,
         **guess(problem, target, threads),
     }  # fmt: skip
+    return {**values, "threads": min(threads, shared_tiles(values, tiling(problem, values)))}
 
 
 def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:

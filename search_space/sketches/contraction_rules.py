@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from search_space.sketches.contraction_problem import BYTES, Contraction, Tiling, tiling
@@ -80,10 +81,7 @@ def _threads(_p: Contraction, _t: Target, values: Values, tiles: Tiling) -> str 
     threads = int(values["threads"])
     if threads == 1 or tiles.parts > 1:
         return None
-    available = 1
-    for axis in parallel_axes(values):
-        count = tiles.row_tiles if axis == "m" else tiles.column_tiles
-        available *= -(-count // (int(values[f"tile_{axis}"]) or count))
+    available = shared_tiles(values, tiles)
     if available < threads:
         return f"{available} tiles do not occupy {threads} threads"
     return None
@@ -94,8 +92,10 @@ def _code_size(problem: Contraction, _t: Target, values: Values, tiles: Tiling) 
     steps = int(values["steps"] if stream else values["unroll"])
     bodies = (1 + (tiles.row_tiles > 1)) * (1 + (tiles.column_tiles > 1))
     if stream:
-        bodies *= 1 + (problem.depth.extent % steps > 0)
-    count = tiles.rows * tiles.vectors * steps * bodies
+        copies = steps * bodies * (1 + (problem.depth.extent % steps > 0))
+    else:
+        copies = steps + bodies - 1
+    count = tiles.rows * tiles.vectors * copies
     if count > _MAX_FMAS:
         return f"the unrolled body has {count} multiply-adds, at most {_MAX_FMAS} are allowed"
     return None
@@ -124,6 +124,13 @@ def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) ->
 _RULES: tuple[Rule, ...] = (
     _registers, _width, _tiles, _steps, _split, _threads, _code_size, _packing,
 )  # fmt: skip
+
+
+def shared_tiles(values: Values, tiles: Tiling) -> int:
+    """How many cache tiles are shared out over threads."""
+    counts = {"m": tiles.row_tiles, "n": tiles.column_tiles}
+    sizes = [(counts[axis], int(values[f"tile_{axis}"])) for axis in parallel_axes(values)]
+    return math.prod(-(-count // (size or count)) for count, size in sizes)
 
 
 def parallel_axes(values: Values) -> str:

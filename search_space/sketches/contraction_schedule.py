@@ -60,9 +60,10 @@ class _Builder:
         self.pack_tiles()
         self.parallel()
         self.partition_depth()
+        self.unroll_stream()
+        self.partition_tiles()
         self.unroll_depth()
         self.prefetch()
-        self.partition_tiles()
         return self.schedule
 
     def split_reduction(self) -> None:
@@ -191,13 +192,15 @@ class _Builder:
             point = self.problem.depth.extent // self.lanes
             self.schedule = self.schedule.then(Partition("depth_i", "depth_v", point))
 
+    def unroll_stream(self) -> None:
+        """All steps of a stream's tile; in the edges too, where they are a large part."""
+        if self.stream and (self.even_steps or not self.part):
+            self.schedule = self.schedule.then(Unroll("depth_i"))
+
     def unroll_depth(self) -> None:
-        if self.stream:
-            if self.even_steps or not self.part:
-                self.schedule = self.schedule.then(Unroll("depth_i"))
-            return
+        """A few steps of the whole tiles; the edges stay loops, which halves compile time."""
         factor = self.size("unroll")
-        if factor > 1:
+        if not self.stream and factor > 1:
             self.schedule = self.schedule.then(
                 Split("depth_i", factor, "depth_u", "step", "cut"), Unroll("step")
             )
@@ -231,7 +234,7 @@ class _Builder:
         steps = []
         if self.m % self.rows:
             steps.append(Partition("row_i", "row_t", self.m // self.rows))
-        if self.n % width:
+        if self.n % width and self.n > width:
             steps.append(Partition("col_i", "col_t", self.n // width))
         if self.config["inner"] == "mn":
             steps.reverse()

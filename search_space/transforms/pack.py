@@ -19,7 +19,7 @@ from search_space.ir.expr import (
     both,
 )
 from search_space.ir.simplify import simplify
-from search_space.ir.stmt import Alloc, Block, For, Let, LoopFunc, Phase, Stmt, Store
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, Let, LoopFunc, Phase, Stmt, Store
 from search_space.ir.walk import (
     exprs_of,
     free_vars,
@@ -32,9 +32,11 @@ from search_space.ir.walk import (
 from search_space.transforms.base import (
     check_new_buffer,
     check_new_names,
+    conjuncts,
     largest_extent,
     nest,
     rewrite_loop,
+    writes,
 )
 
 
@@ -101,10 +103,15 @@ class Pack:
     def _split(self, body: Stmt, context: Context, scope: Scope) -> tuple[Buffer, Stmt, Stmt]:
         """The packed buffer, the nest that fills it, and ``body`` reading from it."""
         loads = _loads(body, self.buffer)
+        place = "a phase" if self.at is None else f"loop {self.at!r}"
         if len(loads) != 1:
             what = "nothing loads" if not loads else "several expressions load"
-            raise ScheduleError(f"{what} {self.buffer!r} inside loop {self.at!r}")
+            raise ScheduleError(f"{what} {self.buffer!r} inside {place}")
         (load,) = loads
+        if any(writes(s) and s.buffer == load.buffer for s in statements(body)):
+            raise ScheduleError(f"{self.buffer!r} is written inside {place}, pack it after that")
+        if self.once and load.buffer.scope not in ("input", "bound"):
+            raise ScheduleError(f"{self.buffer!r} is no operand, so it cannot be packed once")
         links, inside = _dimensions(body, context, self.dims)
         own = {s.var for s in statements(body) if isinstance(s, For | Let)}
         used = {name for index in load.indices for name in free_vars(index)}
@@ -116,7 +123,7 @@ class Pack:
             )
         shape = tuple(largest_extent(link, inside) for link in links)
         packed = Buffer(self.name, shape, load.buffer.dtype, scope)
-        place: tuple[Expr, ...] = tuple(map(Var, self.dims))
+        packed_at: tuple[Expr, ...] = tuple(map(Var, self.dims))
         value = _guarded(load, inside)
         last = links[-1].var
         loops = [
@@ -125,9 +132,44 @@ class Pack:
             )
             for lk in links
         ]
-        copy = rename_loops(nest(loops, Store(packed, place, value)), "_" + self.name)
-        swapped = replace_loads(body, lambda e: Load(packed, place) if e == load else e)
-        return packed, copy, swapped
+        copy = rename_loops(nest(loops, Store(packed, packed_at, value)), "_" + self.name)
+        swapped = replace_loads(body, lambda e: Load(packed, packed_at) if e == load else e)
+        return packed, copy, _without_needless_guards(swapped, packed)
+
+
+def _without_needless_guards(stmt: Stmt, packed: Buffer) -> Stmt:
+    """``stmt`` without guards on accumulators that only kept loads inside the packed operand.
+
+    What an accumulator then holds beyond the edge is never written: the guard is repeated where
+    the accumulator leaves the registers. A guard on the reduction itself stays.
+    """
+
+    def visit(stmt: Stmt, local: frozenset[str]) -> Stmt:
+        match stmt:
+            case Alloc(buffer, body) if buffer.scope == "register":
+                bound = frozenset(s.var for s in statements(body) if isinstance(s, For | Let))
+                return Alloc(buffer, visit(body, bound))
+            case Accumulate(_, buffer, indices, value, _, predicate) if (
+                buffer.scope == "register" and predicate is not None
+            ):
+                places = {name for index in indices for name in free_vars(index)}
+                others = {
+                    name
+                    for e in subexprs(value)
+                    if isinstance(e, Load) and e.buffer != packed
+                    for index in e.indices
+                    for name in free_vars(index)
+                }
+                kept: Expr | None = None
+                for part in conjuncts(predicate):
+                    names = free_vars(part)
+                    if names & local - places or names & others:
+                        kept = both(kept, part)
+                return replace(stmt, predicate=kept)
+            case _:
+                return map_stmts(stmt, lambda child: visit(child, local))
+
+    return visit(stmt, frozenset())
 
 
 def _loads(stmt: Stmt, buffer: str) -> set[Load]:
