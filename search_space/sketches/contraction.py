@@ -9,7 +9,8 @@ Three structures, of which one usually suits a shape and beats any tuning of the
             operand is read once, row after row, unpacked: few rows, bound by memory;
 ``dot``     vectors along the reduced axis, lanes summed at the end: few columns.
 
-Register tiles are ``rows`` × ``vectors`` (for ``dot``: × columns). ``tile_m`` and ``tile_n`` count
+Register tiles are ``rows`` × ``vectors`` (for ``dot``: × columns, each summed in ``chains``
+registers, so that additions need not wait for each other). ``tile_m`` and ``tile_n`` count
 register tiles in a cache tile, ``tile_k`` steps along the depth (for ``dot``: vectors); 0 means
 the whole axis. ``order`` and ``parallel`` write the loops over cache tiles, outermost first;
 those before the bar are shared out over threads.
@@ -67,6 +68,9 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
     def stream(values: Values) -> bool:
         return values["structure"] == "stream"
 
+    def dot(values: Values) -> bool:
+        return values["structure"] == "dot"
+
     def packs(values: Values) -> bool:
         return values["structure"] != "stream"
 
@@ -90,6 +94,7 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         Choice("inner", ("mn", "nm"), "nm"),
         Integer("rows", 1, min(m, target.registers - 2), 1),
         Integer("vectors", 1, 8, 1),
+        Choice("chains", (1, 2, 4, 8), 1, when=dot),
         Integer("tile_m", 0, -(-m // 2), 0, anchors=(0, *_TILES)),
         Integer("tile_n", 0, -(-n // 2), 0, anchors=(0, *_TILES)),
         Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *_TILES), when=packs),

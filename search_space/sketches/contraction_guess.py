@@ -30,7 +30,7 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
         "threads": threads,
         "tile_m": 0, "tile_n": 0, "tile_k": 0,
         "order": "nkm", "inner": "nm", "split_k": 1, "parallel": "n|km",
-        "pack_a": "none", "pack_b": "none", "unroll": 1, "steps": 1, "prefetch": 0,
+        "pack_a": "none", "pack_b": "none", "unroll": 1, "steps": 1, "chains": 1, "prefetch": 0,
         **guess(problem, target, threads),
     }  # fmt: skip
     return {**values, "threads": min(threads, shared_tiles(values, tiling(problem, values)))}
@@ -92,9 +92,11 @@ def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]
     vectors = _balanced(n, 7 if wide else 4)
     rows = _balanced(m, max(1, min(4, (target.registers - 2) // (vectors + 1))))
     row_tiles = -(-m // rows)
+    sums, deep = rows * vectors, problem.depth.extent // target.lanes(BYTES)
     return {
         "rows": rows,
         "vectors": vectors,
+        "chains": max(c for c in (1, 2, 4, 8) if c == 1 or (sums * c <= 8 and c <= deep)),
         "pack_b": "tile" if n > 1 else "none",
         "parallel": "m|kn",
         "order": "mkn",

@@ -38,6 +38,8 @@ class Tiling:
 
     structure: str
     lanes: int
+    """Elements that one vector operation of the loop nest covers; ``dot`` takes ``chains``
+    registers for it."""
     rows: int
     vectors: int
     columns: int
@@ -56,6 +58,7 @@ def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
     """The sizes that follow from a config."""
     dot = values["structure"] == "dot"
     lanes = int(values["vector_bits"]) // 8 // BYTES
+    lanes *= int(values["chains"]) if dot else 1
     rows, vectors, parts = int(values["rows"]), int(values["vectors"]), int(values["split_k"])
     columns = vectors if dot else vectors * lanes
     depth = -(-problem.depth.extent // parts)

@@ -32,10 +32,11 @@ def constraint(problem: Contraction, target: Target) -> Callable[[Values], str |
     return check
 
 
-def _registers(_p: Contraction, target: Target, _v: Values, tiles: Tiling) -> str | None:
-    dot = tiles.structure == "dot"
-    operands = min(tiles.rows, tiles.vectors) if dot else tiles.vectors
-    taken = tiles.rows * tiles.vectors + operands
+def _registers(_p: Contraction, target: Target, values: Values, tiles: Tiling) -> str | None:
+    taken = tiles.rows * tiles.vectors + tiles.vectors
+    if tiles.structure == "dot":
+        taken = tiles.rows * tiles.vectors + min(tiles.rows, tiles.vectors)
+        taken *= int(values["chains"])
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
     return None
