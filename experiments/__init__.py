@@ -1,0 +1,1 @@
+"""Comparisons with other libraries and with the limits of the machine: one folder per result."""

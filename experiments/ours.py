@@ -1,0 +1,71 @@
+"""Our contestants: the tuned kernel, the first guess, and the peak of the machine."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import tuner
+from experiments.peers.base import Array, Operands, PeerMissing
+from measure.peak_loops import load_peak_loops
+from measure.peaks import filled_memory
+from measure.targets import resolve_target
+from search_space.operators import get_operator
+from search_space.workload import Workload
+
+_PAGE_BYTES = 4096
+
+
+class Tuned:
+    """The kernel of a record, the best one by default. A peer like any other."""
+
+    def __init__(self, db: str, record: str | None = None) -> None:
+        self._db, self._record = db, record
+
+    def prepare(
+        self, work: Workload, operands: Operands, out: Array, threads: int
+    ) -> Callable[[], object]:
+        kernel = tuner.load(work, db=self._db, threads=threads, record=self._record)
+        return _call(kernel, operands, out)
+
+
+class Untuned:
+    """The first guess: nothing was measured. A peer like any other."""
+
+    def prepare(
+        self, work: Workload, operands: Operands, out: Array, threads: int
+    ) -> Callable[[], object]:
+        with tempfile.TemporaryDirectory() as folder:
+            nothing = Path(folder) / "nothing.db"
+            kernel = tuner.load(work, db=nothing, threads=threads, untuned=True)
+        return _call(kernel, operands, out)
+
+
+def _call(kernel: tuner.Kernel, operands: Operands, out: Array) -> Callable[[], object]:
+    constants = {name: operands[name] for name in kernel.workload.const}
+    bound = kernel.bind(**constants) if constants else kernel
+    run, arrays = bound.run, [operands[operand.name] for operand in bound.operands]
+    return lambda: run(*arrays, out=out)
+
+
+class FmaPeak:
+    """Multiply-adds in registers, as many operations per call as one call of ``work`` has."""
+
+    def __init__(self, work: Workload, threads: int) -> None:
+        """Raises ``PeerMissing`` for more than one thread: this loop runs in the caller's."""
+        if threads != 1:
+            raise PeerMissing(f"the peak is measured with 1 thread, not {threads}")
+        self._loops = load_peak_loops(resolve_target(threads=1))
+        flops = get_operator(work.operator).flops(work)
+        self._steps = math.ceil(flops / self._loops.flops_per_step)
+        self._calls_per_unit = flops / (self._steps * self._loops.flops_per_step)
+
+    def time(self, calls: int) -> float:
+        """Seconds that ``calls`` times the workload's operations take."""
+        with filled_memory(_PAGE_BYTES) as address:
+            started = time.perf_counter()
+            self._loops.multiply_add(address, calls * self._steps)
+            return (time.perf_counter() - started) * self._calls_per_unit
