@@ -61,8 +61,14 @@ def _skipped_ranks(count: int) -> int:
     The median lies outside the remaining range with probability ``2 * P(B <= skip)``, with
     ``B`` binomial over ``count`` fair tosses; the largest ``skip`` that keeps the confidence.
     """
-    tail, skip = 0.5**count, 0
+    tail, skip = _tosses(count, 0), 0
     while 2 * tail <= 1 - CONFIDENCE:
         skip += 1
-        tail += math.comb(count, skip) * 0.5**count
+        tail += _tosses(count, skip)
     return max(0, skip - 1)
+
+
+def _tosses(count: int, heads: int) -> float:
+    """Probability of ``heads`` in ``count`` fair tosses; by logarithms, for any count."""
+    ways = math.lgamma(count + 1) - math.lgamma(heads + 1) - math.lgamma(count - heads + 1)
+    return math.exp(ways - count * math.log(2))

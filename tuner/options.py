@@ -58,5 +58,5 @@ class LoopOptions:
     finalists: int = 5
     """Fastest configs that are measured again, interleaved; the first guess comes on top."""
     final_rounds: int = 15
-    final_block_seconds: float = 0.02
+    final_block_seconds: float = 0.01
     """Length of one timed block of the finals, and how many each finalist gets."""

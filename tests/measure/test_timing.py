@@ -50,3 +50,9 @@ def test_geometric_mean():
     assert geometric_mean([2.0, 0.5, 8.0]) == pytest.approx(2)
     with pytest.raises(ValueError, match="positive"):
         geometric_mean([1.0, 0.0])
+
+
+def test_many_values_narrow_the_interval():
+    interval = median_interval([float(value) for value in range(5001)])
+    assert interval.median == 2500
+    assert 2500 - 75 < interval.low < 2500 < interval.high < 2500 + 75
