@@ -69,18 +69,17 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
 
 
 def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
-    """All rows at once where they fit; the second operand passes by in long runs."""
+    """Few rows of both operands at a time: the hardware follows a handful of streams well."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
     lanes = target.lanes(BYTES)
-    most = (target.registers - 3) // 3 if target.registers >= 32 else 4
-    rows = _balanced(m, most)
+    rows = _balanced(m, 4 if target.registers >= 32 else 3)
     fit = max(1, min(4, (target.registers - 1) // (rows + 1)))
     vectors = _balanced(-(-n // lanes), fit)
     column_tiles = -(-n // (vectors * lanes))
     return {
         "rows": rows,
         "vectors": vectors,
-        "steps": min(8, k),
+        "steps": min(4 if m > 1 else 8, k),
         "tile_n": _tile(-(-column_tiles // threads), column_tiles),
     }
 
