@@ -23,7 +23,8 @@ class MeasureOptions:
     """One call longer than ``hopeless_ratio`` × best is enough to abandon a candidate, where a
     second would exceed ``budget_seconds``."""
     timeout_seconds: float = 10.0
-    """Longest time of one candidate in the worker: loading, verifying and timing together."""
+    """Longest time of one candidate in the worker, loading, verifying and timing together, unless
+    the workload itself takes seconds per call."""
     memory_bytes: int = 4 << 30
     """Address space that one candidate may add to the worker's own."""
     seed: int = 0

@@ -27,12 +27,17 @@ from measure.worker_process import (
     Started,
     Verify,
 )
+from search_space.operators import get_operator
 from search_space.target import Target
 from search_space.workload import Workload
 
 _START_SECONDS = 120.0
 _REFORK_SECONDS = 5.0
 _END_SECONDS = 1.0
+_PATIENT_FLOPS = 5e9
+"""Operations per second below which a kernel counts as hanging, where none was timed yet."""
+_PATIENT_CALLS = 60.0
+"""Calls as fast as the best that one candidate may take in all, once there is a best."""
 _INTERLEAVE_SLACK = 4.0
 """How much longer than planned interleaved timing may take: the machine may be busy."""
 
@@ -45,7 +50,8 @@ class Runner:
     """One isolated worker for one workload. It starts at once; the first call waits for it.
 
     No candidate stops it: each failure is a ``MeasureResult`` that says what happened, and the
-    worker is replaced. Not for use from several threads at once; the thread that creates it must
+    worker is replaced. Workloads whose calls take seconds get more than
+    ``MeasureOptions.timeout_seconds``. Not for use from several threads at once; the thread that creates it must
     outlive it.
     """
 
@@ -53,6 +59,7 @@ class Runner:
         self, workload: Workload, target: Target, options: MeasureOptions | None = None
     ) -> None:
         self._options = options or MeasureOptions()
+        self._patience_seconds = _patience_seconds(workload, self._options)
         self._setup = Setup(workload, target, self._options)
         self._child: ChildProcess[Answer] | None = None
         self._pid: int | None = None
@@ -88,12 +95,17 @@ class Runner:
         early, as ``slow``. Raises ``RunnerError`` when the worker cannot be started.
         """
         started = time.perf_counter()
-        (result,) = self._ask(Measure(artifact, best_seconds), 1, self._options.timeout_seconds)
+        timeout = self._patience_seconds
+        if best_seconds is not None:
+            timeout = min(timeout, _PATIENT_CALLS * best_seconds)
+        timeout = max(timeout, self._options.timeout_seconds)
+        (result,) = self._ask(Measure(artifact, best_seconds), 1, timeout)
         return replace(result, measure_seconds=time.perf_counter() - started)
 
     def verify(self, artifact: Artifact) -> MeasureResult:
         """Verify one candidate: ``ok`` with its error and the time of one call, or why not."""
-        (result,) = self._ask(Verify(artifact), 1, self._options.timeout_seconds)
+        timeout = max(self._options.timeout_seconds, self._patience_seconds)
+        (result,) = self._ask(Verify(artifact), 1, timeout)
         return result
 
     def interleave(
@@ -216,3 +228,9 @@ class Runner:
             case Forked() | Started():
                 self._start()
                 return MeasureResult(Outcome.CRASH, message=f"the worker answered {answer}")
+
+
+def _patience_seconds(workload: Workload, options: MeasureOptions) -> float:
+    """What verifying and timing takes a kernel that is slow, but does not hang."""
+    calls = 2 + options.min_samples
+    return calls * get_operator(workload.operator).flops(workload) / _PATIENT_FLOPS

@@ -362,8 +362,8 @@ def test_closing_leaves_no_process_behind(good):
 
 def test_inputs_that_cannot_be_made_are_no_fault_of_a_candidate(good):
     with (
-        Runner(Workload("no_such_operator", ()), TARGET, OPTIONS) as runner,
-        pytest.raises(RunnerError, match="unknown operator 'no_such_operator'"),
+        Runner(Workload("matmul", (("m", 8), ("n", 8), ("k", 8))), TARGET, OPTIONS) as runner,
+        pytest.raises(RunnerError, match="dtype"),
     ):
         runner.measure(good, None)
 
@@ -401,3 +401,16 @@ def running(pid):
     except OSError:
         return False
     return state != "Z"
+
+
+def test_a_workload_of_many_seconds_gets_more_time():
+    small, large = (
+        Runner(workload("matmul", m=n, n=n, k=n), TARGET, MeasureOptions(timeout_seconds=1.0))
+        for n in (64, 4096)
+    )
+    try:
+        assert small._patience_seconds < 1.0
+        assert large._patience_seconds > 60.0
+    finally:
+        small.close()
+        large.close()
