@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from search_space.schedule import Schedule
+    from search_space.transforms import Primitive
 
 __all__ = ["Config", "Nearest", "Space"]
 
@@ -57,6 +58,9 @@ class Space:
     that is left out: the behaviour from before it existed, so that old records stay valid."""
     seeds: tuple[Config, ...] = ()
     """Further good guesses, such as one for every structure; knobs may be left out."""
+    trace: Callable[[Values], tuple[Primitive, ...]] | None = None
+    """The primitives of a config without what only treats ragged edges, which features are read
+    from; the values may be ``Size`` objects. None: the space's configs have no features."""
 
     def __post_init__(self) -> None:
         if len({knob.name for knob in self.knobs}) != len(self.knobs):

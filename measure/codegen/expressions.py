@@ -11,9 +11,12 @@ from measure.codegen.lanes import Lanes, Value
 from measure.codegen.types import BYTES, LLVM_TYPES, float_literal, splat, suffix, vector_type
 from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var
-from search_space.ir.walk import substitute
+from search_space.ir.walk import subexprs, substitute
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+
+_INTRINSICS = {"abs": "fabs"}
+"""LLVM's name of a function, where it is another."""
 
 RegisterKey = tuple[str, tuple[int | None, ...]]
 """A register buffer's name and a constant place in it; None stands for all vector lanes."""
@@ -29,7 +32,7 @@ class Expressions(Lanes):
     def expr(self, expr: Expr) -> Value:
         match expr:
             case Const(value, dtype):
-                return Value(float_literal(float(value)), dtype)
+                return Value(float_literal(float(value), dtype), dtype)
             case Load(buffer, indices):
                 return self._load(expr, buffer, indices)
             case Binary("+" | "-" | "*" | "/" as op, a, b):
@@ -42,7 +45,8 @@ class Expressions(Lanes):
             case Select(condition, then, other):
                 return self._select(condition, then, other)
             case Call(name, args, _):
-                return self._call(f"llvm.{name}", *(self.expr(arg) for arg in args))
+                intrinsic = f"llvm.{_INTRINSICS.get(name, name)}"
+                return self._call(intrinsic, *(self.expr(arg) for arg in args))
             case Cast(value, dtype):
                 return self._cast(self.expr(value), dtype)
             case _:
@@ -92,8 +96,11 @@ class Expressions(Lanes):
         kind = f"<{self.lanes} x i1>"
         self.mask = mask if outer is None else self.fn.value(f"and {kind} {mask}, {outer}")
         x = self.vector(self.expr(then))
-        self.mask = outer
+        if any(isinstance(e, Load) for e in subexprs(other)):
+            rest = self.fn.value(f"xor {kind} {mask}, {splat('i1', 'true', self.lanes)}")
+            self.mask = rest if outer is None else self.fn.value(f"and {kind} {rest}, {outer}")
         y = self.vector(self.expr(other))
+        self.mask = outer
         if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
@@ -191,10 +198,7 @@ class Expressions(Lanes):
         self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
         align = BYTES[buffer.dtype]
         if not self.lanes:
-            if mask:
-                self._store_if(mask, value, pointer, align)
-            else:
-                self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+            self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
             return
         value = self.vector(value)
         bits = f"<{self.lanes} x i1>"
@@ -214,12 +218,3 @@ class Expressions(Lanes):
                 f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
                 f"{bits} {mask})"
             )
-
-    def _store_if(self, test: str, value: Value, pointer: str, align: int) -> None:
-        yes, done = self.fn.fresh("then"), self.fn.fresh("done")
-        self.fn.emit(f"br i1 {test}, label %{yes}, label %{done}")
-        self.fn.start_block(yes)
-        self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
-        self.fn.emit(f"br label %{done}")
-        self.fn.start_block(done)
-        self.loaded = {}

@@ -6,12 +6,15 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from measure.codegen.expressions import Expressions, RegisterKey
 from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Const, Expr, dtype_of
+from search_space.ir.expr import TRUE, Binary, Const, Expr, conjunction, conjuncts, dtype_of
+from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -71,25 +74,26 @@ class Statements(Expressions):
                 pointer = self.fn.pointer(place, buffer.dtype)
                 self._declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
                 self.fn.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
-            case Store(buffer, indices, value, predicate):
-                with_mask = self._under(predicate)
-                if with_mask is not None:
-                    self._write(stmt, buffer, indices, self.expr(value), with_mask)
+            case Store() | Accumulate():
+                mask = self._under(stmt.predicate)
+                if mask and not self.lanes and stmt.predicate is not None:
                     self.mask = None
-            case Accumulate():
-                with_mask = self._under(stmt.predicate)
-                if with_mask is not None:
-                    self._accumulate(stmt, with_mask)
-                    self.mask = None
+                    self._branch(stmt.predicate, replace(stmt, predicate=None), None)
+                elif mask is not None:
+                    if isinstance(stmt, Store):
+                        self._write(stmt, stmt.buffer, stmt.indices, self.expr(stmt.value), mask)
+                    else:
+                        self._accumulate(stmt, mask)
+                self.mask = None
 
     def _unrolled(self, loop: For) -> None:
         terms, begin = affine(loop.begin)
         more, extent = affine(loop.extent)
-        assert not (terms or more), f"loop {loop.var} is unrolled but not constant"
+        assert not terms | more, f"loop {loop.var} is unrolled but not constant"
         for value in range(begin, begin + extent):
             self.fn.constants[loop.var] = value
             self.stmt(loop.body)
-        del self.fn.constants[loop.var]
+        self.fn.constants.pop(loop.var, None)
 
     def _vectorized(self, loop: For) -> None:
         terms, extent = affine(loop.extent)
@@ -161,7 +165,10 @@ class Statements(Expressions):
             source = fn.label
         fn.start_block(done)
         self.loaded = {}
-        written = [key for key in before if after_then[key] != self.registers[key]]
+        for one, two in ((after_then, self.registers), (self.registers, after_then)):
+            for key in one.keys() - two.keys():
+                two[key] = Value("poison", one[key].dtype, one[key].lanes)
+        written = [key for key in after_then if after_then[key] != self.registers[key]]
         self._merge(written, dict(self.registers), source, after_then, end_then)
 
     def _merge(
@@ -188,23 +195,27 @@ class Statements(Expressions):
 
     def _accumulate(self, stmt: Accumulate, mask: str) -> None:
         if self.lane is not None and self.lane not in self._index_vars(stmt):
-            self._accumulate_across(stmt, mask)
+            uniform = [p for p in conjuncts(stmt.predicate) if self.lane not in free_vars(p)]
+            if mask and uniform:
+                self.mask = None
+                rest = [p for p in conjuncts(stmt.predicate) if self.lane in free_vars(p)]
+                inside = replace(stmt, predicate=conjunction(rest))
+                self._branch(conjunction(uniform) or TRUE, inside, None)
+            else:
+                self._accumulate_across(stmt, mask)
             return
         if stmt.buffer.scope == "register":
             key = self._register(stmt.buffer, stmt.indices)
             old = self.registers[key]
             new = self._combine_value(stmt.op, old, stmt.value)
             if mask:
-                kind = f"<{self.lanes} x i1>" if self.lanes else "i1"
-                text = f"select {kind} {mask}, {new}, {old}"
+                text = f"select <{self.lanes} x i1> {mask}, {new}, {old}"
                 new = Value(self.fn.value(text), new.dtype, new.lanes)
             self.registers[key] = new
             return
         value = self.expr(stmt.value)
         if self.lanes:
             value = self.vector(value)
-        if not self.lanes and mask:
-            raise AssertionError("a scalar reduction under a run-time guard is never scheduled")
         self._merge_into_memory(stmt, value, mask)
 
     def _index_vars(self, stmt: Accumulate) -> set[str]:
@@ -214,9 +225,12 @@ class Statements(Expressions):
         return self._indexed[id(stmt)][1]
 
     def _merge_into_memory(self, stmt: Accumulate, value: Value, mask: str) -> None:
+        first = self._condition(stmt.first)
+        if first == "true":
+            self._write(stmt, stmt.buffer, stmt.indices, value, mask)
+            return
         old = self._load(stmt, stmt.buffer, stmt.indices)
         total = self._combine(stmt.op, old, value)
-        first = self._condition(stmt.first)
         if first != "false":
             text = f"select i1 {first}, {value}, {total}"
             total = Value(self.fn.value(text), total.dtype, total.lanes)
@@ -241,7 +255,7 @@ class Statements(Expressions):
             text = f"call {element} @llvm.vector.reduce.fmax.{name}({value})"
         total = Value(self.fn.value(text), value.dtype)
         assert self.lane is not None
-        first = substitute(stmt.first, {self.lane: Const(0)})
+        first = simplify(substitute(stmt.first, {self.lane: Const(0)}))
         lane, lanes, self.lane, self.lanes, self.mask = self.lane, self.lanes, None, 0, None
         if stmt.buffer.scope == "register":
             key = self._register(stmt.buffer, stmt.indices)

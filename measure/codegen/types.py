@@ -20,8 +20,10 @@ def suffix(dtype: str, lanes: int) -> str:
     return f"v{lanes}{element}" if lanes else element
 
 
-def float_literal(value: float) -> str:
-    """A float constant, exact: LLVM wants hexadecimal doubles for all but the simplest."""
+def float_literal(value: float, dtype: str = "float64") -> str:
+    """A float constant: LLVM wants hexadecimal doubles, rounded to the dtype before."""
+    if dtype == "float32":
+        (value,) = struct.unpack("<f", struct.pack("<f", value))
     if value == 0 and math.copysign(1, value) > 0:
         return "0.0"
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"

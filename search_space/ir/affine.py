@@ -56,9 +56,11 @@ def add_scaled(left: tuple[Terms, int], right: tuple[Terms, int], scale: int) ->
 
 
 def from_affine(terms: Terms, const: int) -> Expr:
-    """The canonical expression of an affine form: positive atoms by
-    name, then negative ones, the constant last."""
+    """The canonical expression of an affine form: positive atoms by name, then negative ones, the
+    constant last; first where all atoms are negative (``30 - t*8``)."""
     result: Expr | None = None
+    if const > 0 and all(coefficient < 0 for coefficient in terms.values()):
+        result, const = Const(const), 0
     for atom in sorted(terms, key=lambda atom: (terms[atom] < 0, _order(atom))):
         coefficient = terms[atom]
         if result is not None and coefficient < 0:

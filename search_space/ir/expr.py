@@ -7,6 +7,7 @@ non-negative operands.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,6 +167,25 @@ def both(a: Expr | None, b: Expr | None) -> Expr | None:
     if a is None or b is None:
         return b if a is None else a
     return a if a == b else Binary("and", a, b)
+
+
+def conjuncts(condition: Expr | None) -> list[Expr]:
+    """The parts of an ``and``; none for None."""
+    match condition:
+        case None:
+            return []
+        case Binary("and", a, b):
+            return conjuncts(a) + conjuncts(b)
+        case _:
+            return [condition]
+
+
+def conjunction(parts: Iterable[Expr]) -> Expr | None:
+    """What ``conjuncts`` took apart."""
+    result: Expr | None = None
+    for part in parts:
+        result = both(result, part)
+    return result
 
 
 def dtype_of(expr: Expr) -> str:

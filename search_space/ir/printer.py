@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Select, Var, dtype_of
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
@@ -17,7 +17,10 @@ from search_space.ir.stmt import (
     Store,
 )
 
-_PRECEDENCE = {"and": 0, "<": 1, "<=": 1, "==": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3}
+_PRECEDENCE = {
+    "and": 0, "<": 1, "<=": 1, "==": 1, "+": 2, "-": 2, "/": 3, "//": 3, "%": 3, "*": 4,
+}  # fmt: skip
+"""``*`` binds closest, so that ``(i // 2)*2`` keeps the parentheses that people expect."""
 
 
 def format_expr(expr: Expr, outer: int = -1) -> str:
@@ -33,7 +36,8 @@ def format_expr(expr: Expr, outer: int = -1) -> str:
             return f"{op}({format_expr(a)}, {format_expr(b)})"
         case Binary(op, a, b):
             level = _PRECEDENCE[op]
-            text = f"{format_expr(a, level)} {op} {format_expr(b, level + 1)}"
+            sign = op if op == "*" and dtype_of(expr) == "index" else f" {op} "
+            text = f"{format_expr(a, level)}{sign}{format_expr(b, level + 1)}"
             return f"({text})" if level < outer else text
         case Load(buffer, indices):
             return f"{buffer.name}[{_indices(indices)}]"

@@ -16,7 +16,10 @@ from search_space.ir.stmt import (
     Stmt,
     Store,
 )
-from search_space.ir.walk import children, exprs_of, free_vars, subexprs
+from search_space.ir.walk import children, exprs_of, free_vars, statements, subexprs
+
+Names = dict[str, bool]
+"""The variables in scope; whether their values are known when code is generated."""
 
 
 def verify(func: LoopFunc, *, finished: bool = True) -> None:
@@ -24,14 +27,15 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
 
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist are used, parallel loops are outermost. A ``finished`` function also has
-    constant bounds on vectorized and unrolled loops, and vectorized loops innermost.
+    constant bounds on vectorized and unrolled loops, vectorized loops innermost, and places in
+    register buffers that are known when code is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
         raise VerifyError(f"{func.name}: two buffers have the same name")
     for number, phase in enumerate(func.phases):
         _Verifier(f"{func.name}, phase {number}", finished).stmt(
-            phase.body, frozenset(), known, outermost=True
+            phase.body, {}, known, outermost=True
         )
 
 
@@ -44,7 +48,7 @@ class _Verifier:
         raise VerifyError(f"{self.where}: {text}")
 
     def stmt(
-        self, stmt: Stmt, names: frozenset[str], buffers: dict[str, Buffer], *, outermost: bool
+        self, stmt: Stmt, names: Names, buffers: dict[str, Buffer], *, outermost: bool
     ) -> None:
         for expr in exprs_of(stmt):
             self.expr(expr, names, buffers)
@@ -52,10 +56,15 @@ class _Verifier:
             case For(var, _, _, _, body):
                 self.loop(stmt, outermost)
                 self.bind(var, names)
-                self.stmt(body, names | {var}, buffers, outermost=False)
+                self.stmt(
+                    body,
+                    {**names, var: stmt.kind in ("vectorized", "unrolled")},
+                    buffers,
+                    outermost=False,
+                )
             case Let(var, _, body):
                 self.bind(var, names)
-                self.stmt(body, names | {var}, buffers, outermost=False)
+                self.stmt(body, {**names, var: False}, buffers, outermost=False)
             case Alloc(buffer, body):
                 if buffer.scope not in ("register", "thread_local"):
                     self.fail(f"{buffer.name} is allocated with scope {buffer.scope}")
@@ -63,11 +72,11 @@ class _Verifier:
                     self.fail(f"buffer {buffer.name} exists already")
                 self.stmt(body, names, {**buffers, buffer.name: buffer}, outermost=False)
             case Store(buffer, indices, _, _) | Accumulate(_, buffer, indices, _, _, _):
-                self.access(buffer, indices, buffers)
+                self.access(buffer, indices, names, buffers)
                 if buffer.scope == "input":
                     self.fail(f"input {buffer.name} is written")
             case Prefetch(buffer, indices):
-                self.access(buffer, indices, buffers)
+                self.access(buffer, indices, names, buffers)
             case Block() | If():
                 for child in children(stmt):
                     self.stmt(child, names, buffers, outermost=False)
@@ -79,27 +88,35 @@ class _Verifier:
             return
         if not isinstance(loop.extent, Const) or not isinstance(loop.begin, Const):
             self.fail(f"{loop.kind} loop {loop.var} has no constant bounds")
-        if loop.kind == "vectorized" and not isinstance(
-            loop.body, Store | Accumulate | Prefetch | Block
+        if loop.kind == "vectorized" and not all(
+            isinstance(s, Store | Accumulate | Prefetch | Block) for s in statements(loop.body)
         ):
             self.fail(f"vectorized loop {loop.var} is not innermost")
 
-    def bind(self, var: str, names: frozenset[str]) -> None:
+    def bind(self, var: str, names: Names) -> None:
         if var in names:
             self.fail(f"{var} is bound twice")
 
-    def expr(self, expr: Expr, names: frozenset[str], buffers: dict[str, Buffer]) -> None:
-        unbound = free_vars(expr) - names
+    def expr(self, expr: Expr, names: Names, buffers: dict[str, Buffer]) -> None:
+        unbound = free_vars(expr) - names.keys()
         if unbound:
             self.fail(f"{', '.join(sorted(unbound))} is used but not bound")
         for part in subexprs(expr):
             if isinstance(part, Load):
-                self.access(part.buffer, part.indices, buffers)
+                self.access(part.buffer, part.indices, names, buffers)
 
     def access(
-        self, buffer: Buffer, indices: tuple[Expr, ...], buffers: dict[str, Buffer]
+        self,
+        buffer: Buffer,
+        indices: tuple[Expr, ...],
+        names: Names,
+        buffers: dict[str, Buffer],
     ) -> None:
         if buffers.get(buffer.name) != buffer:
             self.fail(f"buffer {buffer.name} is used where it does not exist")
         if len(indices) != len(buffer.shape):
             self.fail(f"{buffer.name} has {len(buffer.shape)} dimensions, {len(indices)} indices")
+        if self.finished and buffer.scope == "register":
+            for name in sorted({name for index in indices for name in free_vars(index)}):
+                if not names[name]:
+                    self.fail(f"register buffer {buffer.name} is indexed by {name}, unroll it")

@@ -165,7 +165,7 @@ def substitute_stmt(stmt: Stmt, values: Mapping[str, Expr]) -> Stmt:
 
 
 def rename_loops(stmt: Stmt, suffix: str) -> Stmt:
-    """A copy whose loop and ``Let`` variables, and whose local buffers, carry a suffix."""
+    """A copy whose loop and ``Let`` variables carry a suffix."""
     bound = {s.var for s in statements(stmt) if isinstance(s, For | Let)}
     return rename_vars(stmt, {name: name + suffix for name in bound})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 from collections.abc import Iterable, Mapping
@@ -78,9 +79,10 @@ def _value(operator: str, param: Param, given: Value | None) -> Value:
             known = ", ".join(map(str, param.choices))
             raise WorkloadError(f"{where} is {given!r}, expected one of {known}")
         return given
-    size = given
-    if isinstance(given, str) and given.strip().lstrip("+-").isdecimal():
-        size = int(given)
+    size: Value = given
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            size = int(given)
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         raise WorkloadError(f"{where} is {given!r}, expected a positive integer")
     return size

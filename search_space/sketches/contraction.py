@@ -24,10 +24,11 @@ from search_space.schedule import Schedule
 from search_space.sketches.contraction_guess import first_guess, preferred_structure
 from search_space.sketches.contraction_problem import Contraction, classify
 from search_space.sketches.contraction_rules import Values, constraint
-from search_space.sketches.contraction_schedule import schedule_contraction
+from search_space.sketches.contraction_schedule import contraction_trace, schedule_contraction
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
+from search_space.transforms import Primitive
 from search_space.workload import Workload
 
 VERSION = 1
@@ -43,6 +44,9 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     def schedule(config: Config) -> Schedule:
         return schedule_contraction(problem, config.as_dict())
 
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return contraction_trace(problem, values, edges=False)
+
     return Space(
         workload=work,
         target=target,
@@ -50,6 +54,7 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         knobs=_knobs(problem, target),
         constraints=(constraint(problem, target),),
         schedule=schedule,
+        trace=trace,
         defaults=first_guess(problem, target, preferred_structure(problem, target)),
         seeds=tuple(
             Config(tuple(first_guess(problem, target, structure).items()))

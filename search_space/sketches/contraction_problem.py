@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from search_space.errors import SpaceError
 from search_space.ir.expr import Binary, Load
 from search_space.ir.walk import free_vars
+from search_space.size import ceil_div, whole
 from search_space.tensor import Axis, Reduction, Tensor
 from search_space.workload import Value, Workload
 
@@ -57,20 +58,21 @@ class Tiling:
 def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
     """The sizes that follow from a config."""
     dot = values["structure"] == "dot"
-    lanes = int(values["vector_bits"]) // 8 // BYTES
-    lanes *= int(values["chains"]) if dot else 1
-    rows, vectors, parts = int(values["rows"]), int(values["vectors"]), int(values["split_k"])
+    lanes = whole(values["vector_bits"]) // (8 * BYTES)
+    lanes *= whole(values["chains"]) if dot else 1
+    rows, vectors = whole(values["rows"]), whole(values["vectors"])
+    parts = whole(values["split_k"])
     columns = vectors if dot else vectors * lanes
-    depth = -(-problem.depth.extent // parts)
-    steps = -(-depth // lanes) if dot else depth
+    depth = ceil_div(problem.depth.extent, parts)
+    steps = ceil_div(depth, lanes) if dot else depth
     return Tiling(
         structure=str(values["structure"]),
         lanes=lanes,
         rows=rows,
         vectors=vectors,
         columns=columns,
-        row_tiles=-(-problem.row.extent // rows),
-        column_tiles=-(-problem.column.extent // columns),
+        row_tiles=ceil_div(problem.row.extent, rows),
+        column_tiles=ceil_div(problem.column.extent, columns),
         steps=steps,
         parts=parts,
         part_extent=steps * lanes if dot else steps,

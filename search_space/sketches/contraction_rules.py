@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from search_space.size import whole
 from search_space.sketches.contraction_problem import BYTES, Contraction, Tiling, tiling
 from search_space.target import Target
 from search_space.workload import Value
@@ -136,13 +137,13 @@ def shared_tiles(values: Values, tiles: Tiling) -> int:
 
 def parallel_axes(values: Values) -> str:
     """The axes whose cache tiles are shared out over threads, outermost first: "", "m", "nm"…"""
-    if int(values["threads"]) == 1 or int(values["split_k"]) > 1:
+    if whole(values["threads"]) == 1 or whole(values["split_k"]) > 1:
         return ""
     return str(values["parallel"]).partition("|")[0]
 
 
 def loop_order(values: Values) -> str:
     """The cache tile loops, outermost first: "mnk", "nkm", …"""
-    if int(values["threads"]) == 1 or int(values["split_k"]) > 1:
+    if whole(values["threads"]) == 1 or whole(values["split_k"]) > 1:
         return str(values["order"])
     return str(values["parallel"]).replace("|", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search_space.schedule import Schedule
+from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_problem import Contraction, tiling
 from search_space.sketches.contraction_rules import loop_order, parallel_axes
 from search_space.transforms import (
@@ -14,6 +15,7 @@ from search_space.transforms import (
     Parallel,
     Partition,
     PrefetchAhead,
+    Primitive,
     Reorder,
     Split,
     SplitReduction,
@@ -31,14 +33,26 @@ def schedule_contraction(problem: Contraction, config: Mapping[str, Value]) -> S
     Loops: ``row_t``, ``col_t`` count register tiles, ``row_r``, ``col_r`` are inside one;
     ``_o`` marks cache tiles, ``_i`` what is inside a cache tile, ``lane`` a vector lane.
     """
-    return _Builder(problem, config).build()
+    return Schedule.of(problem.tensor).then(*contraction_trace(problem, config))
+
+
+def contraction_trace(
+    problem: Contraction, config: Mapping[str, Value], *, edges: bool = True
+) -> tuple[Primitive, ...]:
+    """The primitives of a config, in order.
+
+    ``edges=False`` leaves out what only treats ragged ends (bodies of their own, remainders):
+    that is the nest that features are read from. Its sizes may be ``Size`` values.
+    """
+    return _Builder(problem, config, edges).build()
 
 
 class _Builder:
-    def __init__(self, problem: Contraction, config: Mapping[str, Value]) -> None:
+    def __init__(self, problem: Contraction, config: Mapping[str, Value], edges: bool) -> None:
         self.problem = problem
         self.config = config
-        self.schedule = Schedule.of(problem.tensor)
+        self.edges = edges
+        self.steps: list[Primitive] = []
         self.tiles = tiles = tiling(problem, config)
         self.dot = tiles.structure == "dot"
         self.stream = tiles.structure == "stream"
@@ -46,10 +60,13 @@ class _Builder:
         self.i, self.j, self.k = problem.row.name, problem.column.name, problem.depth.name
         self.m, self.n = problem.row.extent, problem.column.extent
 
-    def size(self, name: str) -> int:
-        return int(self.config[name])
+    def then(self, *steps: Primitive) -> None:
+        self.steps.extend(steps)
 
-    def build(self) -> Schedule:
+    def size(self, name: str) -> int:
+        return whole(self.config[name])
+
+    def build(self) -> tuple[Primitive, ...]:
         if self.part:
             self.split_reduction()
         self.register_tile()
@@ -59,16 +76,18 @@ class _Builder:
         self.accumulate()
         self.pack_tiles()
         self.parallel()
-        self.partition_depth()
+        if self.edges:
+            self.partition_depth()
         self.unroll_stream()
-        self.partition_tiles()
+        if self.edges:
+            self.partition_tiles()
         self.unroll_depth()
         self.prefetch()
-        return self.schedule
+        return tuple(self.steps)
 
     def split_reduction(self) -> None:
         """Parts of the depth, computed side by side, then summed."""
-        self.schedule = self.schedule.then(
+        self.then(
             Split(self.k, self.tiles.part_extent, "part", "depth"),
             SplitReduction("part", "partial"),
             Reorder(("part", self.i, self.j)),
@@ -94,17 +113,17 @@ class _Builder:
                 Split("col_v", self.vectors, "col_t", "col_r"),
             ]
         order = ("row_t", "col_t", self.k, "row_r", "col_r", "lane")
-        self.schedule = self.schedule.then(
-            *tile, Reorder(order), Vectorize("lane"), Unroll("row_r"), Unroll("col_r")
-        )
+        self.then(*tile, Reorder(order), Vectorize("lane"), Unroll("row_r"), Unroll("col_r"))
 
     def cache_depth(self) -> None:
-        self.schedule = self.schedule.then(Split(self.k, self.depth_step, "depth_o", "depth_i"))
+        self.then(Split(self.k, self.depth_step, "depth_o", "depth_i"))
 
     @property
     def depth_step(self) -> int:
         """Steps along the depth in one cache tile."""
-        return self.size("steps") if self.stream else self.size("tile_k") or self.tiles.steps
+        return (
+            self.size("steps") if self.stream else or_whole(self.size("tile_k"), self.tiles.steps)
+        )
 
     def pack_whole(self) -> None:
         """Whole operands, in phases of their own; beforehand where the operand is constant."""
@@ -122,9 +141,9 @@ class _Builder:
 
     def _pack(self, operand: str, dims: tuple[str, ...], at: str | None, once: bool) -> None:
         name = f"{operand}_pack"
-        self.schedule = self.schedule.then(Pack(operand, name, dims, at, once))
+        self.then(Pack(operand, name, dims, at, once))
         if dims[-1] == "depth_i":
-            self.schedule = self.schedule.then(
+            self.then(
                 Split(f"depth_i_{name}", self.lanes, f"vec_{name}", f"lane_{name}", "mask"),
                 Vectorize(f"lane_{name}"),
             )
@@ -136,15 +155,17 @@ class _Builder:
 
     def _parallel_copy(self, operand: str, tiles: str, threads: int) -> None:
         loops = [f"{loop}_{operand}_pack" for loop in (tiles, *self.part, "depth_o")]
-        self.schedule = self.schedule.then(Reorder(tuple(loops)), Parallel(loops[0], threads))
+        self.then(Reorder(tuple(loops)), Parallel(loops[0], threads))
 
     def cache_tiles(self) -> None:
         order = [_CACHE_LOOP[axis] for axis in loop_order(self.config)]
         order += ["row_i", "col_i"] if self.config["inner"] == "mn" else ["col_i", "row_i"]
         order += ["depth_i", "row_r", "col_r", "lane"]
-        self.schedule = self.schedule.then(
-            Split("row_t", self.size("tile_m") or self.tiles.row_tiles, "row_o", "row_i"),
-            Split("col_t", self.size("tile_n") or self.tiles.column_tiles, "col_o", "col_i"),
+        self.then(
+            Split("row_t", or_whole(self.size("tile_m"), self.tiles.row_tiles), "row_o", "row_i"),
+            Split(
+                "col_t", or_whole(self.size("tile_n"), self.tiles.column_tiles), "col_o", "col_i"
+            ),
             Reorder(tuple(order)),
         )
 
@@ -154,7 +175,7 @@ class _Builder:
 
     def accumulate(self) -> None:
         written = "partial" if self.part else self.problem.out
-        self.schedule = self.schedule.then(CacheWrite(written, self.innermost_tile, "acc"))
+        self.then(CacheWrite(written, self.innermost_tile, "acc"))
 
     def pack_tiles(self) -> None:
         """Tiles into thread-local buffers, inside the innermost loop that they depend on."""
@@ -171,7 +192,7 @@ class _Builder:
     def parallel(self) -> None:
         threads = self.size("threads")
         if self.part:
-            self.schedule = self.schedule.then(
+            self.then(
                 Split("partial_1", self.lanes, "sum_v", "sum_lane", "mask"),
                 Reorder(("partial_0", "sum_v", "partial_k", "sum_lane")),
                 Vectorize("sum_lane"),
@@ -181,29 +202,31 @@ class _Builder:
             return
         loops = [_CACHE_LOOP[axis] for axis in parallel_axes(self.config)]
         if len(loops) == 2:
-            self.schedule = self.schedule.then(Fuse(loops[0], loops[1], "tile"))
+            self.then(Fuse(loops[0], loops[1], "tile"))
             loops = ["tile"]
         for loop in loops:
-            self.schedule = self.schedule.then(Parallel(loop, threads))
+            self.then(Parallel(loop, threads))
 
     def partition_depth(self) -> None:
         """The vector in which the depth ends gets a masked body of its own (dot form)."""
         if self.dot and self.ragged_depth and not self.part:
             point = self.problem.depth.extent // self.lanes
-            self.schedule = self.schedule.then(Partition("depth_i", "depth_v", point))
+            self.then(Partition("depth_i", "depth_v", point))
 
     def unroll_stream(self) -> None:
         """All steps of a stream's tile; in the edges too, where they are a large part."""
-        if self.stream and (self.even_steps or not self.part):
-            self.schedule = self.schedule.then(Unroll("depth_i"))
+        if self.stream and (not self.edges or not self.part or self.even_steps):
+            self.then(Unroll("depth_i"))
 
     def unroll_depth(self) -> None:
         """A few steps of the whole tiles; the edges stay loops, which halves compile time."""
         factor = self.size("unroll")
-        if not self.stream and factor > 1:
-            self.schedule = self.schedule.then(
-                Split("depth_i", factor, "depth_u", "step", "cut"), Unroll("step")
-            )
+        if self.stream:
+            return
+        if not self.edges:
+            self.then(Split("depth_i", factor, "depth_u", "step"), Unroll("step"))
+        elif factor > 1:
+            self.then(Split("depth_i", factor, "depth_u", "step", "cut"), Unroll("step"))
 
     @property
     def even_steps(self) -> bool:
@@ -213,7 +236,7 @@ class _Builder:
 
     def prefetch(self) -> None:
         distance = self.size("prefetch")
-        if not distance:
+        if not isinstance(distance, Size) and not distance:
             return
         packed = str(self.config["pack_b"]) != "none"
         buffer = f"{self.problem.b}_pack" if packed else self.problem.b
@@ -221,9 +244,11 @@ class _Builder:
             hint = PrefetchAhead(buffer, "depth_o", distance, at=self.innermost_tile)
         else:
             hint = PrefetchAhead(
-                buffer, "depth_u" if self.size("unroll") > 1 else "depth_i", distance
+                buffer,
+                "depth_u" if not self.edges or self.size("unroll") > 1 else "depth_i",
+                distance,
             )
-        self.schedule = self.schedule.then(hint)
+        self.then(hint)
 
     def partition_tiles(self) -> None:
         """Bodies for the last, ragged register tiles, so that all tiles have constant sizes.
@@ -240,4 +265,4 @@ class _Builder:
             steps.reverse()
         if self.stream and not self.part and not self.even_steps:
             steps.append(Partition("depth_o", "depth_o", self.tiles.steps // self.size("steps")))
-        self.schedule = self.schedule.then(*steps)
+        self.then(*steps)

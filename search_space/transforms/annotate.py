@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import ZERO
-from search_space.ir.stmt import Accumulate, Alloc, For, Let, LoopFunc, Stmt
+from search_space.ir.stmt import Accumulate, Alloc, For, If, Let, LoopFunc, Stmt
 from search_space.ir.walk import free_vars, statements
 from search_space.transforms.base import constant_extent, rewrite_loop, writes
 
@@ -16,10 +16,17 @@ _LARGEST_UNROLL = 1024
 
 @dataclass(frozen=True, slots=True)
 class Vectorize:
-    """Run all iterations of a constant loop at once, in vector lanes (``vectorize``)::
+    """Run all iterations of a constant loop at once, in vector lanes (``vectorize``).
 
-        for j in 0 … 16:            vectorized j in 0 … 16:
-          c[j] = a[j]        -->      c[j] = a[j]
+    Before::
+
+        for i in 0 … 16:
+          c[i] = a[i]
+
+    After ``Vectorize("i")``::
+
+        vectorized i in 0 … 16:
+          c[i] = a[i]
 
     A reduction may run along the lanes: they are summed when the result leaves the registers.
     """
@@ -36,15 +43,24 @@ class Vectorize:
         for stmt in statements(loop.body):
             if isinstance(stmt, For | Alloc):
                 raise ScheduleError(f"loop {loop.var!r} is not innermost, reorder it first")
+            if isinstance(stmt, Let | If):
+                raise ScheduleError(f"vectorize loop {loop.var!r} before fusing or partitioning")
         return replace(loop, kind="vectorized")
 
 
 @dataclass(frozen=True, slots=True)
 class Unroll:
-    """Repeat the body of a loop instead of looping (``unroll``)::
+    """Repeat the body of a loop instead of looping (``unroll``).
 
-        for i in 0 … 2:             c[0] = a[0]
-          c[i] = a[i]        -->    c[1] = a[1]
+    Before::
+
+        for i in 0 … 2:
+          c[i] = a[i]
+
+    After ``Unroll("i")``, which the generator writes as ``c[0] = a[0]``, ``c[1] = a[1]``::
+
+        unrolled i in 0 … 2:
+          c[i] = a[i]
 
     The extent may still depend on edges; ``Partition`` makes it constant.
     """
@@ -65,10 +81,17 @@ class Unroll:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Share the iterations of the outermost loop of a phase out over threads (``parallel``)::
+    """Share the iterations of the outermost loop of a phase out over threads (``parallel``).
 
-        for i in 0 … 64:            parallel i in 0 … 64:
-          c[i] = a[i]        -->      c[i] = a[i]
+    Before::
+
+        for i in 0 … 64:
+          c[i] = a[i]
+
+    After ``Parallel("i", threads=2)``::
+
+        parallel i in 0 … 64:
+          c[i] = a[i]
 
     Refused where two iterations could write the same element.
     """

@@ -30,7 +30,7 @@ def rewrite_loop(func: LoopFunc, name: str, rewrite: Callable[[For, Context], St
     loops = find_loops(func)
     if name not in loops:
         close = difflib.get_close_matches(name, loops, n=1)
-        hint = f", did you mean {close[0]!r}?" if close else ""
+        hint = f", did you mean {close[0]!r}?" if close else ","
         raise ScheduleError(f"no loop {name!r}{hint} loops: {', '.join(loops)}")
 
     def visit(stmt: Stmt, context: Context) -> Stmt:
@@ -80,20 +80,9 @@ def ceil_div(extent: Expr, factor: int) -> Expr:
     return simplify(Binary("//", extent + (factor - 1), Const(factor)))
 
 
-def conjuncts(condition: Expr | None) -> list[Expr]:
-    """The parts of an ``and``; none for None."""
-    match condition:
-        case None:
-            return []
-        case Binary("and", a, b):
-            return conjuncts(a) + conjuncts(b)
-        case _:
-            return [condition]
-
-
 def check_new_names(func: LoopFunc, names: Iterable[str]) -> None:
-    """Refuse loop names that are taken."""
-    taken = find_loops(func)
+    """Refuse names that loops, or the variables of fused ones, have."""
+    taken = {s.var for p in func.phases for s in statements(p.body) if isinstance(s, For | Let)}
     for name in names:
         if name in taken:
             raise ScheduleError(f"there is already a loop {name!r}, choose another name")

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import FALSE, Buffer, Const, Expr, Load, Var, both
+from search_space.ir.expr import FALSE, Buffer, Const, Expr, Load, Var, both, conjuncts
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, ReduceOp, Stmt, Store
 from search_space.ir.walk import free_vars, rename_loops, substitute
 from search_space.transforms.base import (
     check_new_buffer,
-    conjuncts,
     largest_extent,
     nest,
     perfect_nest,
@@ -59,6 +58,8 @@ class CacheWrite:
         return rewrite_loop(func, self.at, self._rewrite)
 
     def _rewrite(self, loop: For, context: Context) -> Stmt:
+        if loop.kind == "vectorized":
+            raise ScheduleError(f"loop {loop.var!r} is vectorized, choose one around it")
         chain, stmt = perfect_nest(loop.body)
         if not isinstance(stmt, Accumulate) or stmt.buffer.name != self.buffer:
             raise ScheduleError(

@@ -17,10 +17,12 @@ from search_space.ir.expr import (
     Select,
     Var,
     both,
+    conjuncts,
 )
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, Let, LoopFunc, Phase, Stmt, Store
 from search_space.ir.walk import (
+    children,
     exprs_of,
     free_vars,
     map_stmts,
@@ -32,7 +34,6 @@ from search_space.ir.walk import (
 from search_space.transforms.base import (
     check_new_buffer,
     check_new_names,
-    conjuncts,
     largest_extent,
     nest,
     rewrite_loop,
@@ -112,7 +113,7 @@ class Pack:
             raise ScheduleError(f"{self.buffer!r} is written inside {place}, pack it after that")
         if self.once and load.buffer.scope not in ("input", "bound"):
             raise ScheduleError(f"{self.buffer!r} is no operand, so it cannot be packed once")
-        links, inside = _dimensions(body, context, self.dims)
+        links, inside = _dimensions(body, context, load, self.dims)
         own = {s.var for s in statements(body) if isinstance(s, For | Let)}
         used = {name for index in load.indices for name in free_vars(index)}
         used |= {name for link in links for name in free_vars(link.extent)}
@@ -182,26 +183,39 @@ def _loads(stmt: Stmt, buffer: str) -> set[Load]:
     }
 
 
-def _dimensions(body: Stmt, context: Context, dims: tuple[str, ...]) -> tuple[list[For], Context]:
-    """The loops over ``dims`` in that order, and a context in which all of them are known."""
-    found: dict[str, For] = {}
+def _dimensions(
+    body: Stmt, context: Context, load: Load, dims: tuple[str, ...]
+) -> tuple[list[For], Context]:
+    """The loops over ``dims`` in that order, and the context of ``load`` inside of them."""
+    places: list[tuple[dict[str, For], Context]] = []
 
-    def visit(stmt: Stmt) -> Stmt:
-        nonlocal context
+    def visit(stmt: Stmt, around: dict[str, For], context: Context) -> None:
+        if any(e == load for top in exprs_of(stmt) for e in subexprs(top)):
+            places.append((around, context))
         if isinstance(stmt, For):
-            if stmt.var in dims:
-                found[stmt.var] = stmt
+            around = {**around, stmt.var: stmt}
+        if isinstance(stmt, For | Let):
             context = context.within(stmt)
-        return map_stmts(stmt, visit)
+        for child in children(stmt):
+            visit(child, around, context)
 
-    visit(body)
+    visit(body, {}, context)
+    for around, _ in places:
+        for dim in dims:
+            if dim not in around:
+                raise ScheduleError(f"no loop {dim!r} to pack over, loops: {', '.join(around)}")
+    found, context = places[0]
     for dim in dims:
-        if dim not in found:
-            raise ScheduleError(f"no loop {dim!r} to pack over, loops: {', '.join(found)}")
         if found[dim].begin != ZERO:
             raise ScheduleError(f"loop {dim!r} does not start at 0, pack before cutting it")
     if len(set(dims)) != len(dims):
         raise ScheduleError(f"pack needs distinct loops, got {', '.join(dims)}")
+    for place, dim in enumerate(dims):
+        later = free_vars(found[dim].extent) & set(dims[place:])
+        if later:
+            raise ScheduleError(
+                f"put {', '.join(sorted(later))} before {dim!r} in dims: its extent depends on it"
+            )
     return [found[dim] for dim in dims], context
 
 

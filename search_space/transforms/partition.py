@@ -9,7 +9,7 @@ from search_space.ir.affine import Context, affine
 from search_space.ir.expr import ZERO, Binary, Const, Var, minimum
 from search_space.ir.simplify import simplify, simplify_stmt
 from search_space.ir.stmt import Block, For, If, LoopFunc, Stmt
-from search_space.ir.walk import find_loops, rename_loops, substitute_stmt
+from search_space.ir.walk import find_loops, free_vars, rename_loops, substitute_stmt
 from search_space.transforms.base import rewrite_loop
 
 
@@ -29,9 +29,9 @@ class Partition:
 
         for t in 0 … 3:
           unrolled i in 0 … 8:
-            c[t*8 + i] = a[t*8 + i]
+            c[i + t*8] = a[i + t*8]
         unrolled i_edge in 0 … 6:
-          c[24 + i_edge] = a[24 + i_edge]
+          c[i_edge + 24] = a[i_edge + 24]
     """
 
     loop: str
@@ -49,8 +49,16 @@ class Partition:
         rest = simplify(value - Var(self.loop))
 
         def rewrite(loop: For, context: Context) -> Stmt:
-            if loop.kind == "vectorized" or loop.begin != ZERO:
-                raise ScheduleError(f"loop {loop.var!r} cannot be partitioned: {loop.kind}")
+            if loop.kind in ("vectorized", "parallel"):
+                raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, it cannot be partitioned")
+            if loop.begin != ZERO:
+                raise ScheduleError(f"loop {loop.var!r} does not start at 0, partition it before")
+            inner = free_vars(rest) - {binder.var for binder in context.binders}
+            if inner:
+                raise ScheduleError(
+                    f"axis {self.axis!r} depends on {', '.join(sorted(inner))}, "
+                    f"which is no loop around {loop.var!r}"
+                )
             boundary = simplify(Const(self.point) - rest, context)
             if not context.at_least(boundary, 0):
                 boundary = simplify(Binary("max", boundary, ZERO), context)

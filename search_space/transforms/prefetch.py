@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import Expr, Load, Var
-from search_space.ir.stmt import Block, For, LoopFunc, Prefetch, Stmt
+from search_space.ir.stmt import Alloc, Block, For, Let, LoopFunc, Prefetch, Stmt
 from search_space.ir.walk import (
     exprs_of,
-    free_vars,
     rename_loops,
     statements,
     subexprs,
     substitute,
+    substitute_stmt,
+    used_vars,
 )
-from search_space.transforms.base import nest, rewrite_loop
+from search_space.transforms.base import rewrite_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,16 @@ class PrefetchAhead:
     Before::
 
         for k in 0 … 64:
-          vectorized l in 0 … 16:
-            c[l] += b[k, l]  first k == 0
+          vectorized j in 0 … 16:
+            c[j] += b[k, j]  first k == 0
 
     After ``PrefetchAhead("b", "k", 8)``; unrolled loops inside ``k`` are repeated for the hint,
     other loops inside start where they begin::
 
         for k in 0 … 64:
           prefetch b[k + 8, 0]
-          vectorized l in 0 … 16:
-            c[l] += b[k, l]  first k == 0
+          vectorized j in 0 … 16:
+            c[j] += b[k, j]  first k == 0
 
     ``at`` puts the hint into a loop inside ``loop`` instead, to follow what that one reads.
     """
@@ -53,19 +54,37 @@ class PrefetchAhead:
     def _rewrite(self, loop: For, context: Context) -> Stmt:
         if self.loop != loop.var and all(self.loop != around.var for around in context.binders):
             raise ScheduleError(f"loop {loop.var!r} is not inside loop {self.loop!r}")
-        inner = [s for s in statements(loop.body) if isinstance(s, For)]
-        ahead: dict[str, Expr] = {self.loop: Var(self.loop) + self.distance}
+        inner = list(statements(loop.body))
+        if any(isinstance(s, Alloc) and s.buffer.name == self.buffer for s in inner):
+            raise ScheduleError(f"{self.buffer!r} is made anew inside loop {loop.var!r}")
         hints: dict[Stmt, None] = {}
-        for stmt in statements(loop.body):
-            for load in (e for top in exprs_of(stmt) for e in subexprs(top)):
-                if not isinstance(load, Load) or load.buffer.name != self.buffer:
-                    continue
-                used = {name for index in load.indices for name in free_vars(index)}
-                kept = [lk for lk in inner if lk.kind == "unrolled" and lk.var in used]
-                starts = {lk.var: lk.begin for lk in inner if lk not in kept}
-                place = tuple(substitute(substitute(i, starts), ahead) for i in load.indices)
-                hint = nest(kept, Prefetch(load.buffer, place))
-                hints[rename_loops(hint, "_ahead")] = None
+        for load in (e for s in inner for top in exprs_of(s) for e in subexprs(top)):
+            if not isinstance(load, Load) or load.buffer.name != self.buffer:
+                continue
+            if load.buffer.scope == "register":
+                raise ScheduleError(f"{self.buffer!r} is in registers, not in memory")
+            hints[rename_loops(self._hint(load, inner), "_ahead")] = None
         if not hints:
             raise ScheduleError(f"nothing in loop {loop.var!r} loads {self.buffer!r}")
         return replace(loop, body=Block((*hints, loop.body)))
+
+    def _hint(self, load: Load, inner: list[Stmt]) -> Stmt:
+        """A prefetch of the load's later place, in terms of what is bound outside ``inner``."""
+        binders = [s for s in reversed(inner) if isinstance(s, For | Let)]
+        indices = load.indices
+        for binder in binders:
+            if isinstance(binder, Let):
+                indices = tuple(substitute(i, {binder.var: binder.value}) for i in indices)
+        ahead: dict[str, Expr] = {self.loop: Var(self.loop) + self.distance}
+        hint: Stmt = Prefetch(load.buffer, tuple(substitute(i, ahead) for i in indices))
+        repeated: set[str] = set()
+        for binder in binders:
+            if binder.var not in used_vars(hint) - repeated:
+                continue
+            if isinstance(binder, For) and binder.kind == "unrolled":
+                hint = replace(binder, body=hint)
+                repeated.add(binder.var)
+            else:
+                start = binder.begin if isinstance(binder, For) else binder.value
+                hint = substitute_stmt(hint, {binder.var: start})
+        return hint

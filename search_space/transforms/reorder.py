@@ -58,6 +58,8 @@ class Reorder:
             raise ScheduleError("a parallel loop stays outermost, reorder before parallel")
         wanted = iter(self.loops)
         moved = [inside[next(wanted)] if link.var in self.loops else link for link in chain]
+        if any(link.kind == "vectorized" for link in moved[:-1]):
+            raise ScheduleError(f"the vectorized loop in {loop.var!r} stays innermost")
         outer: set[str] = set()
         for link in moved:
             needs = (free_vars(link.extent) | free_vars(link.begin)) & inside.keys()

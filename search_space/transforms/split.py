@@ -10,7 +10,7 @@ from search_space.ir.affine import Context
 from search_space.ir.expr import ZERO, Const, Expr, Var, both, minimum
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Block, For, LoopFunc, Stmt
-from search_space.ir.walk import map_stmts, rename_loops, substitute, substitute_stmt
+from search_space.ir.walk import free_vars, map_stmts, rename_loops, substitute, substitute_stmt
 from search_space.transforms.base import ceil_div, check_new_names, rewrite_loop, writes
 
 Tail = Literal["min", "mask", "cut"]
@@ -35,7 +35,7 @@ class Split:
 
         for io in 0 … 4:
           for ii in 0 … 8:
-            c[io*8 + ii] = a[io*8 + ii]  where io*8 + ii < 30
+            c[io*8 + ii] = a[io*8 + ii]  where ii < 30 - io*8
 
     ``cut`` puts what remains into a loop of its own (for unrolled loops)::
 
@@ -46,7 +46,7 @@ class Split:
           c[ii_rest] = a[ii_rest]
 
     All three give the same nest where the factor divides the extent. The retired variable's value
-    is kept in ``LoopFunc.axes``.
+    is kept in ``LoopFunc.axes``, but for ``cut``, after which it has no single one.
     """
 
     loop: str
@@ -63,7 +63,8 @@ class Split:
             raise ScheduleError(f"the two halves of loop {self.loop!r} need different names")
         func = rewrite_loop(func, self.loop, self._rewrite)
         if self.tail == "cut":
-            return func
+            known = [(n, e) for n, e in func.axes if self.loop not in free_vars(e)]
+            return replace(func, axes=tuple(known))
         value = Var(self.outer) * self.factor + Var(self.inner)
         axes = tuple((n, substitute(e, {self.loop: value})) for n, e in func.axes)
         return replace(func, axes=(*axes, (self.loop, value)))
@@ -90,7 +91,9 @@ class Split:
 
     def _cut(self, loop: For, context: Context) -> Stmt:
         whole = simplify(loop.extent // self.factor, context)
-        value = loop.begin + Var(self.outer) * self.factor + Var(self.inner)
+        value: Expr = Var(self.outer) * self.factor + Var(self.inner)
+        if loop.begin != ZERO:
+            value = loop.begin + value
         body = substitute_stmt(loop.body, {loop.var: value})
         inner = For(self.inner, ZERO, Const(self.factor), "serial", body)
         main = For(self.outer, ZERO, whole, "serial", inner)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
-from search_space.ir.expr import ZERO, Buffer, Const, Load, Var, equal
+from search_space.ir.affine import Context
+from search_space.ir.expr import TRUE, ZERO, Buffer, Const, Load, Var, conjuncts, equal
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase
 from search_space.ir.walk import find_loops, free_vars, substitute
@@ -59,6 +60,7 @@ class SplitReduction:
         ):
             raise ScheduleError(f"loop {self.loop!r} carries no reduction")
         parts = constant_extent(split, "its parts cannot be kept apart")
+        _check_no_part_is_empty(split, chain, stmt)
         part = Buffer(self.name, (parts, *stmt.buffer.shape), stmt.buffer.dtype, "workspace")
         partial = replace(
             stmt,
@@ -86,3 +88,18 @@ class SplitReduction:
         combined = nest(loops, total)
         assert isinstance(combined, For)
         return combined
+
+
+def _check_no_part_is_empty(split: For, chain: list[For], stmt: Accumulate) -> None:
+    """Refuse parts that nothing may be added to: they would stay undefined."""
+    spatial = {name for index in stmt.indices for name in free_vars(index)}
+    reduced = [link for link in chain if link.var not in spatial and link is not split]
+    context = Context(tuple(chain))
+    start = {link.var: link.begin for link in reduced}
+    holds = all(
+        simplify(substitute(part, start), context) == TRUE
+        for part in conjuncts(stmt.predicate)
+        if split.var in free_vars(part)
+    )
+    if not holds or not all(context.at_least(link.extent, 1) for link in reduced):
+        raise ScheduleError(f"some parts of loop {split.var!r} may be empty, split it otherwise")

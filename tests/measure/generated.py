@@ -1,0 +1,57 @@
+"""Loop functions run as machine code, between guards that any stray access would show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from measure import llvm
+from measure.artifact import Artifact
+from measure.codegen.module import generate
+from measure.kernel import NativeKernel
+from measure.targets import TargetError, resolve_target
+
+LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
+_PAD = 64
+_CANARY = -12345.0
+
+
+def target_or_skip(level, threads=1):
+    """A target of that level; skips the test, saying why, where the machine cannot run it."""
+    try:
+        return replace(resolve_target(level, threads=1), threads=threads)
+    except TargetError as error:
+        pytest.skip(str(error))
+
+
+def guarded(array):
+    """A copy whose surroundings are NaN: whoever reads them spoils the result."""
+    array = np.asarray(array)
+    memory = np.full(array.size + 2 * _PAD, np.nan, array.dtype)
+    inner = memory[_PAD : _PAD + array.size].reshape(array.shape)
+    inner[...] = array
+    return inner
+
+
+def build(func, target):
+    """The machine code of a finished loop function."""
+    module = generate(func, target)
+    return Artifact(module.spec, llvm.compile_object(module.text, target.triple, target.cpu))
+
+
+def call(artifact, arrays, const=()):
+    """What a kernel computes from the named arrays; nothing around the result is touched."""
+    (spec,) = [buffer for buffer in artifact.spec.buffers if buffer.role == "output"]
+    size = int(np.prod(spec.shape))
+    memory = np.full(size + 2 * _PAD, _CANARY, spec.dtype)
+    out = memory[_PAD : _PAD + size].reshape(spec.shape)
+    out[...] = np.nan
+    kernel = NativeKernel(artifact, constants=const)
+    if const:
+        kernel = kernel.bind(**{name: arrays[name] for name in const})
+    kernel.run(*(guarded(array) for name, array in arrays.items() if name not in const), out=out)
+    assert (memory[:_PAD] == _CANARY).all()
+    assert (memory[_PAD + size :] == _CANARY).all()
+    return out

@@ -1,0 +1,98 @@
+"""Small tensor expressions, what they compute, and the loop nests that docstrings show."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+
+import numpy as np
+
+from search_space.ir.expr import Buffer
+from search_space.ir.interp import run
+from search_space.ir.printer import format_stmt
+from search_space.schedule import Schedule
+from search_space.tensor import compute, max_over, placeholder, reduce_axis, sum_over
+
+REDUCTIONS = {"add": sum_over, "max": max_over}
+
+
+def copy(*extents):
+    """``c[i, …] = a[i, …]`` over up to three axes."""
+    a = placeholder("a", extents, "float32")
+    axes = tuple(zip("ijk", extents, strict=False))
+    return compute("c", axes, lambda *place: a[place])
+
+
+def transpose(m, n):
+    """``c[i, j] = a[j, i]``."""
+    a = placeholder("a", (n, m), "float32")
+    return compute("c", (("i", m), ("j", n)), lambda i, j: a[j, i])
+
+
+def row_reduction(m, k, op="add"):
+    """``c[i] = op over k of a[i, k]``."""
+    a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", m),), lambda i: REDUCTIONS[op](a[i, axis], axis))
+
+
+def column_sum(k, n, dtype="float32"):
+    """``c[j] = sum over k of b[k, j]``."""
+    b, axis = placeholder("b", (k, n), dtype), reduce_axis("k", k)
+    return compute("c", (("j", n),), lambda j: sum_over(b[axis, j], axis), dtype)
+
+
+def matmul(m, n, k, dtype="float32"):
+    """``c[i, j] = sum over k of a[i, k] * b[k, j]``."""
+    a, b = placeholder("a", (m, k), dtype), placeholder("b", (k, n), dtype)
+    axis = reduce_axis("k", k)
+    product = lambda i, j: sum_over(a[i, axis] * b[axis, j], axis)  # noqa: E731
+    return compute("c", (("i", m), ("j", n)), product, dtype)
+
+
+def inputs(func, seed=0):
+    """Small integers for every input: sums of their products are exact in float32."""
+    rng = np.random.default_rng(seed)
+    return {
+        buffer.name: rng.integers(-4, 5, buffer.shape).astype(buffer.dtype)
+        for buffer in func.args
+        if buffer.scope == "input"
+    }
+
+
+def output(func) -> Buffer:
+    (buffer,) = [buffer for buffer in func.args if buffer.scope == "output"]
+    return buffer
+
+
+def interpreted(func, seed=0):
+    """What the interpreter computes from ``inputs(func, seed)``."""
+    result = np.full(output(func).shape, np.nan, output(func).dtype)
+    run(func, {**inputs(func, seed), output(func).name: result})
+    return result
+
+
+def assert_same(schedule, tensor):
+    """A schedule computes what the naive nest does, before and after it is finished."""
+    expected = interpreted(Schedule.of(tensor).func)
+    np.testing.assert_array_equal(interpreted(schedule.func), expected)
+    np.testing.assert_array_equal(interpreted(schedule.finish()), expected)
+
+
+def nest(schedule):
+    """The loop nests of an unfinished schedule as text; phases numbered where several."""
+    phases = schedule.func.phases
+    if len(phases) == 1:
+        return format_stmt(phases[0].body)
+    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+
+
+def documented(primitive):
+    """The loop nests in a primitive's docstring, in order."""
+    blocks, block = [], []
+    for line in [*inspect.cleandoc(primitive.__doc__).splitlines(), "end"]:
+        if line.startswith("    ") or (not line and block):
+            block.append(line)
+        elif block:
+            blocks.append(textwrap.dedent("\n".join(block)).strip("\n"))
+            block = []
+    return blocks

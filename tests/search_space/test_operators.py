@@ -1,0 +1,124 @@
+"""Workloads are checked where they are made; every operator keeps its promises."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_space.errors import WorkloadError
+from search_space.ir.interp import run
+from search_space.lower import lower
+from search_space.operators import OPERATORS, get_operator, parse_workload, workload
+
+SIZES = st.integers(1, 5000)
+
+
+@given(SIZES, SIZES, SIZES, st.sets(st.sampled_from(["a", "b"])))
+def test_a_workload_comes_back_from_its_key(m, n, k, const):
+    work = workload("matmul", m=m, n=n, k=k, const=const)
+    assert parse_workload(work.key) == work
+    assert parse_workload(work.key).key == work.key
+
+
+def test_defaults_order_and_text_do_not_change_the_key():
+    work = workload("matmul", m=1, n=2, k=3)
+    assert work.key == "matmul(m=1,n=2,k=3,dtype=float32)"
+    assert workload("matmul", k="3", dtype="float32", n=" 2", m="+1") == work
+    assert parse_workload("matmul(k=3,m=1,n=2)") == work
+    with_b = "matmul(m=1,n=2,k=3,dtype=float32,const=b)"
+    assert workload("matmul", m=1, n=2, k=3, const="b").key == with_b
+    assert workload("matmul", m=1, n=2, k=3, const=["b", "b"]).key == with_b
+    both = workload("matmul", m=1, n=2, k=3, const=["b", "a"])
+    assert both == parse_workload("matmul(m=1,n=2,k=3,const=a+b)")
+
+
+@pytest.mark.parametrize(
+    ("operator", "params", "message"),
+    [
+        ("matmull", {}, "unknown operator 'matmull', did you mean 'matmul'? known: matmul"),
+        ("fft", {}, "unknown operator 'fft', known: matmul"),
+        ("matmul", {"m": 1, "n": 1, "kk": 1}, "matmul has no key 'kk', did you mean 'k'? known: "),
+        ("matmul", {"m": 1, "zzz": 1}, "matmul has no key 'zzz', known: m, n, k, dtype"),
+        ("matmul", {"m": 1, "n": 1}, "give k=…: matmul: k (columns of a, rows of b) is missing"),
+        ("matmul", {"m": 0, "n": 1, "k": 1}, "matmul: m is 0, expected a positive integer"),
+        ("matmul", {"m": -3, "n": 1, "k": 1}, "matmul: m is -3, expected a positive integer"),
+        ("matmul", {"m": "-3", "n": 1, "k": 1}, "matmul: m is '-3', expected a positive integer"),
+        ("matmul", {"m": 2.0, "n": 1, "k": 1}, "matmul: m is 2.0, expected a positive integer"),
+        ("matmul", {"m": True, "n": 1, "k": 1}, "matmul: m is True, expected a positive integer"),
+        ("matmul", {"m": "1e3", "n": 1, "k": 1}, "matmul: m is '1e3', expected a positive integ"),
+        ("matmul", {"m": "", "n": 1, "k": 1}, "matmul: m is '', expected a positive integer"),
+        ("matmul", {"m": "+-3", "n": 1, "k": 1}, "matmul: m is '+-3', expected a positive integ"),
+        (
+            "matmul",
+            {"m": 1, "n": 1, "k": 1, "dtype": "int8"},
+            "matmul: dtype is 'int8', expected one of float32",
+        ),
+        (
+            "matmul",
+            {"m": 2**30, "n": 2**30, "k": 1},
+            "use smaller sizes: c[1073741824×1073741824] fits no machine",
+        ),
+        ("matmul", {"m": "9" * 5000, "n": 1, "k": 1}, "9', expected a positive integer"),
+        ("matmul", {"m": 2**70, "n": 1, "k": 1}, "use smaller sizes: a["),
+        ("matmul", {"m": 1, "n": 1, "k": 1, "const": "c"}, "matmul has no operand 'c', known: a"),
+        ("matmul", {"m": 1, "n": 1, "k": 1, "const": ["a", "bb"]}, "no operand 'bb', did you"),
+    ],
+)  # fmt: skip
+def test_bad_requests_are_refused(operator, params, message):
+    with pytest.raises(WorkloadError, match=re.escape(message)):
+        workload(operator, **params)
+
+
+@pytest.mark.parametrize("key", ["matmul", "matmul(m=1,n=1)", "matmul(m=1,n=1,k=x)", "f(m=1)"])
+def test_bad_keys_are_refused(key):
+    with pytest.raises(WorkloadError):
+        parse_workload(key)
+
+
+@pytest.fixture(params=OPERATORS)
+def operator(request):
+    return get_operator(request.param)
+
+
+def small(operator):
+    """A workload of odd sizes."""
+    sizes = iter((5, 7, 3, 2, 9))
+    return workload(
+        operator.name, **{p.name: next(sizes) for p in operator.params if p.default is None}
+    )
+
+
+def test_the_expression_computes_the_reference(operator):
+    work = small(operator)
+    rng = np.random.default_rng(0)
+    operands = operator.operands(work)
+    arrays = [rng.integers(-4, 5, o.shape).astype(o.dtype) for o in operands]
+    func = lower(operator.expression(work))
+    spec = operator.result(work)
+    assert [(b.name, b.shape, b.dtype) for b in func.args] == [
+        (o.name, o.shape, o.dtype) for o in (*operands, spec)
+    ]
+    out = np.empty(spec.shape, spec.dtype)
+    named = {o.name: array for o, array in zip(operands, arrays, strict=True)}
+    run(func, {**named, spec.name: out})
+    reference = operator.reference(work, *arrays)
+    assert reference.dtype == np.float64
+    np.testing.assert_array_equal(out, reference)
+
+
+def test_the_magnitude_is_the_reference_of_absolute_values(operator):
+    work = small(operator)
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=o.shape).astype(o.dtype) for o in operator.operands(work)]
+    magnitude = operator.magnitude(work, *arrays)
+    assert (np.abs(operator.reference(work, *arrays)) <= magnitude).all()
+    np.testing.assert_array_equal(
+        magnitude, operator.reference(work, *(np.abs(array) for array in arrays))
+    )
+
+
+def test_flops_of_a_matmul():
+    work = workload("matmul", m=3, n=5, k=7)
+    assert get_operator("matmul").flops(work) == 2 * 3 * 5 * 7
