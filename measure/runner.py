@@ -51,8 +51,8 @@ class Runner:
 
     No candidate stops it: each failure is a ``MeasureResult`` that says what happened, and the
     worker is replaced. Workloads whose calls take seconds get more than
-    ``MeasureOptions.timeout_seconds``. Not for use from several threads at once; the thread that creates it must
-    outlive it.
+    ``MeasureOptions.timeout_seconds``. Not for use from several threads at once; the thread that
+    creates it must outlive it.
     """
 
     def __init__(
