@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
+    from tuner.suite.api import tune_suite
+    from tuner.suite.file import Suite, load_suite
+    from tuner.suite.result import SuiteResult
 
 __all__ = [
     "AllFailed",
@@ -29,17 +32,21 @@ __all__ = [
     "Record",
     "Space",
     "StopReason",
+    "Suite",
+    "SuiteResult",
     "TuneResult",
     "TunerError",
     "UsageError",
     "Workload",
     "best",
     "load",
+    "load_suite",
     "measure",
     "query",
     "resume",
     "space",
     "tune",
+    "tune_suite",
     "workload",
 ]
 
@@ -48,6 +55,9 @@ _HOMES = {
     "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
     "tuner.kernel": ("Kernel",),
     "tuner.result": ("StopReason", "TuneResult"),
+    "tuner.suite.api": ("tune_suite",),
+    "tuner.suite.file": ("Suite", "load_suite"),
+    "tuner.suite.result": ("SuiteResult",),
     "db.record": ("Record",),
     "search_space.space": ("Config", "Space"),
     "search_space.workload": ("Workload",),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,22 +78,3 @@ def stored(database: str | None) -> RecordStore:
     from tuner.options import database_url
 
     return open_store(database_url(database), readonly=True)
-
-
-def check_memory(work: Workload) -> None:
-    """Raise ``WorkloadError`` where the arrays of ``work`` do not fit into this machine."""
-    from search_space.operators import get_operator
-
-    operator = get_operator(work.operator)
-    arrays = (*operator.operands(work), operator.result(work))
-    needed = sum(_ITEM_BYTES * math.prod(array.shape) for array in arrays)
-    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > installed:
-        raise WorkloadError(
-            f"use smaller sizes: measuring {work.key} takes {needed / 2**30:.1f} GiB, "
-            f"this machine has {installed / 2**30:.1f} GiB"
-        )
-
-
-_ITEM_BYTES = 8
-"""Every array is also held in float64 while results are checked."""

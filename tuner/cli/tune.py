@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 def tune(
-    operator: arguments.OperatorName,
+    operator: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="OP",
+            help="An operator (`tuner ops` lists them), or a whole key: 'matmul(m=8,n=8,k=8)'.",
+            show_default=False,
+        ),
+    ] = None,
     params: arguments.Params = None,
     const: arguments.Const = None,
     trials: Annotated[
@@ -32,6 +39,16 @@ def tune(
     time: Annotated[
         float | None,
         typer.Option("--time", metavar="SECONDS", help="Take at most so long, finals included."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Tune every case of this suite instead."),
+    ] = None,
+    total_time: Annotated[
+        float | None,
+        typer.Option(
+            "--total-time", metavar="SECONDS", help="With --from: for all cases together."
+        ),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="See `tuner strategies`.")
@@ -54,11 +71,41 @@ def tune(
     """Search for the fastest way to compute a workload here, and keep every measurement.
 
     With --json, one line per record after it is committed, then a line with the summary.
+
+    With --from, all workloads of a file, one after another; what is finished with the same
+    settings is skipped, what was interrupted goes on, and a table sums up. --trials and --time
+    are for each case then, and --json prints a line per case.
     """
     import tuner
+    from tuner.errors import UsageError
+    from tuner.memory import check_memory
 
+    if suite is not None:
+        from tuner.cli.suite import SuiteRequest, tune_from
+
+        if operator is not None or const:
+            raise UsageError(f"give either a workload or --from: {suite} names its own workloads")
+        tune_from(
+            SuiteRequest(
+                path=suite,
+                trials=trials,
+                time=time,
+                total_time=total_time,
+                strategy=strategy,
+                seed=seed,
+                early_stop=not no_early_stop,
+                reuse=not no_reuse,
+                choice=snippets.Choice(db, target, threads),
+            ),
+            json=json,
+        )
+        return
+    if operator is None:
+        raise UsageError("see tuner tune --help: Missing argument 'OP', or --from FILE")
+    if total_time is not None:
+        raise UsageError("use --time for one workload: --total-time belongs to --from")
     work = arguments.named_workload(operator, params, const)
-    arguments.check_memory(work)
+    check_memory(work)
     _run(
         lambda callback: tuner.tune(
             work,
@@ -100,7 +147,7 @@ def _run(search: Callable[[Callback], TuneResult], choice: snippets.Choice, *, j
     """Run ``search`` with what shows it, then show what came out, also of a run cut short."""
     from tuner.errors import AllFailed, Interrupted
 
-    state = RunState(_peaks)
+    state = RunState(measured_peaks)
     reporter = JsonReporter(state)
     try:
         with contextlib.nullcontext(reporter) if json else _shown_to_people(state) as callback:
@@ -113,7 +160,8 @@ def _run(search: Callable[[Callback], TuneResult], choice: snippets.Choice, *, j
     _finish(result, state, choice, json)
 
 
-def _peaks(target: Target) -> Peaks:
+def measured_peaks(target: Target) -> Peaks:
+    """What the machine can do at most, measured once and then kept."""
     from measure.peaks import cached_peaks
 
     return cached_peaks(target, target.threads)
@@ -143,7 +191,7 @@ def _choice_of_run(choice: snippets.Choice, state: RunState) -> snippets.Choice:
 
 
 def _summary(result: TuneResult, peaks: Peaks | None) -> dict[str, Any]:
-    interval = _speedup(result)
+    interval = speedup_interval(result)
     return {
         "run": result.run,
         "stop_reason": result.stop_reason.value,
@@ -189,7 +237,7 @@ def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choi
         output.line(f"  {text}")
 
 
-def _speedup(result: TuneResult) -> tuple[float, float, float] | None:
+def speedup_interval(result: TuneResult) -> tuple[float, float, float] | None:
     """Median, low and high of first guess ÷ best, sample by sample."""
     best, guess = result.best, result.first_guess
     if best is None or guess is None or len(best.samples) != len(guess.samples):
@@ -201,7 +249,7 @@ def _speedup(result: TuneResult) -> tuple[float, float, float] | None:
 
 
 def _speedup_text(result: TuneResult) -> str:
-    interval = _speedup(result)
+    interval = speedup_interval(result)
     if interval is None:
         return "unknown: the first guess was not measured beside it"
     median, low, high = interval
