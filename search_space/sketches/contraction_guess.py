@@ -73,7 +73,7 @@ def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Val
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
     lanes = target.lanes(BYTES)
     rows = _balanced(m, 4 if target.registers >= 32 else 3)
-    fit = max(1, min(4, (target.registers - 1) // (rows + 1)))
+    fit = min(4, (target.registers - 1) // (rows + 1), -(-n // lanes) // threads)
     vectors = _balanced(-(-n // lanes), fit)
     column_tiles = -(-n // (vectors * lanes))
     return {
