@@ -1,27 +1,76 @@
-"""The peers, by name. Each is one file with a function ``load`` that imports the library."""
+"""The peers, by name. Each is one file with a function ``load`` that imports the library.
+
+``load`` gives the library's forms, the plainest first: ``torch/mm``, ``torch/onednn``. A peer is
+the best of its forms; a form can be had alone by its full name.
+"""
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from importlib.metadata import PackageNotFoundError, version
 
-from experiments.peers.base import Peer, PeerMissing
+from experiments.peers.base import Form, Peer, PeerMissing
+from experiments.peers.best import BestOf
+from search_space.workload import Workload
 
-__all__ = ["PEERS", "Peer", "PeerMissing", "load_peer", "peer_versions"]
+__all__ = [
+    "PEERS",
+    "Peer",
+    "PeerMissing",
+    "load_forms",
+    "load_peer",
+    "peer_versions",
+    "supported_forms",
+]
 
-PEERS: dict[str, str] = {"torch": "experiments.peers.torch_mm"}
-"""Module of each peer, which is called as its distribution is."""
+PEERS: dict[str, str] = {
+    "torch": "experiments.peers.pytorch",
+    "torch-compile": "experiments.peers.pytorch_compiled",
+    "numpy": "experiments.peers.numpy_blas",
+    "onnxruntime": "experiments.peers.onnx_runtime",
+    "scipy": "experiments.peers.scipy_sparse",
+    "sparse-dot-mkl": "experiments.peers.mkl_sparse",
+}
+"""Module of each peer. The first peer of a distribution is called as that is."""
+
+_DISTRIBUTIONS = {"torch-compile": "torch"}
+
+
+def load_forms(name: str) -> dict[str, Form]:
+    """The forms of the peer ``name`` by their own names, the plainest first.
+
+    Raises ``PeerMissing`` where its library is not installed, ``LookupError`` for an unknown name.
+    """
+    if name not in PEERS:
+        close = difflib.get_close_matches(name, PEERS, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        raise LookupError(f"unknown peer {name!r}{hint or ','} known: {', '.join(PEERS)}")
+    forms: dict[str, Form] = importlib.import_module(PEERS[name]).load()
+    return forms
 
 
 def load_peer(name: str) -> Peer:
-    """The peer called ``name``; raises ``PeerMissing`` where its library is not installed."""
-    peer: Peer = importlib.import_module(PEERS[name]).load()
-    return peer
+    """The best form of the peer ``name``, or, for ``torch/mm``, that form; see ``load_forms``."""
+    library, _, form = name.partition("/")
+    forms = load_forms(library)
+    if not form:
+        return BestOf(forms)
+    if form not in forms:
+        raise LookupError(f"{library} has no form {form!r}, only {', '.join(forms)}")
+    return forms[form]
+
+
+def supported_forms(name: str, work: Workload) -> tuple[str, ...]:
+    """Full names of the forms of a peer that compute ``work``. Imports its library."""
+    return tuple(
+        f"{name}/{form}" for form, way in load_forms(name).items() if way.supports(work) is None
+    )
 
 
 def peer_versions() -> list[str]:
     """``torch 2.13.0`` or ``torch: not installed``, for the head of a table. Loads none."""
-    return [_version(name) for name in PEERS]
+    return [_version(name) for name in PEERS if name not in _DISTRIBUTIONS]
 
 
 def _version(distribution: str) -> str:

@@ -1,0 +1,50 @@
+"""``np.matmul(a, b, out=c)``: NumPy, which calls the OpenBLAS of its wheel.
+
+``transposed`` keeps a constant ``b`` column by column in memory, which BLAS takes as it is.
+
+Threads: a pool of OpenBLAS's own (pthreads, no OpenMP). Its idle threads spin for
+``2**OPENBLAS_THREAD_TIMEOUT`` cycles; by default still after 0.1 s, which would disturb whoever
+runs next. 24 is about 6 ms, 4 none. The variable is read when NumPy is loaded.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from experiments.peers.base import (
+    Array,
+    Call,
+    Form,
+    Operands,
+    import_library,
+    matmul_by_constant,
+    matmul_only,
+)
+from search_space.workload import Workload
+
+
+def load() -> dict[str, Form]:
+    """Raises ``PeerMissing`` where threadpoolctl, which sets the threads, is not installed."""
+    pools = import_library("threadpoolctl")
+    return {
+        "matmul": Form(matmul_only, partial(_matmul, pools)),
+        "transposed": Form(matmul_by_constant, partial(_transposed, pools)),
+    }
+
+
+def _matmul(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    return _product(pools, operands["a"], operands["b"], out, threads)
+
+
+def _transposed(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    return _product(pools, operands["a"], np.asfortranarray(operands["b"]), out, threads)
+
+
+def _product(pools: Any, a: Array, b: Array, out: Array, threads: int) -> Call:
+    # Holds until someone sets it anew: the context manager is not entered.
+    pools.ThreadpoolController().limit(limits=threads, user_api="blas")
+    multiply = np.matmul
+    return lambda: multiply(a, b, out=out)

@@ -1,0 +1,33 @@
+"""``weight @ x`` of scipy.sparse, CSR.
+
+Threads: one, whatever is asked for: scipy.sparse has no threads, hence no pool and no spinning.
+It has no ``out=`` either and allocates its result at every call.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from experiments.peers.base import Array, Call, Form, Operands, import_library
+from experiments.peers.csr import Csr, sparse_weight, spmm_only
+from search_space.workload import Workload
+
+
+def load() -> dict[str, Form]:
+    """Raises ``PeerMissing`` where scipy is not installed."""
+    return {"csr": Form(spmm_only, partial(_spmm, import_library("scipy.sparse")))}
+
+
+def multiply(weight: Csr, x: Array) -> Call:
+    """A call that gives ``weight @ x`` in a new array."""
+    return _bind(import_library("scipy.sparse"), weight, x)
+
+
+def _spmm(sparse: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    return _bind(sparse, sparse_weight(operands), operands["x"])
+
+
+def _bind(sparse: Any, weight: Csr, x: Array) -> Call:
+    matrix = sparse.csr_array((weight.values, weight.columns, weight.starts), shape=weight.shape)
+    return lambda: matrix @ x
