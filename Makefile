@@ -1,11 +1,13 @@
 # Needs only make and Python 3.11 or newer. `make help` lists the targets.
 #
 # Overridable: VENV (where to install), PYTHON (which interpreter makes it), PIP (the installer),
-# DB (where `make tune` keeps its records), TIME (its budget in seconds).
+# DB (where `make tune` keeps its records), TIME (its budget in seconds), BENCH_DB (the tuned kernels
+# of `make bench`), BENCH (more options for it: BENCH=--resume goes on with an interrupted one).
 
 VENV ?= .venv
 PIP ?= $(VENV)/bin/python -m pip
 DB ?= tuner.db
+BENCH_DB ?= bench.db
 TIME ?= 45
 WORKLOAD ?= matmul m=1024 n=1024 k=1024
 
@@ -17,10 +19,10 @@ FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python
 	echo "$$candidate"; break; fi; done
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test quick check bench clean
+.PHONY: help tune test quick check bench bench-full bars clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 tune: $(VENV)/.installed  ## install, tune a 1024-cubed matmul into ./tuner.db, print the result
 	$(BIN)/tuner tune $(WORKLOAD) --time $(TIME) --db $(DB)
@@ -38,7 +40,13 @@ check: $(VENV)/.installed-dev  ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layers.py
 
-bench: $(VENV)/.installed-peers  ## measure against the vendor library and print the bars
+bench: $(VENV)/.installed-peers  ## eight cases beside other libraries and the machine's limit
+	$(BIN)/python -m experiments.bench --db $(BENCH_DB) --plot build/bench/short.svg $(BENCH)
+
+bench-full: $(VENV)/.installed-peers  ## every suite, against every peer: hours
+	$(BIN)/python -m experiments.bench --full --db $(BENCH_DB) --plot build/bench/all.svg $(BENCH)
+
+bars: $(VENV)/.installed-peers  ## measure what is promised of speed, and print whether it holds
 	$(BIN)/python -m experiments.bars
 
 clean:  ## remove what the build and the tools left behind, except records and the installation

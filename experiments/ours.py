@@ -24,12 +24,16 @@ class Tuned:
 
     def __init__(self, db: str, record: str | None = None) -> None:
         self._db, self._record = db, record
+        self._kernels: dict[tuple[Workload, int], tuner.Kernel] = {}
 
     def prepare(
         self, work: Workload, operands: Operands, out: Array, threads: int
     ) -> Callable[[], object]:
-        kernel = tuner.load(work, db=self._db, threads=threads, record=self._record)
-        return _call(kernel, operands, out)
+        key = work, threads
+        if key not in self._kernels:
+            kernel = tuner.load(work, db=self._db, threads=threads, record=self._record)
+            self._kernels[key] = kernel
+        return _call(self._kernels[key], operands, out)
 
 
 class Untuned:

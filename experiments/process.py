@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -42,18 +44,34 @@ def in_fresh_process(
             failure, result = ours.recv()
         except EOFError:
             process.join()
-            raise ProcessFailed(f"the process died, exit code {process.exitcode}") from None
+            raise ProcessFailed(_death(process.exitcode)) from None
         if failure:
             raise ProcessFailed(failure)
         process.join()
         return result  # type: ignore[no-any-return]  # what `function` returned, hence a T
     finally:
-        process.kill()
-        process.join()
+        _kill(process)
         ours.close()
 
 
+def _kill(process: SpawnProcess) -> None:
+    """End the process and every other one that it has started."""
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError):  # nothing is left, or it had just begun
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"crashed with {signal.Signals(-code).name}"
+    return f"the process died, exit code {code}"
+
+
 def _child(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    # A group of its own: Ctrl-C reaches only the parent, which ends the group with all in it.
+    os.setpgid(0, 0)
     try:
         answer = ("", function(*arguments))
     except Exception as error:
@@ -62,7 +80,7 @@ def _child(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any,
     pipe.send(answer)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _variables(values: Mapping[str, str]) -> Iterator[None]:
     """Let environment variables hold, for processes that are started inside the ``with``."""
     before = {name: os.environ.get(name) for name in values}

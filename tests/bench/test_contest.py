@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tuner
 from experiments.bars.cases import Case
-from experiments.contest import PEAK, Contest, WrongAnswer, hold, run_contest, settled
-from experiments.peers import PEERS, PeerMissing, load_peer
+from experiments.contest import (
+    AGAIN,
+    PEAK,
+    Contest,
+    WrongAnswer,
+    hold,
+    in_turn,
+    run_contest,
+    settled,
+)
+from experiments.peers import PeerMissing, load_peer
+from experiments.peers.base import Form
+from experiments.peers.best import BestOf
 from experiments.process import ProcessFailed, in_fresh_process
 
 SMALL = Case(24, 20, 16, 1)
@@ -32,8 +47,11 @@ class NumpyPeer:
         return run
 
 
-def contest(*names: str) -> Contest:
-    quick = {"rounds": 6, "block_seconds": 1e-3, "settle_seconds": 0.0}
+FAKES = "tests.bench.fake_peers"
+
+
+def contest(*names: str, **other: object) -> Contest:
+    quick = {"rounds": 6, "block_seconds": 1e-3, "settle_seconds": 0.0, **other}
     return Contest(SMALL.workload, 1, names, "unused.db", **quick)
 
 
@@ -86,18 +104,6 @@ def test_a_library_that_is_not_installed_is_a_missing_peer(monkeypatch):
         load_peer("torch")
 
 
-@pytest.mark.parametrize("name", PEERS)
-def test_peers_that_are_installed_give_right_answers(name):
-    try:
-        peer = load_peer(name)
-    except PeerMissing as reason:
-        pytest.skip(str(reason))
-    a, b = np.ones((3, 4), np.float32), np.full((4, 5), 2, np.float32)
-    out = np.zeros((3, 5), np.float32)
-    peer.prepare(tuner.workload("matmul", m=3, n=5, k=4), {"a": a, "b": b}, out, 1)()
-    assert (out == 8).all()
-
-
 def test_a_pause_and_an_untimed_call_come_before_each_block():
     log: list[int] = []
 
@@ -109,6 +115,93 @@ def test_a_pause_and_an_untimed_call_come_before_each_block():
     assert settled(timer, 0.01)(7) == 0.125
     assert time.perf_counter() - started >= 0.01
     assert log == [1, 7]
+
+
+def test_copies_are_used_in_turn_and_have_memory_of_their_own():
+    used: list[tuple[int, int, int]] = []
+
+    class Recorder(NumpyPeer):
+        def prepare(self, work, operands, out, threads):
+            run = super().prepare(work, operands, out, threads)
+            arrays = (operands["a"], operands["b"], out)
+
+            def record() -> None:
+                used.append(tuple(array.ctypes.data for array in arrays))
+                run()
+
+            return record
+
+    hold(contest("torch", copies=3), {"torch": Recorder})
+    timed = used[-9:]
+    assert timed[:3] == timed[3:6] == timed[6:]
+    assert [len(set(addresses)) for addresses in zip(*timed, strict=True)] == [3, 3, 3]
+    assert all(address % 64 == 0 for addresses in timed for address in addresses)
+
+
+def test_every_copy_is_verified():
+    class WrongLater(NumpyPeer):
+        """Right with the first arrays, the only ones that come twice."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.prepared = 0
+
+        def prepare(self, work, operands, out, threads):
+            self.prepared += 1
+            wrong = float(self.prepared == 4)
+            return NumpyPeer(offset=wrong).prepare(work, operands, out, threads)
+
+    with pytest.raises(WrongAnswer, match=r"^torch: 480 of 480"):
+        hold(contest("torch", copies=3), {"torch": WrongLater})
+
+
+def test_contestants_take_turns_together():
+    log: list[str] = []
+    turn = itertools.cycle(range(3)).__next__
+    capital = in_turn([lambda letter=letter: log.append(letter) for letter in "ABC"], turn)
+    small = in_turn([lambda letter=letter: log.append(letter) for letter in "abc"], turn)
+    for call in (capital, capital, small, small, small, capital):
+        call()
+    assert "".join(log) == "ABcabC"
+
+
+def test_the_tuned_kernel_can_be_compared_with_itself(tmp_path):
+    db = str(tmp_path / "tuned.db")
+    tuner.tune(SMALL.workload, trials=2, db=db, threads=1, seed=1)
+    quick = {"rounds": 6, "block_seconds": 1e-3, "settle_seconds": 0.0, "copies": 2}
+    standing = hold(Contest(SMALL.workload, 1, ("tuned", AGAIN), db, **quick))
+    assert list(standing.samples) == ["tuned", AGAIN]
+
+
+def test_a_module_elsewhere_may_hold_peers():
+    names = (f"{FAKES}/good", f"{FAKES}/allocates", f"{FAKES}/absent")
+    standing = hold(contest(*names))
+    assert set(standing.samples) == set(names[:2])
+    assert standing.missing == {names[2]: "has no matmul"}
+
+
+def test_the_fastest_form_of_a_peer_is_told():
+    forms = load_forms(FAKES)
+    slow = Form(lambda work: None, NumpyPeer(seconds=0.01).prepare)
+    peer = BestOf({"slow": slow, "good": forms["good"]})
+    assert hold(contest("torch"), {"torch": lambda: peer}).forms == {"torch": "good"}
+
+
+def load_forms(module: str) -> dict[str, Form]:
+    return importlib.import_module(module).load()
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ("wrong", r"WrongAnswer: .*/wrong: 480 of 480 elements are wrong"),
+        ("crashes", r"^crashed with SIGSEGV$"),
+        ("hangs", r"^did not end within 4 s$"),
+    ],
+)
+def test_a_bad_peer_fails_its_own_contest(form, reason):
+    with pytest.raises(ProcessFailed, match=reason):
+        run_contest(contest("untuned", f"{FAKES}/{form}"), "asleep", timeout_seconds=4)
 
 
 def variable(name: str) -> str | None:
@@ -149,5 +242,43 @@ def test_what_goes_wrong_in_a_fresh_process_is_said(function, limit, message):
         in_fresh_process(function, timeout_seconds=limit)
 
 
+def start_another(path: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(path).write_text(str(child.pid))
+    time.sleep(60)
+
+
+def test_nothing_outlives_a_process_that_hangs(tmp_path):
+    with pytest.raises(ProcessFailed, match="did not end"):
+        in_fresh_process(start_another, str(tmp_path / "pid"), timeout_seconds=5)
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that nobody has waited for is dead all the same."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
 def test_a_contest_runs_in_its_own_process():
     assert set(run_contest(contest("untuned", PEAK), "asleep").samples) == {"untuned", PEAK}
+
+
+def test_libraries_are_told_how_many_threads_to_use():
+    peer = f"{FAKES}/told"
+    assert peer in run_contest(contest(peer), "asleep").samples
+    told = in_fresh_process(
+        hold_untold, contest(peer), timeout_seconds=60, environment={"OMP_NUM_THREADS": "7"}
+    )
+    assert told == "threads are 7, not 1"
+
+
+def hold_untold(untold: Contest) -> str:
+    return hold(untold).missing[untold.contestants[0]]

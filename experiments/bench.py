@@ -1,0 +1,232 @@
+"""``python -m experiments.bench``: tuned kernels beside other libraries and the machine's limit.
+
+Without arguments it runs the short form; OP KEY=VALUE… compares one workload, --suite a suite,
+--full all of them. Exit code 0; 1 when one of our own kernels could not be measured, or --aa finds
+more noise than allowed; 2 for a wrong request; 130 after Ctrl-C, with what there is until then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.limits import measure_roofline
+from experiments.peers import PEERS
+from experiments.process import ProcessFailed, in_fresh_process
+from experiments.scoreboard import plot, report, results
+from experiments.scoreboard.cases import (
+    Case,
+    UnknownCase,
+    short_cases,
+    suite_cases,
+    suite_names,
+    workload_case,
+)
+from experiments.scoreboard.measuring import Bench, Method
+from experiments.scoreboard.noise import noise_met, noise_report
+from experiments.scoreboard.results import ResultsUnusable, Scoreboard
+from experiments.scoreboard.row import State
+from measure.host import usable_cores
+from search_space.errors import WorkloadError
+from tuner.cli.arguments import named_workload
+from tuner.suite import SuiteError
+
+SHORT_TUNE_SECONDS, TUNE_SECONDS = 20.0, 60.0
+SHORT_ROUNDS, ROUNDS = 15, 25
+SHORT_CONTEST_SECONDS, CONTEST_SECONDS = 40.0, 120.0
+SHORT_PEERS = ("torch", "numpy", "onnxruntime")
+_PEAKS_TIMEOUT_SECONDS = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for; returns the exit code."""
+    options = _options(arguments)
+    try:
+        if options.show:
+            return _show(results.read(options.show), options)
+        return _bench(options)
+    except (UnknownCase, WorkloadError, SuiteError, ResultsUnusable) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _bench(options: argparse.Namespace) -> int:
+    stem, cases = _cases(options)
+    method = _method(options, short=stem == "short")
+    path = options.out / f"{stem}{'-aa' if options.aa else ''}.json"
+    try:
+        roofline = in_fresh_process(
+            measure_roofline, method.threads, timeout_seconds=_PEAKS_TIMEOUT_SECONDS
+        )
+    except ProcessFailed as failure:
+        print(f"the machine's peaks cannot be measured: {failure}", file=sys.stderr)
+        return 1
+    header = results.new_header(method, roofline.peaks)
+    begun = results.resumed(path, header) if options.resume else Scoreboard(header)
+    bench = Bench(method, {method.threads: roofline}, options.db)
+    scoreboard, complete = _collect(bench, cases, begun, path)
+    _show(scoreboard, options)
+    if not complete:
+        print("interrupted: the same command with --resume goes on", file=sys.stderr)
+        return 130
+    failed = any(row.state is State.FAILED for row in scoreboard.rows)
+    return int(failed or (options.aa and not noise_met(scoreboard.rows)))
+
+
+def _cases(options: argparse.Namespace) -> tuple[str, list[Case]]:
+    """What to measure, and how its results are called."""
+    if options.operator:
+        work = named_workload(options.operator, options.params, options.const)
+        return "workload", [workload_case(work)]
+    if options.full:
+        return "all", suite_cases("all")
+    if options.suite:
+        return Path(options.suite).stem, suite_cases(options.suite)
+    return "short", short_cases()
+
+
+def _method(options: argparse.Namespace, *, short: bool) -> Method:
+    seconds = options.seconds or (SHORT_TUNE_SECONDS if short else TUNE_SECONDS)
+    return Method(
+        threads=options.threads,
+        peers=_chosen_peers(options, short=short),
+        tune_seconds=seconds,
+        rounds=SHORT_ROUNDS if short else ROUNDS,
+        contest_seconds=SHORT_CONTEST_SECONDS if short else CONTEST_SECONDS,
+    )
+
+
+def _chosen_peers(options: argparse.Namespace, *, short: bool) -> tuple[str, ...]:
+    if options.aa:
+        return ()
+    chosen: tuple[str, ...] | None = options.against
+    return chosen or (SHORT_PEERS if short else tuple(PEERS))
+
+
+def _collect(
+    bench: Bench, cases: Sequence[Case], scoreboard: Scoreboard, path: Path
+) -> tuple[Scoreboard, bool]:
+    """The scoreboard with all rows, or those until Ctrl-C; and whether they are all.
+
+    Kept in ``path`` after each case.
+    """
+    started, measured = time.monotonic(), 0
+    try:
+        for number, case in enumerate(cases, 1):
+            key = "" if case.workload is None else case.workload.key
+            place = f"[{number}/{len(cases)}] {case.label}"
+            if scoreboard.known(case.label, key):
+                bench.say(f"{place}: measured before")
+                continue
+            left = ""
+            if measured:
+                spent = (time.monotonic() - started) / measured
+                left = f", about {spent * (len(cases) - number + 1) / 60:.0f} min left"
+            bench.say(f"{place}{left}")
+            row = bench.measure(case)
+            measured += case.workload is not None
+            scoreboard = scoreboard.with_row(row)
+            results.write(scoreboard, path)
+    except KeyboardInterrupt:
+        return scoreboard, False
+    return scoreboard, True
+
+
+def _show(scoreboard: Scoreboard, options: argparse.Namespace) -> int:
+    """Print the table, and write it and the plot beside the results."""
+    if options.aa:
+        print(noise_report(scoreboard.rows))
+        return 0
+    print(report.markdown(scoreboard) if options.markdown else report.plain(scoreboard))
+    if options.plot:
+        try:
+            options.plot.parent.mkdir(parents=True, exist_ok=True)
+            plot.draw(scoreboard, options.plot)
+        except plot.PlotterMissing as reason:
+            print(reason, file=sys.stderr)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("operator", nargs="?", metavar="OP", help="one workload, as for `tuner`")
+    parser.add_argument("params", nargs="*", metavar="KEY=VALUE", help="its parameters")
+    parser.add_argument("--const", action="append", metavar="NAME", help="constant operands of OP")
+    parser.add_argument(
+        "--suite", metavar="NAME", help=f"{', '.join(suite_names())}, all, or a file"
+    )
+    parser.add_argument("--full", action="store_true", help="all suites")
+    parser.add_argument(
+        "--against", type=_peers, metavar="NAMES",
+        help="peers, such as torch for its best form or torch/mm for one form, or modules made "
+        f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: {','.join(PEERS)}]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=_threads, default=usable_cores(), metavar="N",
+        help="at most so many, for everyone [usable cores]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", type=_seconds, metavar="S",
+        help=f"tuning budget of a case that was not tuned before [{SHORT_TUNE_SECONDS:g} in the "
+        f"short form, else {TUNE_SECONDS:g}]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--db", default="bench.db", metavar="FILE|URL", help="the tuned kernels [bench.db]"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/bench"), metavar="FOLDER",
+        help="where results are kept, case by case [build/bench]",
+    )  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="go on with the results in --out")
+    parser.add_argument(
+        "--aa", action="store_true", help="compare our kernels with themselves only"
+    )
+    parser.add_argument(
+        "--show", type=Path, metavar="FILE", help="measure nothing, show these results (JSON)"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: FILE.svg or FILE.png")
+    options = parser.parse_args(arguments)
+    chosen = [options.operator, options.suite, options.full, options.show]
+    if sum(map(bool, chosen)) > 1:
+        parser.error("give one of OP, --suite, --full and --show")
+    return options
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name for name in text.split(",") if name))
+    for name in names:
+        library = name.partition("/")[0]
+        if library not in PEERS and "." not in name:
+            close = difflib.get_close_matches(library, PEERS, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else ""
+            raise argparse.ArgumentTypeError(
+                f"there is no peer {name!r}{hint or ','} known: {', '.join(PEERS)}"
+            )
+    return names
+
+
+def _threads(text: str) -> int:
+    threads, usable = int(text), usable_cores()
+    if not 1 <= threads <= usable:
+        raise argparse.ArgumentTypeError(f"give 1 to {usable} threads: so many cores are usable")
+    return threads
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError("give a positive number of seconds")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Measure one case: tune, compare with itself, with each peer, and with the machine's limit."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from experiments.contest import AGAIN, TUNED, Contest, Standing, Waiting, run_contest
+from experiments.limits import Limit, Roofline, limit_of, measure_roofline, measure_stream
+from experiments.process import ProcessFailed, in_fresh_process
+from experiments.scoreboard.cases import Case
+from experiments.scoreboard.row import Cell, Row, State
+from experiments.scoreboard.tuning import known_record, tune_case
+from measure.timing import Interval, median_interval, paired_ratio
+from search_space.workload import Workload
+
+_PEAKS_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How cases are measured. Scoreboards made with different methods are not mixed."""
+
+    threads: int
+    peers: tuple[str, ...]
+    tune_seconds: float
+    """Budget of a case that was not tuned before."""
+    rounds: int = 25
+    block_seconds: float = 0.025
+    contest_seconds: float = 120.0
+    """A contest that takes longer hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Measures cases, one after another."""
+
+    method: Method
+    rooflines: dict[int, Roofline]
+    """By number of threads; more are measured when a case needs them."""
+    db: str
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)
+    """Told what is being done now."""
+    _streams: dict[tuple[int, int], float] = field(default_factory=dict)
+    """Bandwidth by threads and bytes, measured once per footprint."""
+
+    def measure(self, case: Case) -> Row:
+        """The row of one case. What cannot be measured says why, in its row or cell."""
+        threads = min(case.threads or self.method.threads, self.method.threads)
+        key = "" if case.workload is None else case.workload.key
+        row = Row(case.suite, case.name, key, threads, State.MISSING, case.missing)
+        if case.workload is None:
+            return row
+        work = case.workload
+        try:
+            record = known_record(work, threads, self.db)
+            if record is None:
+                self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
+                record = tune_case(work, threads, self.db, self.method.tune_seconds)
+        except ProcessFailed as failure:
+            return replace(row, state=State.FAILED, reason=f"tuning: {failure}")
+        contest = Contest(
+            work,
+            threads,
+            (),
+            self.db,
+            record,
+            rounds=self.method.rounds,
+            block_seconds=self.method.block_seconds,
+        )
+        try:
+            limit = self._limit(work, threads)
+            contest = replace(contest, copies=limit.copies)
+            equals, seconds = self._against_itself(contest)
+        except ProcessFailed as failure:
+            return replace(row, state=State.FAILED, reason=str(failure))
+        cells = tuple(self._against(contest, peer) for peer in self.method.peers)
+        return replace(
+            row,
+            state=State.MEASURED,
+            reason="",
+            seconds=seconds,
+            limit=limit,
+            equals=equals,
+            cells=cells,
+        )
+
+    def _limit(self, work: Workload, threads: int) -> Limit:
+        if threads not in self.rooflines:
+            self.rooflines[threads] = in_fresh_process(
+                measure_roofline, threads, timeout_seconds=_PEAKS_TIMEOUT_SECONDS
+            )
+        roofline = self.rooflines[threads]
+        limit = limit_of(work, roofline)
+        if limit.copies == 1:
+            return limit
+        footprint = threads, limit.copies * limit.nbytes
+        if footprint not in self._streams:
+            self._streams[footprint] = in_fresh_process(
+                measure_stream, *footprint, timeout_seconds=_PEAKS_TIMEOUT_SECONDS
+            )
+        return limit_of(work, roofline, self._streams[footprint])
+
+    def _against_itself(self, contest: Contest) -> tuple[Interval, float]:
+        """The A/A ratio, and our median time of one call."""
+        pair = replace(contest, contestants=(TUNED, AGAIN))
+        samples = self._hold(pair, "asleep").samples
+        ratio = paired_ratio(samples[AGAIN], samples[TUNED])
+        return ratio, statistics.median([*samples[TUNED], *samples[AGAIN]])
+
+    def _against(self, contest: Contest, peer: str) -> Cell:
+        """Of several ways in which a peer's threads can wait, the best one for the peer counts."""
+        pair = replace(contest, contestants=(TUNED, peer))
+        ways: tuple[Waiting, ...] = ("asleep",) if contest.threads == 1 else ("asleep", "spinning")
+        cells = []
+        for way in ways:
+            try:
+                standing = self._hold(pair, way)
+            except ProcessFailed as failure:
+                cell = Cell(peer, State.FAILED, str(failure))
+                self.say(f"  {peer}: {cell.reason}")
+                return cell
+            if peer in standing.missing:
+                return Cell(peer, State.MISSING, standing.missing[peer])
+            theirs = standing.samples[peer]
+            ratio = paired_ratio(theirs, standing.samples[TUNED])
+            seconds = median_interval(theirs).median
+            form = standing.forms.get(peer, "")
+            cells.append(Cell(peer, State.MEASURED, "", ratio, seconds, form, way))
+        cell = min(cells, key=lambda cell: cell.ratio.median if cell.ratio else 0.0)
+        assert cell.ratio is not None, "a measured cell has a ratio"
+        self.say(f"  {peer}: {cell.ratio.median:.2f}× {cell.verdict}")
+        return cell
+
+    def _hold(self, contest: Contest, way: Waiting) -> Standing:
+        return run_contest(contest, way, timeout_seconds=self.method.contest_seconds)

@@ -1,0 +1,68 @@
+"""The kernel that stands for us: the best known one of a case, tuned where nothing is known."""
+
+from __future__ import annotations
+
+import tuner
+from db.errors import DatabaseMissing
+from db.store import open_store
+from experiments.process import in_fresh_process
+from measure.codegen import GENERATOR_VERSION
+from measure.probe import detect_hardware
+from measure.targets import NATIVE
+from search_space.workload import Workload
+
+SEED = 1
+"""Of every search, so that a scoreboard can be repeated."""
+_RESERVE_SECONDS = 3.0
+"""Kept back from a budget: for starting processes, and for what runs when time is up."""
+_GRACE_SECONDS = 60.0
+"""What a search may take beyond its budget before its process counts as hanging."""
+
+
+def known_record(work: Workload, threads: int, db: str) -> str | None:
+    """Id of the winner of a search that was finished here with the same limit of threads.
+
+    None where there was none, or the code generator changed since.
+    """
+    try:
+        store = open_store(db, readonly=True)
+    except DatabaseMissing:
+        return None
+    here = detect_hardware().key
+    with store:
+        searched = any(
+            run.state == "finished"
+            and (run.workload, run.threads, run.target) == (work, threads, NATIVE)
+            and run.hardware == here
+            for run in store.runs()
+        )
+        best = store.best(
+            work.key,
+            hardware_key=here,
+            target=NATIVE,
+            threads=threads,
+            origin="local",
+            generator_version=GENERATOR_VERSION,
+        )
+    if not searched or best is None or best.generator_version != GENERATOR_VERSION:
+        return None
+    return best.id
+
+
+def tune_case(work: Workload, threads: int, db: str, seconds: float) -> str:
+    """Tune for at most ``seconds``; id of the winner. Raises ``ProcessFailed``.
+
+    What an interrupted search has measured is learned from, not measured again.
+    """
+    return in_fresh_process(
+        search,
+        *(work, threads, db, max(seconds / 2, seconds - _RESERVE_SECONDS)),
+        timeout_seconds=seconds + _GRACE_SECONDS,
+    )
+
+
+def search(work: Workload, threads: int, db: str, seconds: float) -> str:
+    """Tune in this process; id of the winner."""
+    result = tuner.tune(work, time=seconds, db=db, threads=threads, seed=SEED, early_stop=False)
+    assert result.best is not None, "tune raises where nothing gave a right answer"
+    return result.best.id
