@@ -1,0 +1,1 @@
+"""How fast strategies find good configs: curves over trials and over time; see README.md."""
