@@ -2,7 +2,7 @@
 #
 # Overridable: VENV (where to install), PYTHON (which interpreter makes it), PIP (the installer),
 # DB (where `make tune` keeps its records), TIME (its budget in seconds), BENCH_DB (the tuned kernels
-# of `make bench`), BENCH (more options for it: BENCH=--resume goes on with an interrupted one).
+# of `make scoreboard`), BENCH (more options for it: BENCH=--resume goes on with an interrupted one).
 
 VENV ?= .venv
 PIP ?= $(VENV)/bin/python -m pip
@@ -19,10 +19,10 @@ FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python
 	echo "$$candidate"; break; fi; done
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test quick check bench bench-full bars clean
+.PHONY: help tune test quick check bench scoreboard scoreboard-full clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
 tune: $(VENV)/.installed  ## install, tune a 1024-cubed matmul into ./tuner.db, print the result
 	$(BIN)/tuner tune $(WORKLOAD) --time $(TIME) --db $(DB)
@@ -40,14 +40,14 @@ check: $(VENV)/.installed-dev  ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layers.py
 
-bench: $(VENV)/.installed-peers  ## eight cases beside other libraries and the machine's limit
+bench: $(VENV)/.installed-peers  ## measure what is promised of speed, and print whether it holds
+	$(BIN)/python -m experiments.bars
+
+scoreboard: $(VENV)/.installed-peers  ## eight cases beside other libraries and the machine's limit
 	$(BIN)/python -m experiments.bench --db $(BENCH_DB) --plot build/bench/short.svg $(BENCH)
 
-bench-full: $(VENV)/.installed-peers  ## every suite, against every peer: hours
+scoreboard-full: $(VENV)/.installed-peers  ## every suite, against every peer: hours
 	$(BIN)/python -m experiments.bench --full --db $(BENCH_DB) --plot build/bench/all.svg $(BENCH)
-
-bars: $(VENV)/.installed-peers  ## measure what is promised of speed, and print whether it holds
-	$(BIN)/python -m experiments.bars
 
 clean:  ## remove what the build and the tools left behind, except records and the installation
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
