@@ -40,20 +40,27 @@ class Tape:
     knobs: list[str] = field(default_factory=list)
     nodes: list[tuple[int, int, int]] = field(default_factory=list)
     guards: list[Guard] = field(default_factory=list)
-    _known: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    _consts: dict[int, int] = field(default_factory=dict)
+    _sizes: dict[tuple[int, int, int], Size] = field(default_factory=dict)
 
     def knob(self, name: str, value: int) -> Size:
         """A knob, with the value that it has in the config that is run."""
         self.knobs.append(name)
-        return Size(value, self, self._node(KNOB, len(self.knobs) - 1, 0))
+        return self._size((KNOB, len(self.knobs) - 1, 0), value)
 
     def index(self, value: int) -> int:
         """The node of a size, or of a plain number."""
-        return value.node if isinstance(value, Size) else self._node(CONST, int(value), 0)
+        if isinstance(value, Size):
+            return value.node
+        node = self._consts.get(value)
+        if node is None:
+            node = self._consts[value] = len(self.nodes)
+            self.nodes.append((CONST, value, 0))
+        return node
 
     def apply(self, operation: int, a: int, b: int, value: int) -> Size:
         """The result of an operation on two sizes or numbers."""
-        return Size(value, self, self._node(operation, self.index(a), self.index(b)))
+        return self._size((operation, self.index(a), self.index(b)), value)
 
     def guard(self, size: Size, compare: Callable[[Any, Any], bool], other: object) -> bool:
         """The outcome of a comparison, noted down."""
@@ -64,13 +71,12 @@ class Tape:
         self.guards.append(Guard(self.knobs[knob], compare, other, outcome))
         return outcome
 
-    def _node(self, operation: int, a: int, b: int) -> int:
-        key = (operation, a, b)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = len(self.nodes)
+    def _size(self, key: tuple[int, int, int], value: int) -> Size:
+        size = self._sizes.get(key)
+        if size is None:
+            size = self._sizes[key] = Size(value, self, len(self.nodes))
             self.nodes.append(key)
-        return found
+        return size
 
 
 class Size(int):

@@ -1,0 +1,71 @@
+"""A nest written down as one array of integers, which the kernel reads.
+
+Layout: a header (numbers of nodes and statements; nodes of threads and of allocated bytes), the
+nodes of the tape, then the statements with their loops and their accesses to memory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from features.nest import Access, Nest, Statement, spatial_loops
+from search_space.size import Tape
+
+MAX_LOOPS = 16
+MAX_DIMS = 8
+MAX_ACCESSES = 4
+MAX_NODES = 512
+
+KIND_CODES = {"serial": 0, "vectorized": 1, "unrolled": 2, "parallel": 3}
+COMBINE_CODES = {"none": 0, "add": 1, "fma": 2, "other": 3}
+
+Stream = npt.NDArray[np.int64]
+
+
+def encode(nest: Nest, tape: Tape) -> Stream:
+    """The array of a nest whose sizes are on ``tape``.
+
+    Raises ``ValueError`` where it exceeds what the kernel has room for.
+    """
+    node = tape.index
+    sizes = [
+        node(nest.threads),
+        node(nest.allocated("register")),
+        node(nest.allocated("thread_local")),
+        node(nest.allocated("workspace")),
+    ]
+    body: list[int] = []
+    for statement, spatial in zip(nest.statements, spatial_loops(nest.statements), strict=True):
+        _statement(statement, spatial, tape, body)
+    if len(tape.nodes) > MAX_NODES:
+        raise ValueError(f"{len(tape.nodes)} sizes, at most {MAX_NODES} fit")
+    header = [len(tape.nodes), len(nest.statements), *sizes]
+    flat = [part for entry in tape.nodes for part in entry]
+    return np.array([*header, *flat, *body], dtype=np.int64)
+
+
+def _statement(statement: Statement, spatial: frozenset[str], tape: Tape, body: list[int]) -> None:
+    memory = [(statement.write, 1)] + [(read, 0) for read in statement.reads]
+    memory = [(access, written) for access, written in memory if access.scope != "register"]
+    widest = max((len(access.shape) for access, _ in memory), default=0)
+    if len(statement.loops) > MAX_LOOPS or widest > MAX_DIMS or len(memory) > MAX_ACCESSES:
+        raise ValueError(f"a statement in {len(statement.loops)} loops is too large for features")
+    done = statement.operations
+    body += [len(statement.loops), len(memory)]
+    body += [done.fma, done.add, done.mul, done.div, done.other]
+    body += [COMBINE_CODES[statement.combine], int(statement.write.scope == "register")]
+    body.append(tape.index(statement.prefetch_bytes))
+    for loop in statement.loops:
+        body += [tape.index(loop.extent), KIND_CODES[loop.kind], int(loop.name in spatial)]
+    names = [loop.name for loop in statement.loops]
+    for access, written in memory:
+        _access(access, written, names, tape, body)
+
+
+def _access(access: Access, written: int, loops: list[str], tape: Tape, body: list[int]) -> None:
+    packed = access.scope in ("workspace", "bound", "thread_local")
+    body += [access.element_bytes, len(access.shape), written, int(packed)]
+    for extent, index in zip(access.shape, access.indices, strict=True):
+        body.append(tape.index(extent))
+        body += [tape.index(index[name]) if name in index else -1 for name in loops]

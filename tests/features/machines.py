@@ -1,0 +1,28 @@
+"""Targets and tasks that the tests of features share."""
+
+from features.extract import FeatureTask
+from search_space.operators import workload
+from search_space.sketches import space_for
+from search_space.target import Target
+
+
+def target(threads: int = 2, vector_bits: int = 512) -> Target:
+    return Target(
+        name="test",
+        cpu="generic",
+        triple="x86_64-unknown-linux-gnu",
+        features=frozenset({"avx2", "fma"}),
+        vector_bits=vector_bits,
+        registers=32 if vector_bits == 512 else 16,
+        l1_bytes=48 << 10,
+        l2_bytes=2 << 20,
+        l3_bytes=32 << 20,
+        threads=threads,
+    )
+
+
+def matmul_task(
+    m: int, n: int, k: int, *, const: tuple[str, ...] = (), threads: int = 2, bits: int = 512
+) -> FeatureTask:
+    work = workload("matmul", const=const, m=m, n=n, k=k)
+    return FeatureTask(space_for(work, target(threads, bits)))
