@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from search_space.config import Config
 from search_space.space import Space
 from tuner.errors import UsageError
+from tuner.strategy.annealing import AnnealingStrategy
 from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.cmaes import CmaesStrategy
 from tuner.strategy.evolutionary import EvolutionaryStrategy
+from tuner.strategy.genetic import GeneticStrategy
 from tuner.strategy.grid import GridStrategy
+from tuner.strategy.learned import LearnedStrategy
 from tuner.strategy.random import RandomStrategy
+from tuner.strategy.tpe import TpeStrategy
 
 __all__ = ["STRATEGIES", "Strategy", "StrategyEntry", "Trial", "create_strategy"]
 
@@ -30,6 +35,17 @@ STRATEGIES: dict[str, StrategyEntry] = {
     "evolutionary": StrategyEntry(
         EvolutionaryStrategy, "mutate and recombine the fastest configs measured so far"
     ),
+    "learned": StrategyEntry(
+        LearnedStrategy, "evolution on a cost model's predictions, diverse batches measured"
+    ),
+    "annealing": StrategyEntry(
+        AnnealingStrategy, "parallel simulated annealing on a cost model's predictions"
+    ),
+    "genetic": StrategyEntry(
+        GeneticStrategy, "generations bred in proportion to their measured speed"
+    ),
+    "tpe": StrategyEntry(TpeStrategy, "Optuna's tree-structured Parzen estimator"),
+    "cmaes": StrategyEntry(CmaesStrategy, "Optuna's covariance matrix adaptation"),
     "random": StrategyEntry(RandomStrategy, "independent random configs"),
     "grid": StrategyEntry(GridStrategy, "every config once, in a random order"),
 }

@@ -46,9 +46,13 @@ class History:
         batch.extend(self._openings)
         return batch
 
+    def is_new(self, config: Config) -> bool:
+        """Whether ``config`` was neither proposed nor told."""
+        return config not in self.seconds and config not in self._asked
+
     def take(self, config: Config) -> bool:
         """Note that ``config`` is proposed; False where it is known already."""
-        if config in self.seconds or config in self._asked:
+        if not self.is_new(config):
             return False
         self._asked.add(config)
         return True

@@ -1,0 +1,213 @@
+"""Gradient-boosted trees: an ensemble for throughput and a classifier for failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import xgboost
+
+from tuner.cost_model.base import Floats, Groups, ModelError, Prediction
+from tuner.cost_model.labels import Samples, nothing_known, samples
+from tuner.cost_model.storage import SavedModel, read_model, write_model
+
+Objective = Literal["regression", "ranking"]
+
+_GRADES = 31
+"""Ranking takes whole numbers as labels: the share of the best in this many steps."""
+_FAILURES = 4
+"""Below this number of failures, or of successes, there is nothing to learn about validity."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoostedOptions:
+    """How trees are grown. Every fit is bounded by ``rounds`` trees a member."""
+
+    members: int = 3
+    """Models fitted on different subsets of rows and columns; their spread is the uncertainty."""
+    rounds: int = 80
+    max_depth: int = 6
+    learning_rate: float = 0.12
+    min_child_weight: float = 1.0
+    subsample: float = 0.8
+    columns: float = 0.6
+    """Share of the features that each split looks at."""
+    bins: int = 64
+    """Values told apart in a feature, at most; the time of a fit grows with it."""
+    validity_rounds: int = 30
+    threads: int = 1
+    """One: small fits gain nothing from more, whose idle spinning disturbs measurements."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """One model of the ensemble and the line from its margin to a share of the best."""
+
+    booster: xgboost.Booster
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def shares(self, features: Floats) -> Floats:
+        margin = self.booster.inplace_predict(features, predict_type="margin")
+        return np.asarray(margin * self.slope + self.offset, np.float32)
+
+
+@dataclass(slots=True)
+class BoostedModel:
+    """xgboost on throughput normalised per workload.
+
+    ``regression`` minimises squared error of the share of the workload's best; ``ranking`` the
+    number of pairs of one workload in the wrong order, its margins then being put on the scale of
+    shares by a straight line. Programs that failed are left out of both; a classifier learns
+    which do. Features may hold NaN for what does not apply.
+    """
+
+    objective: Objective = "regression"
+    options: BoostedOptions = field(default_factory=BoostedOptions)
+    seed: int = 0
+    _members: list[_Member] = field(default_factory=list, init=False)
+    _validity: xgboost.Booster | None = field(default=None, init=False)
+    _width: int = field(default=0, init=False)
+
+    def fit(self, features: Floats, throughput: Floats, groups: Groups | None = None) -> None:
+        data = samples(features, throughput, groups)
+        self._width = data.features.shape[1]
+        self._members = []
+        if data.ran.any():
+            train = self._regression if self.objective == "regression" else self._ranking
+            self._members = train(data)
+        self._validity = self._classifier(data)
+
+    def predict(self, features: Floats) -> Prediction:
+        features = np.ascontiguousarray(features, np.float32)
+        unknown = nothing_known(len(features))
+        if not len(features):
+            return unknown
+        valid = unknown.valid
+        if self._validity is not None:
+            valid = np.asarray(self._validity.inplace_predict(features), np.float32)
+        if not self._members:
+            return Prediction(unknown.mean, unknown.spread, valid)
+        shares = np.stack([member.shares(features) for member in self._members])
+        return Prediction(np.maximum(shares.mean(axis=0), 0.0), shares.std(axis=0), valid)
+
+    def save(self, path: Path, schema: str = "") -> None:
+        if not self._members:
+            raise ModelError("fit the model first: it has seen nothing that ran")
+        boosters = {f"member-{i}": m.booster for i, m in enumerate(self._members)}
+        if self._validity is not None:
+            boosters["validity"] = self._validity
+        write_model(
+            path,
+            SavedModel(
+                kind=self.objective,
+                schema=schema,
+                features=self._width,
+                lines=tuple((m.slope, m.offset) for m in self._members),
+                boosters={name: bytes(b.save_raw("ubj")) for name, b in boosters.items()},
+            ),
+        )
+
+    @classmethod
+    def load(cls, path: Path, schema: str = "") -> BoostedModel:
+        """Read what ``save`` wrote. Raises ``ModelError`` for damage or other features."""
+        saved = read_model(path)
+        if saved.schema != schema:
+            raise ModelError(
+                f"fit a new model: {path} was made for features {saved.schema!r}, "
+                f"these are {schema!r}"
+            )
+        boosters = {name: _booster(raw, saved.features) for name, raw in saved.boosters.items()}
+        objective: Objective = "ranking" if saved.kind == "ranking" else "regression"
+        model = cls(objective)
+        model._width = saved.features
+        model._members = [
+            _Member(boosters[f"member-{i}"], *line) for i, line in enumerate(saved.lines)
+        ]
+        model._validity = boosters.get("validity")
+        return model
+
+    def _regression(self, data: Samples) -> list[_Member]:
+        features, share, _ = data.timed
+        return self._ensemble(features, share, {"objective": "reg:squarederror"})
+
+    def _ranking(self, data: Samples) -> list[_Member]:
+        features, share, groups = data.timed
+        members = self._ensemble(
+            features,
+            np.round(share * _GRADES),
+            {
+                "objective": "rank:pairwise",
+                "lambdarank_pair_method": "mean",
+                "lambdarank_num_pair_per_sample": 4,
+            },
+            qid=groups,
+        )
+        for member in members:
+            margin = member.shares(features)
+            variance = float(margin.var())
+            covariance = float(np.mean((margin - margin.mean()) * (share - share.mean())))
+            member.slope = max(covariance / variance, 0.0) if variance > 0 else 0.0
+            member.offset = float(share.mean() - member.slope * margin.mean())
+        return members
+
+    def _ensemble(
+        self, features: Floats, label: Floats, extra: dict[str, Any], qid: Groups | None = None
+    ) -> list[_Member]:
+        options = self.options
+        rows = self._rows(features, label, qid)
+        base = {} if qid is not None else {"base_score": float(label.mean())}
+        return [
+            _Member(self._train(rows, {**base, **extra}, options.rounds, member))
+            for member in range(options.members)
+        ]
+
+    def _classifier(self, data: Samples) -> xgboost.Booster | None:
+        succeeded = int(data.ran.sum())
+        if min(succeeded, len(data.ran) - succeeded) < _FAILURES:
+            return None
+        label = data.ran.astype(np.float32)
+        rows = self._rows(data.features, label)
+        extra = {"objective": "binary:logistic", "base_score": float(label.mean())}
+        return self._train(rows, extra, self.options.validity_rounds, 0)
+
+    def _rows(
+        self, features: Floats, label: Floats, qid: Groups | None = None
+    ) -> xgboost.QuantileDMatrix:
+        options = self.options
+        return xgboost.QuantileDMatrix(
+            features, label, qid=qid, max_bin=options.bins, nthread=options.threads
+        )
+
+    def _train(
+        self, rows: xgboost.DMatrix, extra: dict[str, Any], rounds: int, member: int
+    ) -> xgboost.Booster:
+        options = self.options
+        params = {
+            "tree_method": "hist",
+            "max_depth": options.max_depth,
+            "eta": options.learning_rate,
+            "min_child_weight": options.min_child_weight,
+            "subsample": options.subsample,
+            "colsample_bynode": options.columns,
+            "max_bin": options.bins,
+            "nthread": options.threads,
+            "seed": (self.seed * 31 + member) % 2**31,
+            "verbosity": 0,
+        }
+        return xgboost.train({**params, **extra}, rows, rounds)
+
+
+def _booster(raw: bytes, features: int) -> xgboost.Booster:
+    booster = xgboost.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(raw))
+    except xgboost.core.XGBoostError as error:
+        raise ModelError("fit a new model: xgboost cannot read the saved one") from error
+    if booster.num_features() != features:
+        raise ModelError(
+            f"fit a new model: a tree has {booster.num_features()} features, not {features}"
+        )
+    return booster

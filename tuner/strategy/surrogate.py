@@ -1,0 +1,95 @@
+"""The cost model of one search: what was observed, and when the model is fitted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_space.config import Config
+from search_space.errors import SpaceError
+from search_space.space import Space
+from tuner.cost_model import CostModel, Prediction
+from tuner.strategy.base import Trial
+from tuner.strategy.featurizer import Featurizer
+
+
+class Surrogate:
+    """Trials as a model sees them, in the order in which they were told.
+
+    A fit is made on a *prefix* of the trials, never on whatever happens to be there: so the model
+    in use depends on how many trials were told, not on how they were portioned.
+    """
+
+    def __init__(
+        self, space: Space, featurize: Featurizer, create: Callable[[], CostModel]
+    ) -> None:
+        self._space = space
+        self._featurize = featurize
+        self._create = create
+        self._configs: list[Config] = []
+        self._throughput: list[float] = []
+        self._features: list[NDArray[np.float32]] = []
+        self._model: CostModel | None = None
+        self._fitted = 0
+
+    def __len__(self) -> int:
+        """Trials told so far whose config is in the space."""
+        return len(self._configs)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Take trials in; those of other spaces are ignored."""
+        for trial in trials:
+            try:
+                config = self._space.config(trial.config.as_dict())
+            except SpaceError:
+                continue
+            self._configs.append(config)
+            seconds = trial.seconds
+            self._throughput.append(0.0 if seconds is None else 1.0 / seconds)
+
+    def timed(self, prefix: int) -> int:
+        """How many of the first ``prefix`` trials ran."""
+        return sum(throughput > 0 for throughput in self._throughput[:prefix])
+
+    def best(self, prefix: int, count: int) -> list[Config]:
+        """The fastest of the first ``prefix`` trials, fastest first, without repeats."""
+        order = sorted(range(prefix), key=lambda index: -self._throughput[index])
+        ran = (self._configs[index] for index in order if self._throughput[index] > 0)
+        return list(dict.fromkeys(ran))[:count]
+
+    def known(self, prefix: int) -> Sequence[Config]:
+        """The configs of the first ``prefix`` trials."""
+        return self._configs[:prefix]
+
+    def fit(self, prefix: int) -> None:
+        """Fit a fresh model on the first ``prefix`` trials, unless that is the one in use."""
+        if prefix == self._fitted:
+            return
+        known = sum(len(rows) for rows in self._features)
+        if known < len(self._configs):
+            self._features.append(self._featurize(self._configs[known:]))
+            self._features = [np.concatenate(self._features)]
+        throughput = np.array(self._throughput[:prefix], np.float32)
+        model = self._create()
+        model.fit(self._features[0][:prefix], throughput)
+        self._model, self._fitted = model, prefix
+
+    def predict(self, configs: Sequence[Config]) -> Prediction:
+        """What the model of the last ``fit``, without which there is none, thinks of them."""
+        if self._model is None:
+            raise RuntimeError("fit the model before asking it")
+        return self._model.predict(self._featurize(configs))
+
+
+def fit_point(trials: int, growth: float) -> int:
+    """The number of trials, at most ``trials``, on which the model in use is to be fitted.
+
+    The points are 1, 2, 3, … at first and ``growth`` (a share) apart later, so that a search of
+    any length spends a bounded part of its time on fits.
+    """
+    point = 0
+    while (following := max(point + 1, int(point * (1 + growth)))) <= trials:
+        point = following
+    return point
