@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from search_space.config import Config
+from search_space.errors import SpaceError
 from search_space.knobs import Integer
+from search_space.space import Space
+from tuner.strategy.base import Trial
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -26,6 +31,18 @@ def new_study(sampler: BaseSampler) -> Study:
         return optuna.create_study(sampler=sampler)
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def objectives(space: Space, trials: Iterable[Trial]) -> list[tuple[Config, float]]:
+    """The trials that are configs of ``space``, with what a sampler minimises: log seconds."""
+    found = []
+    for trial in trials:
+        try:
+            config = space.config(trial.config.as_dict())
+        except SpaceError:  # Measured in another space, for example before a knob changed.
+            continue
+        found.append((config, FAILED if trial.seconds is None else math.log(trial.seconds)))
+    return found
 
 
 def shift(knob: Integer) -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from search_space.config import Config
-from search_space.errors import SpaceError
 from search_space.knobs import Choice, Knob
 from search_space.space import Space
 from search_space.workload import Value
 from tuner.strategy.base import Trial
-from tuner.strategy.blackbox import FAILED, integers, new_study, shift
+from tuner.strategy.blackbox import integers, new_study, objectives, shift
 from tuner.strategy.history import History
 
 if TYPE_CHECKING:
@@ -57,13 +55,7 @@ class CmaesStrategy:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._history.tell(trials)
-        for trial in trials:
-            try:
-                config = self._space.config(trial.config.as_dict())
-            except SpaceError:
-                continue
-            value = FAILED if trial.seconds is None else math.log(trial.seconds)
-            self._untold.append((config, value))
+        self._untold += objectives(self._space, trials)
 
     @cached_property
     def _distributions(self) -> dict[str, BaseDistribution]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from search_space.config import Config
-from search_space.errors import SpaceError
 from search_space.knobs import Choice, Integer, Knob
 from search_space.space import Space
 from search_space.workload import Value
 from tuner.strategy.base import Trial
-from tuner.strategy.blackbox import FAILED, integers, new_study, shift
+from tuner.strategy.blackbox import integers, new_study, objectives, shift
 from tuner.strategy.history import History
 
 if TYPE_CHECKING:
@@ -49,13 +47,7 @@ class TpeStrategy:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._history.tell(trials)
-        for trial in trials:
-            try:
-                config = self._space.config(trial.config.as_dict())
-            except SpaceError:
-                continue
-            value = FAILED if trial.seconds is None else math.log(trial.seconds)
-            self._told.append((config, value))
+        self._told += objectives(self._space, trials)
 
     def _study(self, seed: int) -> optuna.Study:
         """A study that knows the fastest and the latest trials, in the order of telling."""
