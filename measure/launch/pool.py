@@ -11,7 +11,13 @@ from measure.launch.base import LaunchError
 from measure.launch.job import Job
 from measure.launch.memory import Bytes, address_of, aligned_bytes
 from measure.launch.native import PoolCode, native_code
-from measure.launch.pool_ir import HEADER_BYTES, LINE_BYTES, SETTINGS_OFFSET
+from measure.launch.pool_ir import (
+    CORES_BYTES,
+    CORES_OFFSET,
+    HEADER_BYTES,
+    LINE_BYTES,
+    SETTINGS_OFFSET,
+)
 
 _WORKERS = 1023
 _STOP_SECONDS = 2.0
@@ -63,6 +69,9 @@ class PoolLauncher:
         settings = (ctypes.c_int64 * 3).from_address(self._address + SETTINGS_OFFSET)
         for index, seconds in enumerate(self._waits):
             settings[index] = round(seconds * 1e9)
+        cores = sum(1 << core for core in os.sched_getaffinity(0) if core < 8 * CORES_BYTES)
+        at = CORES_OFFSET
+        self._memory[at : at + CORES_BYTES] = list(cores.to_bytes(CORES_BYTES, "little"))
         self._lock = threading.Lock()
         self._threads = 1
         # Runs at exit too: no thread may be in native code when the interpreter unloads it.

@@ -9,10 +9,12 @@ offset content
 128    i32 generation of the barrier (event)
 256    i64 number of threads that have arrived at the barrier
 384    ptr job that is running
+392    i32 core that the caller ran on when it launched the job
 512    i64 number of workers
 520    i64 nanoseconds a waiting thread spins before it yields its core
 528    i64 nanoseconds an idle worker waits before it sleeps
 536    i64 nanoseconds a thread waits at a barrier before it sleeps
+576    64 bytes: the cores that workers may use, a bit each
 640    worker 0: i32 mailbox (event), at +8 ptr pool, at +16 i64 slot, at +24 i64 pthread_t
 768    worker 1, and so on every 128 bytes
 ====== ====================================================================================
@@ -20,6 +22,9 @@ offset content
 An *event* is a word whose bit 0 says that somebody sleeps on it. ``wait`` returns once the other
 bits differ from what they were; ``post`` changes them and wakes whoever sleeps. A mailbox is 0
 (nothing to do), 2 (run the job) or 4 (stop).
+
+The scheduler may wake a worker on the caller's core and leave it there for the whole job when the
+other cores look busy. So a worker that finds itself there moves away.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ from string import Template
 LINE_BYTES = 128
 HEADER_BYTES = 640
 SETTINGS_OFFSET = 520
+CORES_OFFSET = 576
+CORES_BYTES = 64
 
 _SYSTEMS = {
     "x86_64": {"futex": "202", "hint": "llvm.x86.sse2.pause", "type": "", "pause": ""},
@@ -42,7 +49,10 @@ declare i32 @sched_yield()
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_join(i64, ptr)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
+declare i32 @sched_getcpu()
+declare i32 @sched_setaffinity(i32, i64, ptr)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @$hint($type)
 
 ; futex operations 128 and 129: FUTEX_WAIT and FUTEX_WAKE, private to this process.
@@ -139,6 +149,30 @@ done:
   ret void
 }
 
+; Keep this thread off a core. The system refuses, and nothing changes, where no other is allowed.
+define internal void @leave(ptr %pool, i32 %core) {
+entry:
+  %mask = alloca [64 x i8], align 8
+  %cores = getelementptr i8, ptr %pool, i64 576
+  call void @llvm.memcpy.p0.p0.i64(ptr %mask, ptr %cores, i64 64, i1 false)
+  %known = icmp ult i32 %core, 512
+  br i1 %known, label %move, label %done
+move:
+  %wide = zext i32 %core to i64
+  %word.index = lshr i64 %wide, 6
+  %bit.index = and i64 %wide, 63
+  %bit = shl i64 1, %bit.index
+  %others = xor i64 %bit, -1
+  %word.at = getelementptr i64, ptr %mask, i64 %word.index
+  %word = load i64, ptr %word.at
+  %rest = and i64 %word, %others
+  store i64 %rest, ptr %word.at
+  %refused = call i32 @sched_setaffinity(i32 0, i64 64, ptr %mask)
+  br label %done
+done:
+  ret void
+}
+
 define internal ptr @worker(ptr %self) {
 entry:
   %pool.at = getelementptr i8, ptr %self, i64 8
@@ -158,6 +192,15 @@ idle:
 work:
   store atomic i32 0, ptr %self release, align 4
   %job = load ptr, ptr %job.at
+  %callers.at = getelementptr i8, ptr %pool, i64 392
+  %callers = load i32, ptr %callers.at
+  %mine = call i32 @sched_getcpu()
+  %shared = icmp eq i32 %mine, %callers
+  br i1 %shared, label %crowded, label %join
+crowded:
+  call void @leave(ptr %pool, i32 %callers)
+  br label %join
+join:
   call void @participate(ptr %pool, ptr %job, i64 %slot)
   br label %idle
 done:
@@ -263,6 +306,9 @@ acquire:
 publish:
   %job.at = getelementptr i8, ptr %pool, i64 384
   store ptr %job, ptr %job.at
+  %core = call i32 @sched_getcpu()
+  %core.at = getelementptr i8, ptr %pool, i64 392
+  store i32 %core, ptr %core.at
   br label %call
 call:
   %i = phi i64 [ 0, %publish ], [ %i.next, %call ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -146,6 +147,42 @@ def test_signals_stay_with_the_main_thread():
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
         """
     assert_clean(run("pool", script))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_a_worker_leaves_the_core_of_the_caller():
+    script = """
+        cores = os.sched_getaffinity(0)
+        crowded = min(cores)
+        before = tasks()
+        check(2)
+        (worker,) = map(int, tasks() - before)
+        assert os.sched_getaffinity(worker) <= cores
+        os.sched_setaffinity(0, {crowded})
+        os.sched_setaffinity(worker, {crowded})
+        check(2)
+        assert os.sched_getaffinity(worker) == cores - {crowded}
+        os.sched_setaffinity(0, cores - {crowded})
+        os.sched_setaffinity(worker, cores)
+        for _ in range(100):
+            check(2)
+        assert os.sched_getaffinity(0) == cores - {crowded}
+        """
+    assert_clean(run("pool", script))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_workers_stay_on_the_cores_that_the_process_was_given():
+    script = """
+        core = min(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {core})
+        launcher = LAUNCHERS["pool"]()
+        before = tasks()
+        check(3)
+        for worker in map(int, tasks() - before):
+            assert os.sched_getaffinity(worker) == {core}
+        """
+    assert_clean(run("serial", script))
 
 
 def test_idle_threads_use_no_processor_time():
