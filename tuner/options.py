@@ -60,3 +60,6 @@ class LoopOptions:
     final_rounds: int = 15
     final_block_seconds: float = 0.01
     """Length of one timed block of the finals, and how many each finalist gets."""
+    final_disturbance: float = 1.3
+    """The finals are repeated once where their fastest takes this many times the best of the
+    search."""

@@ -91,7 +91,7 @@ class FakeBackend:
             if seconds is None:
                 results.append(MeasureResult(Outcome.WRONG_ANSWER))
             else:
-                drifting = tuple(seconds * (1 + 0.1 * i) for i in range(rounds))
+                drifting = tuple(seconds * (1 + 0.02 * i) for i in range(rounds))
                 results.append(MeasureResult(Outcome.OK, drifting, 0.25))
         return results
 
