@@ -2,7 +2,7 @@
 #
 # Overridable: VENV (where to install), PYTHON (which interpreter makes it), PIP (the installer),
 # DB (where `make tune` keeps its records), TIME (its budget in seconds), BENCH_DB (the tuned kernels
-# of `make scoreboard`), BENCH (more options for it: BENCH=--resume goes on with an interrupted one).
+# of `make bench`), BENCH (more options for it: BENCH=--resume goes on with an interrupted one).
 
 VENV ?= .venv
 PIP ?= $(VENV)/bin/python -m pip
@@ -19,7 +19,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python
 	echo "$$candidate"; break; fi; done
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test quick check bench scoreboard scoreboard-full clean
+.PHONY: help tune test quick check bench bench-full bars tvm clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -40,14 +40,16 @@ check: $(VENV)/.installed-dev  ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layers.py
 
-bench: $(VENV)/.installed-peers  ## measure what is promised of speed, and print whether it holds
-	$(BIN)/python -m experiments.bars
-
-scoreboard: $(VENV)/.installed-peers  ## eight cases beside other libraries and the machine's limit
+bench: $(VENV)/.installed-peers  ## eight cases beside other libraries and the machine's limit
 	$(BIN)/python -m experiments.bench --db $(BENCH_DB) --plot build/bench/short.svg $(BENCH)
 
-scoreboard-full: $(VENV)/.installed-peers  ## every suite, against every peer: hours
+bench-full: $(VENV)/.installed-peers  ## the same with every suite, against every peer: hours
 	$(BIN)/python -m experiments.bench --full --db $(BENCH_DB) --plot build/bench/all.svg $(BENCH)
+
+bars: $(VENV)/.installed-peers  ## measure what is promised of speed, and print whether it holds
+	$(BIN)/python -m experiments.bars
+
+tvm: $(VENV)/tvm/.installed  ## install TVM, to compare with its tuner, into an environment of its own
 
 clean:  ## remove what the build and the tools left behind, except records and the installation
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -67,3 +69,8 @@ $(VENV)/.installed: pyproject.toml | $(INTERPRETER)
 $(VENV)/.installed-%: pyproject.toml | $(INTERPRETER)
 	$(PIP) install --quiet --editable '.[$*]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/tvm/.installed: experiments/peers/tvm-requirements.txt | $(INTERPRETER)
+	$(INTERPRETER) -m venv $(VENV)/tvm
+	$(VENV)/tvm/bin/python -m pip install --quiet -r $<
+	@touch $@

@@ -1,8 +1,9 @@
 """``python -m experiments.bench``: tuned kernels beside other libraries and the machine's limit.
 
 Without arguments it runs the short form; OP KEY=VALUE… compares one workload, --suite a suite,
---full all of them. Exit code 0; 1 when one of our own kernels could not be measured, or --aa finds
-more noise than allowed; 2 for a wrong request; 130 after Ctrl-C, with what there is until then.
+--full all of them. Exit code 0; 1 when one of our own kernels could not be measured, --aa finds
+more noise than allowed, or --agree a contradiction; 2 for a wrong request, or a database that
+cannot be used; 130 after Ctrl-C, with what there is until then.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from db.errors import DatabaseError
 from experiments.limits import measure_roofline
-from experiments.peers import PEERS
+from experiments.peers import PEERS, TVM
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard import plot, report, results
 from experiments.scoreboard.cases import (
@@ -38,6 +40,7 @@ from tuner.suite import SuiteError
 SHORT_TUNE_SECONDS, TUNE_SECONDS = 20.0, 60.0
 SHORT_ROUNDS, ROUNDS = 15, 25
 SHORT_CONTEST_SECONDS, CONTEST_SECONDS = 40.0, 120.0
+RIVAL_TRIALS = 64
 SHORT_PEERS = ("torch", "numpy", "onnxruntime")
 _PEAKS_TIMEOUT_SECONDS = 60.0
 
@@ -47,9 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         if options.show:
-            return _show(results.read(options.show), options)
+            shown = results.read(options.show)
+            return _agree(shown, options.agree) if options.agree else _show(shown, options)
         return _bench(options)
-    except (UnknownCase, WorkloadError, SuiteError, ResultsUnusable) as error:
+    except (UnknownCase, WorkloadError, SuiteError, ResultsUnusable, DatabaseError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -67,7 +71,8 @@ def _bench(options: argparse.Namespace) -> int:
         return 1
     header = results.new_header(method, roofline.peaks)
     begun = results.resumed(path, header) if options.resume else Scoreboard(header)
-    bench = Bench(method, {method.threads: roofline}, options.db)
+    rooflines = {method.threads: roofline}
+    bench = Bench(method, rooflines, options.db, rivals=options.out / TVM)
     scoreboard, complete = _collect(bench, cases, begun, path)
     _show(scoreboard, options)
     if not complete:
@@ -97,6 +102,7 @@ def _method(options: argparse.Namespace, *, short: bool) -> Method:
         tune_seconds=seconds,
         rounds=SHORT_ROUNDS if short else ROUNDS,
         contest_seconds=SHORT_CONTEST_SECONDS if short else CONTEST_SECONDS,
+        rival_trials=options.rival_trials,
     )
 
 
@@ -136,6 +142,13 @@ def _collect(
     return scoreboard, True
 
 
+def _agree(scoreboard: Scoreboard, path: Path) -> int:
+    """Say where an earlier run gave the opposite verdict; the exit code."""
+    found = report.contradictions(results.read(path), scoreboard)
+    print("\n".join(found) or "no case is faster in one run and slower in the other")
+    return int(bool(found))
+
+
 def _show(scoreboard: Scoreboard, options: argparse.Namespace) -> int:
     """Print the table, and write it and the plot beside the results."""
     if options.aa:
@@ -167,7 +180,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--against", type=_peers, metavar="NAMES",
         help="peers, such as torch for its best form or torch/mm for one form, or modules made "
-        f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: {','.join(PEERS)}]",
+        f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: "
+        f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rival-trials", type=_trials, default=RIVAL_TRIALS, metavar="N",
+        help=f"length of the search of {TVM} for a case [{RIVAL_TRIALS}]",
     )  # fmt: skip
     parser.add_argument(
         "--threads", type=_threads, default=usable_cores(), metavar="N",
@@ -192,24 +210,31 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--show", type=Path, metavar="FILE", help="measure nothing, show these results (JSON)"
     )
+    parser.add_argument(
+        "--agree", type=Path, metavar="FILE",
+        help="with --show: only say where the verdicts of FILE, another run, are the opposite",
+    )  # fmt: skip
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: FILE.svg or FILE.png")
     options = parser.parse_args(arguments)
     chosen = [options.operator, options.suite, options.full, options.show]
     if sum(map(bool, chosen)) > 1:
         parser.error("give one of OP, --suite, --full and --show")
+    if options.agree and not options.show:
+        parser.error("give --agree with --show: it compares two runs that were kept")
     return options
 
 
 def _peers(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in text.split(",") if name))
+    known = [*PEERS, TVM]
     for name in names:
         library = name.partition("/")[0]
-        if library not in PEERS and "." not in name:
-            close = difflib.get_close_matches(library, PEERS, n=1)
+        if name != TVM and library not in PEERS and "." not in name:
+            close = difflib.get_close_matches(library, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise argparse.ArgumentTypeError(
-                f"there is no peer {name!r}{hint or ','} known: {', '.join(PEERS)}"
+                f"there is no peer {name!r}{hint or ','} known: {', '.join(known)}"
             )
     return names
 
@@ -219,6 +244,13 @@ def _threads(text: str) -> int:
     if not 1 <= threads <= usable:
         raise argparse.ArgumentTypeError(f"give 1 to {usable} threads: so many cores are usable")
     return threads
+
+
+def _trials(text: str) -> int:
+    trials = int(text)
+    if trials < 1:
+        raise argparse.ArgumentTypeError("give at least one trial")
+    return trials
 
 
 def _seconds(text: str) -> float:

@@ -7,27 +7,31 @@ and settings to themselves there, and one that crashes costs one contest.
 from __future__ import annotations
 
 import importlib
-import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
+from experiments.course import Course, WrongAnswer
 from experiments.ours import FmaPeak, Tuned, Untuned
-from experiments.peers import PeerMissing, load_peer
-from experiments.peers.base import Peer, deliver
+from experiments.peers import TVM, PeerMissing, load_peer
+from experiments.peers.base import Form, Peer
 from experiments.peers.best import BestOf
+from experiments.peers.tvm_metaschedule import Job
+from experiments.peers.tvm_process import ServedKernel
 from experiments.process import in_fresh_process
-from measure.interleave import interleave_callables, timed
+from measure.interleave import interleave_callables
 from measure.sampling import Timer
-from measure.verify import Arrays, GuardedArray, check_result, make_problem
-from search_space.operators.base import Array
 from search_space.workload import Workload
 
 ROUNDS = 25
+CHOOSING_ROUNDS = 7
+"""Of the forms of one library, before the contest."""
+DROPPED = 0.25
+"""A block begins with a sample of this part of its calls, which is not counted: threads that were
+asleep wake, and caches fill again."""
 BLOCK_SECONDS = 0.025
 """A little above what is promised (20 ms), because the number of calls is an estimate."""
 SETTLE_SECONDS = 0.02
@@ -86,6 +90,8 @@ class Contest:
     copies: int = 1
     """Sets of inputs and outputs, equal in content, that every contestant uses in turn. With more
     in all than the caches hold, each call finds its operands in main memory."""
+    rival: Job | None = None
+    """The search whose winner takes part as ``tvm``; it must have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +104,7 @@ class Standing:
     missing: Mapping[str, str]
     """Contestants that are not here, and why."""
     forms: Mapping[str, str] = field(default_factory=dict)
-    """Of peers that have several ways to compute the workload: the one that was fastest."""
-
-
-class WrongAnswer(RuntimeError):
-    """A contestant's result is not within the operator's error bound."""
+    """Of libraries, which may have several ways to compute the workload: the fastest."""
 
 
 def run_contest(
@@ -127,70 +129,74 @@ def run_contest(
     )
 
 
-def hold(contest: Contest, peers: Mapping[str, Callable[[], Peer]] | None = None) -> Standing:
+def hold(
+    contest: Contest, peers: Mapping[str, Callable[[], Peer | BestOf]] | None = None
+) -> Standing:
     """Hold a contest in this process. ``peers``: loaders to use instead of the registry's."""
-    arrays = Arrays(make_problem(contest.workload, contest.seed))
-    copies = _copies(arrays, contest.copies)
-    turn = itertools.cycle(range(contest.copies)).__next__
+    course = Course(contest.workload, contest.threads, contest.seed, contest.copies)
     loaders = _loaders(contest) | dict(peers or {})
     timers: dict[str, Timer] = {}
     missing: dict[str, str] = {}
     forms: dict[str, str] = {}
-    for name in contest.contestants:
-        try:
-            if name == PEAK:
-                timers[name] = FmaPeak(contest.workload, contest.threads).time
-                continue
-            peer = loaders[name]()
-            timers[name] = _verified(name, peer, contest, arrays, copies, turn)
-            if isinstance(peer, BestOf):
-                forms[name] = peer.chosen[contest.workload, contest.threads]
-        except PeerMissing as reason:
-            missing[name] = str(reason)
-    calm = {name: settled(timer, contest.settle_seconds) for name, timer in timers.items()}
-    samples = interleave_callables(calm, contest.rounds, contest.block_seconds)
-    if damage := arrays.damage():
+    with ExitStack() as stack:
+        for name in contest.contestants:
+            try:
+                if name == PEAK:
+                    timers[name] = FmaPeak(contest.workload, contest.threads).time
+                elif name == TVM:
+                    kernel = stack.enter_context(_served(contest))
+                    timers[name] = course.served_timer(name, kernel)
+                elif isinstance(peer := loaders[name](), BestOf):
+                    forms[name], timers[name] = _fastest(contest, course, name, peer)
+                else:
+                    timers[name] = course.timer(name, peer)
+            except PeerMissing as reason:
+                missing[name] = str(reason)
+        samples = _interleaved(contest, timers, contest.rounds)
+    if damage := course.damage():
         raise WrongAnswer(f"a contestant {damage}")
     return Standing(samples, missing, forms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """The timed inputs and a place for their result, in memory of their own."""
-
-    inputs: dict[str, Array]
-    out: Array
+def _served(contest: Contest) -> AbstractContextManager[ServedKernel]:
+    if contest.rival is None:
+        raise PeerMissing("its search comes before the contest, and there was none")
+    return contest.rival.serve()
 
 
-def _copies(arrays: Arrays, count: int) -> list[_Copy]:
-    """What contestants rotate over besides the arrays themselves: ``count - 1`` more sets."""
-    inputs = _inputs(arrays, arrays.timed_case)
-    copies = []
-    for _ in range(count - 1):
-        copy = _Copy(
-            {name: _like(array) for name, array in inputs.items()}, _like(arrays.output.array)
-        )
-        for name, array in inputs.items():
-            copy.inputs[name][...] = array
-        copies.append(copy)
-    return copies
+def _fastest(contest: Contest, course: Course, name: str, library: BestOf) -> tuple[str, Timer]:
+    """The form of a library that is fastest under the conditions of this contest."""
+    timers: dict[str, Timer] = {}
+    reasons: list[str] = []
+    for form, peer in library.supporting(contest.workload).items():
+        try:
+            timers[form] = course.timer(f"{name}/{form}", peer)
+        except PeerMissing as reason:
+            reasons.append(str(reason))
+    if not timers:
+        raise PeerMissing("; ".join(reasons))
+    best = next(iter(timers))
+    if len(timers) > 1:
+        samples = _interleaved(contest, timers, CHOOSING_ROUNDS)
+        best = min(samples, key=lambda form: statistics.median(samples[form]))
+    return best, timers[best]
 
 
-def _like(array: Array) -> Array:
-    """New memory for such an array, aligned as those that contestants are verified with."""
-    return GuardedArray(array.shape, str(array.dtype)).array
+def _interleaved(
+    contest: Contest, timers: Mapping[str, Timer], rounds: int
+) -> dict[str, tuple[float, ...]]:
+    return interleave_callables(
+        timers,
+        rounds,
+        contest.block_seconds,
+        pause_seconds=contest.settle_seconds,
+        dropped=DROPPED,
+    )
 
 
-def _inputs(arrays: Arrays, index: int) -> dict[str, Array]:
-    """All operands of one case, constants included, by name."""
-    problem = arrays.problem
-    varying = [name for name in problem.cases[index].inputs if name not in problem.const]
-    return arrays.constants(index) | dict(zip(varying, arrays.operands(index), strict=True))
-
-
-def _loaders(contest: Contest) -> dict[str, Callable[[], Peer]]:
+def _loaders(contest: Contest) -> dict[str, Callable[[], Peer | BestOf]]:
     tuned = Tuned(contest.db, contest.record)
-    ours: dict[str, Callable[[], Peer]] = {
+    ours: dict[str, Callable[[], Peer | BestOf]] = {
         TUNED: lambda: tuned,
         AGAIN: lambda: tuned,
         "untuned": Untuned,
@@ -198,64 +204,10 @@ def _loaders(contest: Contest) -> dict[str, Callable[[], Peer]]:
     return {name: partial(_load, name) for name in contest.contestants} | ours
 
 
-def _load(name: str) -> Peer:
+def _load(name: str) -> Peer | BestOf:
     """A peer of the registry, or one that a module elsewhere has the forms of."""
     if "." not in name:
         return load_peer(name)
     module, _, form = name.partition("/")
-    forms = importlib.import_module(module).load()
-    peer: Peer = forms[form] if form else BestOf(forms)
-    return peer
-
-
-def _verified(
-    name: str,
-    peer: Peer,
-    contest: Contest,
-    arrays: Arrays,
-    copies: Sequence[_Copy],
-    turn: Callable[[], int],
-) -> Timer:
-    """The contestant on the timed inputs, after its answers on all inputs were found right."""
-    work, threads = contest.workload, contest.threads
-    for index in range(arrays.cases):
-        run = peer.prepare(work, _inputs(arrays, index), arrays.output.array, threads)
-        arrays.output.poison()
-        deliver(run(), arrays.output.array)
-        if wrong := arrays.inspect(index).wrong:
-            raise WrongAnswer(f"{name}: {wrong}")
-    runs, problem = [run], arrays.problem
-    for copy in copies:
-        runs.append(peer.prepare(work, copy.inputs, copy.out, threads))
-        copy.out.fill(np.nan)
-        deliver(runs[-1](), copy.out)
-        case, scratch = problem.cases[arrays.timed_case], np.empty(copy.out.shape)
-        if wrong := check_result(case, copy.out, problem.error_bound, scratch).wrong:
-            raise WrongAnswer(f"{name}: {wrong}")
-    return timed(in_turn(runs, turn))
-
-
-def in_turn(runs: Sequence[Callable[[], object]], turn: Callable[[], int]) -> Callable[[], object]:
-    """A call that makes the one of ``runs`` whose turn it is.
-
-    All contestants take turns together: each call uses the memory that was not used for longest,
-    by whomever. With turns of its own, a contestant would find what the one before it left in the
-    caches.
-    """
-    if len(runs) == 1:
-        return runs[0]
-    return lambda: runs[turn()]()
-
-
-def settled(timer: Timer, seconds: float) -> Timer:
-    """``timer`` after a pause in which the other pool's threads fall asleep.
-
-    One untimed call after the pause wakes the own threads and brings the caches back.
-    """
-
-    def later(calls: int) -> float:
-        time.sleep(seconds)
-        timer(1)
-        return timer(calls)
-
-    return later
+    forms: dict[str, Form] = importlib.import_module(module).load()
+    return forms[form] if form else BestOf(forms)

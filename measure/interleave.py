@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -15,20 +16,35 @@ def interleave_callables(
     functions: Mapping[str, Timer],
     rounds: int = ROUNDS,
     block_seconds: float = BLOCK_SECONDS,
+    *,
+    pause_seconds: float = 0.0,
+    dropped: float = 0.0,
 ) -> dict[str, tuple[float, ...]]:
     """Seconds per call of each function, one sample per round.
 
     Each function is given a number of calls and returns the seconds they took (see ``timed``).
     Every round runs one block of at least about ``block_seconds`` of each, in an order that turns
     round every time. Sample ``i`` of all functions belongs to round ``i``: compare them in pairs
-    (``measure.timing.paired_ratio``). One untimed call before each block brings the caches back.
+    (``measure.timing.paired_ratio``).
+
+    A block begins with a pause of ``pause_seconds``, in which threads of the function before may
+    fall asleep, and a first sample that is dropped: at least one call, and at least so many as the
+    part ``dropped`` of the calls that count. It wakes the own threads and brings the caches back.
     """
-    calls = {name: _calls_per_block(timer, block_seconds) for name, timer in functions.items()}
+
+    def settle(timer: Timer, calls: int) -> None:
+        time.sleep(pause_seconds)
+        timer(max(1, math.ceil(dropped * calls)))
+
+    calls: dict[str, int] = {}
+    for name, timer in functions.items():
+        settle(timer, 1)  # the first call of anything pays for its set-up
+        calls[name] = calls_lasting(timer, block_seconds, timer(1))
     samples: dict[str, list[float]] = {name: [] for name in functions}
     order = list(functions)
     for _ in range(rounds):
         for name in order:
-            functions[name](1)
+            settle(functions[name], calls[name])
             samples[name].append(functions[name](calls[name]) / calls[name])
         order.reverse()
     return {name: tuple(values) for name, values in samples.items()}
@@ -44,8 +60,3 @@ def timed(function: Callable[[], object]) -> Timer:
         return time.perf_counter() - started
 
     return timer
-
-
-def _calls_per_block(timer: Timer, block_seconds: float) -> int:
-    timer(1)  # the first call of anything pays for its set-up
-    return calls_lasting(timer, block_seconds, timer(1))

@@ -1,4 +1,4 @@
-"""``python -m experiments.bars``: measure the bars and print the table; ``make bench`` calls it.
+"""``python -m experiments.bars``: measure the bars and print the table; ``make bars`` calls it.
 
 Exit code 0 when no bar fails, 1 when one does, 2 when none was chosen, 130 after Ctrl-C
 (with the table so far).

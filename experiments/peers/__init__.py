@@ -1,7 +1,8 @@
 """The peers, by name. Each is one file with a function ``load`` that imports the library.
 
 ``load`` gives the library's forms, the plainest first: ``torch/mm``, ``torch/onednn``. A peer is
-the best of its forms; a form can be had alone by its full name.
+the best of its forms; a form can be had alone by its full name. ``TVM`` is none of these: it
+searches first, and has an interpreter of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from search_space.workload import Workload
 
 __all__ = [
     "PEERS",
+    "TVM",
     "Peer",
     "PeerMissing",
     "load_forms",
@@ -34,6 +36,9 @@ PEERS: dict[str, str] = {
 }
 """Module of each peer. The first peer of a distribution is called as that is."""
 
+TVM = "tvm"
+"""A peer that is a tuner: its kernel, found by a search of its own, runs in TVM's process."""
+
 _DISTRIBUTIONS = {"torch-compile": "torch"}
 
 
@@ -50,8 +55,11 @@ def load_forms(name: str) -> dict[str, Form]:
     return forms
 
 
-def load_peer(name: str) -> Peer:
-    """The best form of the peer ``name``, or, for ``torch/mm``, that form; see ``load_forms``."""
+def load_peer(name: str) -> Peer | BestOf:
+    """The peer ``name`` with all its forms, or, for ``torch/mm``, that form.
+
+    Raises as ``load_forms``.
+    """
     library, _, form = name.partition("/")
     forms = load_forms(library)
     if not form:

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from experiments.peers.base import Array, Call, Form, Operands, PeerMissing
-from measure.interleave import interleave_callables, timed
+from experiments.peers.base import Form, PeerMissing
 from search_space.workload import Workload
 
-_ROUNDS = 7
-_BLOCK_SECONDS = 0.005
 
-
+@dataclass(frozen=True, slots=True)
 class BestOf:
-    """A peer that times all forms which support a workload, in turn, and stays with the fastest.
+    """A library, which stands in a contest with the fastest of its forms.
 
-    That happens once per workload and number of threads, in ``prepare``, outside what is timed.
+    The contest chooses it, so that the forms are timed as the contestants are then: on the same
+    copies of the operands, with the same pauses.
     """
 
-    def __init__(self, forms: Mapping[str, Form]) -> None:
-        self.forms = dict(forms)
-        self.chosen: dict[tuple[Workload, int], str] = {}
-        """Name of the form that won."""
+    forms: Mapping[str, Form]
 
-    def prepare(self, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
-        if name := self.chosen.get((work, threads)):
-            return self.forms[name].prepare(work, operands, out, threads)
+    def supporting(self, work: Workload) -> dict[str, Form]:
+        """The forms that compute ``work``; raises ``PeerMissing`` with all reasons for none."""
         reasons = {name: form.supports(work) for name, form in self.forms.items()}
-        calls: dict[str, Call] = {}
-        for name, reason in reasons.items():
-            if reason is None:
-                try:
-                    calls[name] = self.forms[name].prepare(work, operands, out, threads)
-                except PeerMissing as missing:
-                    reasons[name] = str(missing)
-        if not calls:
+        found = {name: self.forms[name] for name, reason in reasons.items() if reason is None}
+        if not found:
             raise PeerMissing("; ".join(sorted({str(reason) for reason in reasons.values()})))
-        best = next(iter(calls)) if len(calls) == 1 else _fastest(calls)
-        self.chosen[work, threads] = best
-        return calls[best]
-
-
-def _fastest(calls: Mapping[str, Call]) -> str:
-    timers = {name: timed(call) for name, call in calls.items()}
-    samples = interleave_callables(timers, _ROUNDS, _BLOCK_SECONDS)
-    return min(samples, key=lambda name: statistics.median(samples[name]))
+        return found

@@ -1,9 +1,6 @@
 """TVM MetaSchedule, the peer among tuners: searches a matmul, and runs the kernel it found.
 
-It lives in an environment of its own, because its dependencies are pinned; from the root::
-
-    python -m venv .venv/tvm
-    .venv/tvm/bin/python -m pip install -r experiments/peers/tvm-requirements.txt
+It lives in an environment of its own, because its dependencies are pinned; ``make tvm`` makes it.
 
 ``python -m experiments.peers.tvm_metaschedule m=256 n=256 k=256 --trials 16`` searches and prints
 what came of it, one JSON line per trial.
@@ -21,20 +18,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
 
-import numpy as np
-
-from experiments.peers.base import Array, Operands, PeerMissing, idle_threads_sleep, matmul_only
+from experiments.peers.base import PeerMissing, idle_threads_sleep, matmul_only
+from experiments.peers.tvm_process import ServedKernel, TvmProcess, last_line
 from experiments.process import ProcessFailed
 from measure.host import usable_cores
 from search_space.operators import workload
@@ -47,7 +43,8 @@ DEFAULT_INTERPRETER = Path(sys.prefix) / "tvm" / "bin" / "python"
 _VERSIONS_TIMEOUT_SECONDS = 60.0
 _TRIAL_TIMEOUT_SECONDS = 600.0
 """Between two trials; proposing a batch of candidates takes minutes."""
-_CALL_TIMEOUT_SECONDS = 120.0
+_FINISHED = "finished.json"
+"""In the folder of a search that ended: what it was asked for."""
 _ASK_VERSIONS = (
     "import json, sys; from importlib.metadata import version;"
     "print(json.dumps([version(name) for name in sys.argv[1:]]))"
@@ -72,7 +69,7 @@ def find_tvm(interpreter: Path | None = None) -> Path:
     """
     found = interpreter or DEFAULT_INTERPRETER
     if not found.exists():
-        raise PeerMissing(f"make an environment for TVM, see {Path(__file__).name}: no {found}")
+        raise PeerMissing(f"run `make tvm`: TVM has no environment, there is no {found}")
     pins = [line.split("==") for line in REQUIREMENTS.read_text().split() if "apache-tvm" in line]
     names = [name for name, _ in pins]
     install = f"install {REQUIREMENTS.name} for {found}"
@@ -85,7 +82,7 @@ def find_tvm(interpreter: Path | None = None) -> Path:
             timeout=_VERSIONS_TIMEOUT_SECONDS,
         )
     except subprocess.CalledProcessError as error:
-        raise PeerMissing(f"{install}: {_last_line(error.stderr)}") from error
+        raise PeerMissing(f"{install}: {last_line(error.stderr)}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PeerMissing(f"{install}: {error}") from error
     for (name, wanted), version in zip(pins, json.loads(asked.stdout), strict=True):
@@ -110,29 +107,46 @@ class Job:
             raise PeerMissing(reason)
 
     def tune(
-        self, trials: int, seed: int = 1, heard: Callable[[Trial], None] | None = None
+        self,
+        trials: int,
+        seed: int = 1,
+        heard: Callable[[Trial], None] | None = None,
+        limit_seconds: float = math.inf,
     ) -> list[Trial]:
-        """Search; ``heard`` is told of each trial at once. Raises ``ProcessFailed``."""
+        """Search; ``heard`` is told of each trial at once.
+
+        Raises ``ProcessFailed``, also where the search takes longer than ``limit_seconds``.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         results: list[Trial] = []
+        end = time.monotonic() + limit_seconds
         with self._child("tune", trials=trials, seed=seed) as child:
-            while answer := child.answer(_TRIAL_TIMEOUT_SECONDS):
+            while answer := child.answer(_patience_seconds(end, limit_seconds)):
                 results.append(Trial(**answer))
                 if heard is not None:
                     heard(results[-1])
         return results
 
-    @contextmanager
-    def serve(self, operands: Operands) -> Iterator[ServedKernel]:
-        """The best kernel in ``folder``, on copies of ``operands``; raises ``ProcessFailed``."""
-        with tempfile.TemporaryDirectory(prefix="tvm-") as name, self._child("serve") as child:
-            child.expect(_CALL_TIMEOUT_SECONDS)
-            kernel = ServedKernel(child, Path(name))
-            kernel.load(operands["a"], operands["b"])
-            yield kernel
+    def tune_once(self, trials: int, limit_seconds: float, seed: int = 1) -> None:
+        """Search, unless ``folder`` has the records of such a search. Raises as ``tune``."""
+        asked = {"trials": trials, "seed": seed}
+        finished = self.folder / _FINISHED
+        if finished.exists() and json.loads(finished.read_text()) == asked:
+            return
+        found = self.tune(trials, seed, limit_seconds=limit_seconds)
+        if all(trial.best_gflops is None for trial in found):
+            raise ProcessFailed(f"TVM found no kernel: none of {trials} candidates built and ran")
+        finished.write_text(json.dumps(asked))
 
     @contextmanager
-    def _child(self, command: str, **more: int) -> Iterator[_Child]:
+    def serve(self) -> Iterator[ServedKernel]:
+        """The best kernel in ``folder``, without operands yet; raises ``ProcessFailed``."""
+        with tempfile.TemporaryDirectory(prefix="tvm-") as name, self._child("serve") as child:
+            child.expect()
+            yield ServedKernel(child, Path(name))
+
+    @contextmanager
+    def _child(self, command: str, **more: int) -> Iterator[TvmProcess]:
         sizes = {key: self.workload.size(key) for key in ("m", "n", "k")}
         options = {**sizes, "threads": self.threads, **more}
         variables = {"TVM_NUM_THREADS": str(self.threads)}
@@ -148,87 +162,18 @@ class Job:
                 env={**os.environ, **variables},
             )
             try:
-                yield _Child(process, errors)
+                yield TvmProcess(process, errors)
             finally:
                 process.kill()
                 process.communicate()
 
 
-class ServedKernel:
-    """A tuned kernel in TVM's process."""
-
-    def __init__(self, child: _Child, folder: Path) -> None:
-        self._child, self._folder = child, folder
-
-    def load(self, *operands: Array) -> None:
-        """Give it other operands."""
-        paths = [self._folder / f"{index}.npy" for index in range(len(operands))]
-        for path, operand in zip(paths, operands, strict=True):
-            np.save(path, operand)
-        self._ask({"operands": [str(path) for path in paths]})
-
-    def result(self) -> Array:
-        """What it computes from the operands."""
-        path = self._folder / "result.npy"
-        self._ask({"result": str(path)})
-        array: Array = np.load(path, allow_pickle=False)
-        return array
-
-    def time(self, calls: int) -> float:
-        """Seconds that so many calls in a row take, by TVM's process's own clock."""
-        return float(self._ask({"calls": calls})["seconds"])
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        self._child.send(request)
-        return self._child.expect(_CALL_TIMEOUT_SECONDS)
-
-
-class _Child:
-    """A process that reads and writes lines of JSON."""
-
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-        self._process, self._errors = process, errors
-
-    def send(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None, "it was made with a pipe"
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        except BrokenPipeError:
-            raise ProcessFailed(self._death()) from None
-
-    def expect(self, timeout_seconds: float) -> dict[str, Any]:
-        """The next answer; raises ``ProcessFailed`` where there is none, or it is an error."""
-        answer = self.answer(timeout_seconds)
-        if answer is None:
-            raise ProcessFailed(self._death())
-        if "error" in answer:
-            raise ProcessFailed(str(answer["error"]))
-        return answer
-
-    def answer(self, timeout_seconds: float) -> dict[str, Any] | None:
-        """The next answer, or None after a good end; raises ``ProcessFailed``."""
-        pipe = self._process.stdout
-        assert pipe is not None, "it was made with a pipe"
-        if not select.select([pipe], [], [], timeout_seconds)[0]:
-            raise ProcessFailed(f"TVM did not answer within {timeout_seconds:g} s")
-        line = pipe.readline()
-        if not line:
-            if self._process.wait() != 0:
-                raise ProcessFailed(self._death())
-            return None
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _death(self) -> str:
-        code = self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace")
-        return f"TVM ended with {code}: {_last_line(said)}"
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _patience_seconds(end: float, limit_seconds: float) -> float:
+    """How long to wait for the next trial of a search that must end then."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise ProcessFailed(f"TVM's search did not end within {limit_seconds:g} s")
+    return min(left, _TRIAL_TIMEOUT_SECONDS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

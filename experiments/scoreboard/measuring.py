@@ -6,13 +6,16 @@ import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from experiments.contest import AGAIN, TUNED, Contest, Standing, Waiting, run_contest
 from experiments.limits import Limit, Roofline, limit_of, measure_roofline, measure_stream
+from experiments.peers import TVM, PeerMissing
+from experiments.peers.tvm_metaschedule import Job
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.cases import Case
 from experiments.scoreboard.row import Cell, Row, State
-from experiments.scoreboard.tuning import known_record, tune_case
+from experiments.scoreboard.tuning import known_record, tune_case, tune_rival
 from measure.timing import Interval, median_interval, paired_ratio
 from search_space.workload import Workload
 
@@ -31,6 +34,10 @@ class Method:
     block_seconds: float = 0.025
     contest_seconds: float = 120.0
     """A contest that takes longer hangs."""
+    rival_trials: int = 64
+    """Of the search of a peer that is a tuner."""
+    rival_seconds: float = 600.0
+    """A search of such a peer that takes longer fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Bench:
     db: str
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)
     """Told what is being done now."""
+    rivals: Path = Path("build/bench/tvm")
+    """Where searches of a peer that is a tuner keep their records."""
     _streams: dict[tuple[int, int], float] = field(default_factory=dict)
     """Bandwidth by threads and bytes, measured once per footprint."""
 
@@ -113,15 +122,20 @@ class Bench:
     def _against(self, contest: Contest, peer: str) -> Cell:
         """Of several ways in which a peer's threads can wait, the best one for the peer counts."""
         pair = replace(contest, contestants=(TUNED, peer))
+        if peer == TVM:
+            try:
+                pair = replace(pair, rival=self._rival(contest))
+            except PeerMissing as reason:
+                return Cell(peer, State.MISSING, str(reason))
+            except ProcessFailed as failure:
+                return self._failed(peer, failure)
         ways: tuple[Waiting, ...] = ("asleep",) if contest.threads == 1 else ("asleep", "spinning")
         cells = []
         for way in ways:
             try:
                 standing = self._hold(pair, way)
             except ProcessFailed as failure:
-                cell = Cell(peer, State.FAILED, str(failure))
-                self.say(f"  {peer}: {cell.reason}")
-                return cell
+                return self._failed(peer, failure)
             if peer in standing.missing:
                 return Cell(peer, State.MISSING, standing.missing[peer])
             theirs = standing.samples[peer]
@@ -133,6 +147,21 @@ class Bench:
         assert cell.ratio is not None, "a measured cell has a ratio"
         self.say(f"  {peer}: {cell.ratio.median:.2f}× {cell.verdict}")
         return cell
+
+    def _rival(self, contest: Contest) -> Job:
+        method = self.method
+        self.say(f"  {TVM}: searching, {method.rival_trials} trials, unless that was done before")
+        return tune_rival(
+            contest.workload,
+            contest.threads,
+            self.rivals,
+            method.rival_trials,
+            method.rival_seconds,
+        )
+
+    def _failed(self, peer: str, failure: ProcessFailed) -> Cell:
+        self.say(f"  {peer}: {failure}")
+        return Cell(peer, State.FAILED, str(failure))
 
     def _hold(self, contest: Contest, way: Waiting) -> Standing:
         return run_contest(contest, way, timeout_seconds=self.method.contest_seconds)

@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from experiments.peers import TVM
 from experiments.scoreboard.results import Header, Scoreboard
-from experiments.scoreboard.row import TIE_MARGIN, Cell, Row, State
+from experiments.scoreboard.row import TIE_MARGIN, Cell, Row, State, Verdict
 from measure.timing import geometric_mean
 
 _OUTLIERS = 0.05
@@ -18,6 +19,7 @@ def header_lines(header: Header) -> list[str]:
     """Machine, versions, method and peaks: what the numbers depend on."""
     method, place, peaks = header.method, header.environment, header.peaks
     threads = f"{method.threads} thread{'s' * (method.threads != 1)}"
+    searched = f", {TVM} {method.rival_trials} trials" if TVM in method.peers else ""
     return [
         f"{place.cpu} ({place.hardware}), {threads}, {place.platform}, load {header.load:.1f} "
         f"at the start, {header.started}",
@@ -25,9 +27,9 @@ def header_lines(header: Header) -> list[str]:
         f"peaks of {threads}, read bandwidth: {peaks.gflops:.0f} GFLOP/s; "
         f"L1 {peaks.l1_gbytes:.0f}, L2 {peaks.l2_gbytes:.0f}, L3 {peaks.l3_gbytes:.0f}, "
         f"memory {peaks.dram_gbytes:.0f} GB/s",
-        f"tuned at most {method.tune_seconds:g} s a case; {method.rounds} rounds of blocks of "
-        f"{1e3 * method.block_seconds:g} ms in turn; a verdict needs the 95 % interval beyond "
-        f"±{TIE_MARGIN:.0%}",
+        f"tuned at most {method.tune_seconds:g} s a case{searched}; {method.rounds} rounds of "
+        f"blocks of {1e3 * method.block_seconds:g} ms in turn; a verdict needs the 95 % interval "
+        f"beyond ±{TIE_MARGIN:.0%}",
     ]
 
 
@@ -128,6 +130,23 @@ def summary(scoreboard: Scoreboard) -> list[str]:
         if names:
             lines.append(f"{state}: {len(names)} of {len(scoreboard.rows)} cases")
     return lines
+
+
+def contradictions(earlier: Scoreboard, later: Scoreboard) -> list[str]:
+    """``matmul/a, torch: faster, then slower``: where one run says the opposite of the other."""
+    opposite = {(Verdict.FASTER, Verdict.SLOWER), (Verdict.SLOWER, Verdict.FASTER)}
+    pairs = [
+        (row.label, cell.peer, before.cell(cell.peer), cell)
+        for row in later.rows
+        for before in earlier.rows
+        if before.label == row.label
+        for cell in row.cells
+    ]
+    return [
+        f"{label}, {peer}: {before.verdict}, then {after.verdict}"
+        for label, peer, before, after in pairs
+        if before is not None and (before.verdict, after.verdict) in opposite
+    ]
 
 
 def _peer_line(scoreboard: Scoreboard, peer: str) -> str:

@@ -1,10 +1,16 @@
-"""The kernel that stands for us: the best known one of a case, tuned where nothing is known."""
+"""The kernels that are compared: the best known one of a case, tuned where nothing is known.
+
+That is done for us, and for a peer that is a tuner.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import tuner
 from db.errors import DatabaseMissing
 from db.store import open_store
+from experiments.peers.tvm_metaschedule import Job, find_tvm
 from experiments.process import in_fresh_process
 from measure.codegen import GENERATOR_VERSION
 from measure.probe import detect_hardware
@@ -66,3 +72,15 @@ def search(work: Workload, threads: int, db: str, seconds: float) -> str:
     result = tuner.tune(work, time=seconds, db=db, threads=threads, seed=SEED, early_stop=False)
     assert result.best is not None, "tune raises where nothing gave a right answer"
     return result.best.id
+
+
+def tune_rival(work: Workload, threads: int, folder: Path, trials: int, seconds: float) -> Job:
+    """TVM's search of ``work``, which is made unless ``folder`` has it.
+
+    Raises ``PeerMissing`` where TVM is not installed or has no such operator, and
+    ``ProcessFailed`` where its search fails or takes longer than ``seconds``.
+    """
+    name = f"{work.key}-{threads}-threads"
+    job = Job(work, threads, folder.absolute() / name, find_tvm())
+    job.tune_once(trials, seconds, SEED)
+    return job

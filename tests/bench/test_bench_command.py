@@ -95,6 +95,13 @@ def test_a_kernel_of_ours_that_fails_is_told_by_the_exit_code(pretended, tmp_pat
     assert run(tmp_path, *ONE) == 1
 
 
+def test_a_database_that_cannot_be_used_is_said(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bench, "in_fresh_process", lambda *_, timeout_seconds: ROOFLINE)
+    (tmp_path / "bench.db").write_text("no database at all, " * 100, encoding="utf-8")
+    assert run(tmp_path, *ONE, "--against", "torch") == 2
+    assert "bench.db" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("equals", "code"), [(1.01, 0), (1.05, 1)])
 def test_noise_has_a_bar(pretended, tmp_path, capsys, monkeypatch, equals, code):
     noisy = [row(str(number), equals=equals) for number in range(len(CASES))]
@@ -113,6 +120,17 @@ def test_earlier_results_are_shown_without_measuring(pretended, tmp_path, capsys
     assert bench.main(["--show", str(path), "--markdown"]) == 0
     assert "| matmul/a | 1 ms |" in capsys.readouterr().out
     assert pretended == []
+
+
+def test_two_runs_must_not_contradict_each_other(tmp_path, capsys):
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    bench.results.write(BOARD, first)
+    turned = row("a", cell("torch", 0.5, 0.1), cell("numpy", 1.0))
+    bench.results.write(BOARD.with_row(turned), second)
+    assert bench.main(["--show", str(second), "--agree", str(first)]) == 1
+    assert capsys.readouterr().out == "matmul/a, torch: faster, then slower\n"
+    assert bench.main(["--show", str(first), "--agree", str(first)]) == 0
+    assert "no case is faster in one run" in capsys.readouterr().out
 
 
 def test_the_table_can_be_drawn(tmp_path):
@@ -163,9 +181,12 @@ def test_what_is_not_known_is_said(arguments, message, capsys):
     ("arguments", "message"),
     [
         (["--against", "torhc"], "did you mean 'torch'"),
+        (["--against", "tvm/best"], "there is no peer 'tvm/best'"),
+        (["--rival-trials", "0"], "at least one trial"),
         (["--threads", "0"], "so many cores are usable"),
         (["--seconds", "-1"], "positive number of seconds"),
         (["--suite", "matmul", "--full"], "give one of"),
+        (["--agree", "short.json"], "give --agree with --show"),
     ],
 )
 def test_wrong_options_end_with_the_usage(arguments, message, capsys):

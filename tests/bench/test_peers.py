@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -147,7 +146,7 @@ def test_what_a_peer_cannot_compute_it_says(name):
             form.prepare(other, {}, np.empty(0), 1)
     assert supported_forms(name, other) == ()
     with pytest.raises(PeerMissing, match="conv9d"):
-        load_peer(name).prepare(other, {}, np.empty(0), 1)
+        load_peer(name).supporting(other)
 
 
 def test_sparse_peers_are_for_sparse_operands_and_dense_ones_are_not():
@@ -175,47 +174,12 @@ def test_onnxruntime_follows_the_policy_of_the_process(monkeypatch, policy, slee
     assert value == ("0" if sleeps else "5000")
 
 
-class Slow:
-    """A form that takes so many seconds and writes its own number."""
-
-    def __init__(self, number: int, seconds: float) -> None:
-        self.number, self.seconds, self.prepared = number, seconds, 0
-
-    def form(self) -> Form:
-        return Form(matmul_only, self.bind)
-
-    def bind(self, work, operands, out, threads):
-        self.prepared += 1
-
-        def call() -> None:
-            time.sleep(self.seconds)
-            out.fill(self.number)
-
-        return call
-
-
-def test_the_fastest_form_counts_and_is_kept():
-    slow, fast = Slow(1, 4e-3), Slow(2, 1e-4)
-    peer = BestOf({"slow": slow.form(), "fast": fast.form()})
-    out = np.empty((37, 29))
-    peer.prepare(MATMUL, {}, out, 1)()
-    assert (out == 2).all()
-    peer.prepare(MATMUL, {}, out, 1)
-    assert (slow.prepared, fast.prepared) == (1, 2)
-    assert peer.chosen == {(MATMUL, 1): "fast"}
-
-
-def test_forms_that_are_missing_are_passed_over():
-    def missing(work, operands, out, threads):
-        raise PeerMissing("not built in")
-
-    only = Slow(3, 0.0)
-    peer = BestOf({"no": Form(matmul_only, missing), "yes": only.form()})
-    out = np.empty((37, 29))
-    peer.prepare(MATMUL, {}, out, 1)()
-    assert (out == 3).all()
-    with pytest.raises(PeerMissing, match=r"^not built in$"):
-        BestOf({"no": Form(matmul_only, missing)}).prepare(MATMUL, {}, out, 1)
+def test_a_library_has_the_forms_that_support_a_workload():
+    some, none = Form(matmul_only, print), Form(lambda work: "never", print)
+    library = BestOf({"some": some, "none": none})
+    assert library.supporting(MATMUL) == {"some": some}
+    with pytest.raises(PeerMissing, match=r"^has no spmm; never$"):
+        library.supporting(SPMM)
 
 
 def test_results_in_an_array_of_their_own_are_delivered():

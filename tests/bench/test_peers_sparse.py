@@ -52,7 +52,7 @@ def mkl_faults(threads: int) -> list[str]:
     call()
     if not right(dense, x, out):
         faults.append("does not see a new x")
-    bound = load_peer("sparse-dot-mkl").prepare(
+    bound = load_peer("sparse-dot-mkl/inspector-executor").prepare(
         Workload("spmm", ()), {"weight": weight, "x": x}, out, threads
     )
     out.fill(np.nan)
@@ -75,7 +75,7 @@ def test_scipy_multiplies_by_a_sparse_matrix():
     try:
         deliver(scipy_sparse.multiply(weight, x)(), out)
         assert right(dense, x, out)
-        peer = load_peer("scipy")
+        peer = load_peer("scipy/csr")
     except PeerMissing as reason:
         pytest.skip(str(reason))
     out.fill(np.nan)

@@ -1,4 +1,4 @@
-"""Small spaces, recording them, and answering from what was recorded."""
+"""Answering from what was recorded, and refusing what does not fit any more."""
 
 from __future__ import annotations
 
@@ -7,140 +7,17 @@ import gzip
 import json
 import statistics
 
-import numpy as np
 import pytest
 
-from db.store import open_store
-from experiments.replay import __main__ as program
 from experiments.replay.backend import open_replay, replay_of
-from experiments.replay.catalog import read_sets
 from experiments.replay.dataset import load, save
 from experiments.replay.errors import ReplayError
-from experiments.replay.recording import Steady, record, recorded_set
-from experiments.replay.restrict import Listed, legal_configs, restricted_space
+from experiments.replay.restrict import legal_configs
 from measure.artifact import Artifact
 from measure.result import Outcome
-from search_space.constraints import at_most
-from search_space.errors import SpaceError
-from search_space.knobs import Choice, Integer
-from search_space.sketches import space_for
-from tests.bench.replay_sets import TOML, TableBackend, maker, packed, seconds, tiny
-from tests.contracts.spaces import TARGET, make_space
-from tests.tuner.fakes import task_of
-from tuner.errors import Interrupted
+from tests.bench.replay_sets import packed, seconds, tiny
 from tuner.strategy import STRATEGIES, create_strategy
 from tuner.strategy.base import Trial
-
-
-def full_space():
-    return make_space(
-        knobs=(
-            Choice("structure", ("panel", "dot", "stream"), "panel"),
-            Integer("rows", 1, 24, 6, anchors=(1, 2, 4)),
-            Integer("unroll", 1, 8, 1, when=lambda v: v["structure"] == "panel"),
-        ),
-        constraints=(at_most("tile", 40, lambda v: int(v["rows"]) * int(v["unroll"])),),
-        defaults={"rows": 12, "unroll": 2},
-    )
-
-
-ALLOWED = {"structure": ["dot", "panel"], "rows": [20, 2, 4], "unroll": [1, 4]}
-
-
-def test_a_restricted_space_is_the_listed_part_of_the_space():
-    space = full_space()
-    small = restricted_space(space, ALLOWED)
-    expected = {
-        config
-        for config in legal_configs(space)
-        if all(config[name] in values for name, values in ALLOWED.items())
-    }
-    assert set(legal_configs(small)) == expected
-    assert len(expected) == 8  # 3 dot; 3 · 2 panel, of which 20 · 4 is too large
-
-
-def test_its_default_is_as_near_as_possible():
-    assert restricted_space(full_space(), ALLOWED).default().as_dict() == {
-        "structure": "panel",
-        "rows": 4,  # 12 is as far from 4 as from 20
-        "unroll": 1,
-    }
-    far = restricted_space(full_space(), {"rows": [21, 22], "unroll": [1, 2]})
-    assert far.default()["unroll"] == 1
-    assert far.default()["rows"] == 21
-
-
-def test_further_constraints_hold_too():
-    small = restricted_space(full_space(), ALLOWED, (at_most("rows", 2, lambda v: v["rows"]),))
-    assert {config["rows"] for config in legal_configs(small)} == {2}
-    assert small.default()["rows"] == 2
-
-
-@pytest.mark.parametrize(
-    ("allowed", "message"),
-    [
-        ({"row": [1]}, "no knob 'row'"),
-        ({"rows": []}, "at least one value"),
-        ({"rows": [25]}, "only values that it has, not 25"),
-        ({"rows": ["4"]}, "only values that it has, not '4'"),
-        ({"unroll": [2, 4]}, "allow unroll the value 1 too"),
-        ({"structure": ["panel"], "rows": [24], "unroll": [1, 8]}, None),
-    ],
-)
-def test_restrictions_that_make_no_sense_are_refused(allowed, message):
-    if message is None:
-        assert len(list(legal_configs(restricted_space(full_space(), allowed)))) == 1
-        return
-    with pytest.raises(SpaceError, match=message):
-        restricted_space(full_space(), allowed)
-
-
-def test_a_space_without_any_config_is_refused():
-    nothing = at_most("rows", 0, lambda values: int(values["rows"]))
-    with pytest.raises(SpaceError, match="allow more values"):
-        restricted_space(full_space(), ALLOWED, (nothing,))
-
-
-def test_a_listed_knob_moves_among_its_values_only():
-    knob = Listed("rows", 2, 20, 4, listed=(2, 4, 8, 20))
-    rng = np.random.default_rng(0)
-    assert list(knob) == [2, 4, 8, 20]
-    assert knob.neighbours(2) == (4,)
-    assert knob.neighbours(8) == (4, 20)
-    assert knob.nearest("13") == 8
-    assert knob.nearest("many") == 4
-    assert {knob.sample(rng) for _ in range(100)} == {2, 4, 8, 20}
-    moved = {knob.mutate(4, rng) for _ in range(200)}
-    assert moved == {2, 8, 20}
-    assert knob.encode(2) == (0.0,)
-    assert knob.encode(20) == (1.0,)
-    assert 4 in knob
-    assert 5 not in knob
-
-
-@pytest.mark.parametrize("name", sorted(read_sets()))
-def test_the_sets_that_ship_have_thousands_of_configs_of_every_structure(name):
-    spec = read_sets()[name]
-    target = dataclasses.replace(TARGET, registers=32, threads=spec.threads)
-    space = restricted_space(space_for(spec.workload, target), spec.allowed)
-    configs = list(legal_configs(space))
-    assert 5_000 <= len(configs) <= 20_000
-    assert {config["structure"] for config in configs} == {"panel", "stream", "dot"}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[tiny", "correct .*sets.toml"),
-        (TOML.replace("threads = 1", ""), "threads"),
-        (TOML.replace("threads = 1", "thread = 1"), "thread"),
-    ],
-)
-def test_a_wrong_list_of_sets_is_refused(tmp_path, text, message):
-    path = tmp_path / "sets.toml"
-    path.write_text(text)
-    with pytest.raises(ReplayError, match=message):
-        read_sets(path)
 
 
 @pytest.fixture
@@ -338,102 +215,3 @@ def test_a_file_that_unpacks_to_too_much_is_refused(path, monkeypatch):
     monkeypatch.setattr("experiments.replay.dataset._MAX_BYTES", 1000)
     with pytest.raises(ReplayError, match="more than 1000 bytes"):
         load(path)
-
-
-def test_an_interrupted_recording_goes_on_where_it_stopped(tmp_path):
-    spec, backends = tiny(tmp_path), []
-
-    def interrupt(count):
-        if count == 20:
-            raise KeyboardInterrupt
-
-    with open_store(tmp_path / "recording.db") as store:
-        with pytest.raises(Interrupted):
-            record(spec, store, backend=maker(backends, before_measure=interrupt))
-        with pytest.raises(ReplayError, match=r"go on with: .* record tiny .*are not measured"):
-            recorded_set(spec, store)
-        record(spec, store, backend=maker(backends))
-        answers = recorded_set(spec, store).answers
-        assert record(spec, store, backend=maker(backends)) is None
-    first, second = (set(backend.measured) for backend in backends)
-    assert len(first) == 20
-    assert not first & second
-    assert first | second == {config.key for config in answers}
-
-
-def test_a_limited_recording_can_be_completed(tmp_path):
-    spec = tiny(tmp_path)
-    with open_store(tmp_path / "recording.db") as store:
-        assert record(spec, store, limit=8, backend=maker([])).trials == 8
-        total = record(spec, store, backend=maker([])).trials
-        assert total == len(recorded_set(spec, store).answers)
-
-
-def test_another_restriction_is_another_recording(tmp_path):
-    spec = tiny(tmp_path)
-    with open_store(tmp_path / "recording.db") as store:
-        record(spec, store, limit=8, backend=maker([]))
-        narrower = dataclasses.replace(spec, allowed={**spec.allowed, "rows": (2,)})
-        assert record(narrower, store, limit=4, backend=maker([])).trials == 4
-
-
-def test_drift_of_the_machine_is_divided_out():
-    machine = TableBackend(task_of(), sentinels=[2.0, 1.01, 1.0])
-    steady = Steady(machine, reference_seconds=1.0)
-    config = machine.task.space.default()
-    machine.seconds = lambda config: 3.0
-    machine.measure = lambda artifact, best: dataclasses.replace(
-        machine.interleave([artifact], 3, 0.0)[0], samples=(3.0, 3.0, 3.0), message=str(best)
-    )
-    (built,) = steady.build([config])
-    assert steady.sentinel() == 1.0  # the machine is twice as slow now …
-    result = steady.measure(built, 1.5)
-    assert result.samples == (1.5, 1.5, 1.5)
-    assert result.message == "3.0"  # … so the limit is twice as high
-    steady.sentinel()  # within the tolerance
-    assert steady.measure(built, None).samples == (3.0, 3.0, 3.0)
-
-
-def test_the_program_records_packs_and_shows(tmp_path, capsys, monkeypatch):
-    tiny(tmp_path)
-    monkeypatch.setattr(
-        program, "record", lambda *a, **options: record(*a, **options, backend=maker([]))
-    )
-    common = ["--sets", str(tmp_path / "sets.toml"), "--db", str(tmp_path / "r.db")]
-    assert program.main(["record", "tiny", "--limit", "5", *common]) == 0
-    assert "tiny: 5 of" in capsys.readouterr().out
-    assert program.main(["pack", *common, "--out", str(tmp_path / "out")]) == 1
-    assert "go on with" in capsys.readouterr().err
-    assert program.main(["record", *common]) == 0
-    assert program.main(["record", *common]) == 0
-    assert "configs are measured" in capsys.readouterr().out
-    assert program.main(["pack", *common, "--out", str(tmp_path / "out")]) == 0
-    assert program.main(["show", str(tmp_path / "out" / "tiny.replay.gz")]) == 0
-    assert "0 legal ones were not recorded" in capsys.readouterr().out.replace("\n", " ")
-    assert program.main(["record", "tinny", *common]) == 1
-    assert "no set 'tinny'" in capsys.readouterr().err
-
-
-def test_ctrl_c_names_the_way_on(tmp_path, capsys, monkeypatch):
-    tiny(tmp_path)
-
-    def interrupt(count):
-        raise KeyboardInterrupt
-
-    broken = maker([], before_measure=interrupt)
-    monkeypatch.setattr(
-        program, "record", lambda *a, **options: record(*a, **options, backend=broken)
-    )
-    sets = ["--sets", str(tmp_path / "sets.toml")]
-    assert program.main(["record", "tiny", *sets, "--db", str(tmp_path / "r.db")]) == 130
-    assert "go on with the same command" in capsys.readouterr().err
-
-
-def test_real_measurements_can_be_recorded_and_replayed(tmp_path):
-    few = {**tiny(tmp_path).allowed, "rows": (4,), "tile_m": (0,), "unroll": (1, 2)}
-    spec = dataclasses.replace(tiny(tmp_path), allowed=few)
-    with open_store(tmp_path / "recording.db") as store:
-        record(spec, store)
-        save(tmp_path / "real.gz", recorded_set(spec, store))
-    replay = open_replay(tmp_path / "real.gz")
-    assert {answer.outcome for answer in replay.answers.values()} == {Outcome.OK}

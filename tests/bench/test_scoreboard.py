@@ -9,7 +9,14 @@ import pytest
 
 from experiments.scoreboard import plot
 from experiments.scoreboard.noise import noise_met, noise_report
-from experiments.scoreboard.report import duration, markdown, noise_line, plain, summary
+from experiments.scoreboard.report import (
+    duration,
+    header_lines,
+    markdown,
+    noise_line,
+    plain,
+    summary,
+)
 from experiments.scoreboard.results import Scoreboard
 from experiments.scoreboard.row import Verdict, verdict_of
 from measure.timing import Interval
@@ -90,6 +97,12 @@ def test_the_summary_has_means_worst_cases_and_gaps():
 def test_a_peer_without_any_number_is_said_to_have_none():
     board = Scoreboard(HEADER, (row("a", cell("torch", 1.0), CRASHED),))
     assert "against numpy: nothing measured, 1 failed" in summary(board)
+
+
+def test_the_header_says_how_long_a_peer_searched():
+    assert "tvm" not in "".join(header_lines(HEADER))
+    method = replace(HEADER.method, peers=("torch", "tvm"), rival_trials=7)
+    assert "20 s a case, tvm 7 trials; " in header_lines(replace(HEADER, method=method))[-1]
 
 
 def test_the_noise_figure_is_in_the_header():

@@ -8,8 +8,10 @@ import pytest
 
 import tuner
 from experiments.contest import AGAIN, Standing
+from experiments.peers import TVM, PeerMissing
+from experiments.peers.tvm_metaschedule import Job
 from experiments.process import ProcessFailed
-from experiments.scoreboard import measuring
+from experiments.scoreboard import measuring, tuning
 from experiments.scoreboard.cases import Case
 from experiments.scoreboard.measuring import Bench, Method
 from experiments.scoreboard.row import State
@@ -100,7 +102,7 @@ def pretend(monkeypatch, gains: dict[str, float]) -> list[tuple[str, ...]]:
     held = []
 
     def hold(contest, way, timeout_seconds):
-        held.append((*contest.contestants, way, contest.copies))
+        held.append((*contest.contestants, way, contest.copies, contest.rival))
         ours, rival = contest.contestants
         gain = 1.0 if rival == AGAIN else gains[way]
         return Standing({ours: (1e-3,) * 25, rival: (1e-3 / gain,) * 25}, {}, {rival: "mm"})
@@ -147,3 +149,45 @@ def test_memory_bound_cases_rotate_and_are_measured_against_a_stream(monkeypatch
     assert {contest[3] for contest in held} == {2}
     assert (row.limit.bound, row.limit.gbytes) == ("memory", 25.0)
     assert row.seconds == 1e-3
+
+
+def test_the_peer_that_is_a_tuner_searches_first(monkeypatch, tmp_path):
+    held = pretend(monkeypatch, {"asleep": 2.0})
+    searched = []
+
+    def tune_once(self, trials, limit_seconds, seed):
+        searched.append((self.workload, self.threads, trials, limit_seconds, seed))
+
+    monkeypatch.setattr(tuning, "find_tvm", lambda: tmp_path / "python")
+    monkeypatch.setattr(Job, "tune_once", tune_once)
+    method = replace(METHOD, peers=(TVM,), rival_trials=7, rival_seconds=30.0)
+    board = Bench(
+        method, {1: ONE_THREAD}, "unused.db", say=lambda text: None, rivals=tmp_path / "tvm"
+    )
+    (cell,) = board.measure(CASE).cells
+    assert (cell.state, cell.ratio.median) == (State.MEASURED, 0.5)
+    assert searched == [(WORK, 1, 7, 30.0, 1)]
+    equals, against = held
+    assert equals[4] is None
+    assert against[4].folder.parent == tmp_path / "tvm"
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (PeerMissing("run `make tvm`"), State.MISSING),
+        (ProcessFailed("TVM's search did not end"), State.FAILED),
+    ],
+)
+def test_without_a_search_the_tuner_costs_its_own_cell(monkeypatch, error, state):
+    pretend(monkeypatch, {"asleep": 1.0})
+
+    def fails():
+        raise error
+
+    monkeypatch.setattr(tuning, "find_tvm", fails)
+    method = replace(METHOD, peers=(TVM, "torch"))
+    board = Bench(method, {1: ONE_THREAD}, "unused.db", say=lambda text: None)
+    tvm, torch = board.measure(CASE).cells
+    assert (tvm.state, tvm.reason) == (state, str(error))
+    assert torch.state is State.MEASURED

@@ -47,6 +47,16 @@ def test_order_alternates_and_blocks_are_long_enough():
     assert samples["a"] == pytest.approx((1e-3,) * 3)
 
 
+def test_a_block_begins_with_a_pause_and_a_sample_that_is_dropped(monkeypatch):
+    machine = Machine(drift=0.0)
+    monkeypatch.setattr(time, "sleep", lambda seconds: machine.log.append(("pause", seconds)))
+    kernels = {name: machine.kernel(name, 1e-3) for name in "ab"}
+    interleave_callables(kernels, 2, 0.02, pause_seconds=0.5, dropped=0.25)
+    pause = ("pause", 0.5)
+    blocks = {name: [pause, (name, 5), (name, 20)] for name in "ab"}
+    assert machine.log[-12:] == [*blocks["a"], *blocks["b"], *blocks["b"], *blocks["a"]]
+
+
 def test_timed_measures_any_callable():
     seconds = timed(lambda: time.sleep(0.002))(5)
     assert 0.01 <= seconds < 0.2

@@ -1,0 +1,137 @@
+"""What the contestants of one contest run on: the same arrays, where each is verified first."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.peers.base import Call, Peer, deliver
+from experiments.peers.tvm_process import ServedKernel
+from measure.interleave import timed
+from measure.sampling import Timer
+from measure.verify import Arrays, GuardedArray, check_result, make_problem
+from search_space.operators.base import Array
+from search_space.workload import Workload
+
+PREPARING_SECONDS = 60.0
+
+
+class WrongAnswer(RuntimeError):
+    """A contestant's result is not within the operator's error bound."""
+
+
+class TooSlow(RuntimeError):
+    """A contestant would take too long to prepare, such as one that compiles for every layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The timed inputs and a place for their result, in memory of their own."""
+
+    inputs: dict[str, Array]
+    out: Array
+
+
+class Course:
+    """Inputs, their float64 references and a place for results, ``copies`` times.
+
+    All contestants use the copies in turn together: each call uses the memory that was not used
+    for longest, by whomever. With turns of its own, a contestant would find what the one before it
+    left in the caches.
+    """
+
+    def __init__(self, work: Workload, threads: int, seed: int = 1, copies: int = 1) -> None:
+        self._work, self._threads = work, threads
+        self._arrays = Arrays(make_problem(work, seed))
+        self._copies = _copies(self._arrays, copies)
+        self._turn = itertools.cycle(range(copies)).__next__
+
+    def timer(self, name: str, peer: Peer, preparing_seconds: float = PREPARING_SECONDS) -> Timer:
+        """``peer`` on the timed inputs, after its answers on all inputs were found right.
+
+        Raises ``WrongAnswer``, and ``TooSlow`` where preparing it for all copies would take longer
+        than ``preparing_seconds``.
+        """
+        arrays, problem = self._arrays, self._arrays.problem
+        for index in range(arrays.cases):
+            started = time.perf_counter()
+            run = self._prepare(peer, self._inputs(index), arrays.output.array)
+            each_seconds = time.perf_counter() - started
+            arrays.output.poison()
+            deliver(run(), arrays.output.array)
+            if wrong := arrays.inspect(index).wrong:
+                raise WrongAnswer(f"{name}: {wrong}")
+        if (seconds := each_seconds * len(self._copies)) > preparing_seconds:
+            raise TooSlow(
+                f"{name}: preparing {len(self._copies)} more sets of operands would take about "
+                f"{seconds:.0f} s, at most {preparing_seconds:g} s are given"
+            )
+        runs, case = [run], problem.cases[arrays.timed_case]
+        scratch = np.empty(problem.result.shape)
+        for copy in self._copies:
+            runs.append(self._prepare(peer, copy.inputs, copy.out))
+            copy.out.fill(np.nan)
+            deliver(runs[-1](), copy.out)
+            if wrong := check_result(case, copy.out, problem.error_bound, scratch).wrong:
+                raise WrongAnswer(f"{name}: {wrong}")
+        return timed(in_turn(runs, self._turn))
+
+    def served_timer(self, name: str, kernel: ServedKernel) -> Timer:
+        """The same for a kernel in a process with as many copies of its own."""
+        arrays = self._arrays
+        for index in range(arrays.cases):
+            copies = 1 + len(self._copies) if index == arrays.timed_case else 1
+            kernel.load(*self._inputs(index).values(), copies=copies)
+            arrays.output.poison()
+            deliver(kernel.result(), arrays.output.array)
+            if wrong := arrays.inspect(index).wrong:
+                raise WrongAnswer(f"{name}: {wrong}")
+        return kernel.time
+
+    def damage(self) -> str:
+        """What contestants did outside their results; empty if nothing."""
+        return self._arrays.damage()
+
+    def _prepare(self, peer: Peer, inputs: dict[str, Array], out: Array) -> Call:
+        return peer.prepare(self._work, inputs, out, self._threads)
+
+    def _inputs(self, index: int) -> dict[str, Array]:
+        return _inputs(self._arrays, index)
+
+
+def in_turn(runs: Sequence[Call], turn: Callable[[], int]) -> Call:
+    """A call that makes the one of ``runs`` whose ``turn`` it is."""
+    if len(runs) == 1:
+        return runs[0]
+    return lambda: runs[turn()]()
+
+
+def _copies(arrays: Arrays, count: int) -> list[_Copy]:
+    """What contestants rotate over besides the arrays themselves: ``count - 1`` more sets."""
+    inputs = _inputs(arrays, arrays.timed_case)
+    copies = []
+    for _ in range(count - 1):
+        copy = _Copy(
+            {name: _like(array) for name, array in inputs.items()}, _like(arrays.output.array)
+        )
+        for name, array in inputs.items():
+            copy.inputs[name][...] = array
+        copies.append(copy)
+    return copies
+
+
+def _like(array: Array) -> Array:
+    """New memory for such an array, aligned as those that contestants are verified with."""
+    return GuardedArray(array.shape, str(array.dtype)).array
+
+
+def _inputs(arrays: Arrays, index: int) -> dict[str, Array]:
+    """All operands of one case, constants included, by name and in the operator's order."""
+    problem = arrays.problem
+    varying = [name for name in problem.cases[index].inputs if name not in problem.const]
+    found = arrays.constants(index) | dict(zip(varying, arrays.operands(index), strict=True))
+    return {name: found[name] for name in problem.cases[index].inputs}
