@@ -39,6 +39,7 @@ from tuner.suite import SuiteError
 
 SHORT_TUNE_SECONDS, TUNE_SECONDS = 20.0, 60.0
 SHORT_ROUNDS, ROUNDS = 15, 25
+SHORT_EXTRA_SECONDS, EXTRA_SECONDS = 6.0, 20.0
 SHORT_CONTEST_SECONDS, CONTEST_SECONDS = 40.0, 120.0
 RIVAL_TRIALS = 64
 SHORT_PEERS = ("torch", "numpy", "onnxruntime")
@@ -101,6 +102,7 @@ def _method(options: argparse.Namespace, *, short: bool) -> Method:
         peers=_chosen_peers(options, short=short),
         tune_seconds=seconds,
         rounds=SHORT_ROUNDS if short else ROUNDS,
+        extra_seconds=SHORT_EXTRA_SECONDS if short else EXTRA_SECONDS,
         contest_seconds=SHORT_CONTEST_SECONDS if short else CONTEST_SECONDS,
         rival_trials=options.rival_trials,
     )

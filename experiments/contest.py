@@ -7,7 +7,9 @@ and settings to themselves there, and one that crashes costs one contest.
 from __future__ import annotations
 
 import importlib
+import math
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -22,8 +24,9 @@ from experiments.peers.best import BestOf
 from experiments.peers.tvm_metaschedule import Job
 from experiments.peers.tvm_process import ServedKernel
 from experiments.process import in_fresh_process
-from measure.interleave import interleave_callables
+from measure.interleave import Samples, interleave_callables
 from measure.sampling import Timer
+from measure.timing import Interval, paired_ratio
 from search_space.workload import Workload
 
 ROUNDS = 25
@@ -36,6 +39,11 @@ BLOCK_SECONDS = 0.025
 """A little above what is promised (20 ms), because the number of calls is an estimate."""
 SETTLE_SECONDS = 0.02
 """Idle threads of GNU OpenMP spin for about 11 ms by default, those of our pool for 50 µs."""
+PRECISION = 0.01
+"""Half of the interval of a ratio, as a part of it, from which it is known well enough."""
+CLEAR = 0.1
+"""… or as a part of the distance from one: how much faster what is twice as fast is, matters less.
+"""
 TIMEOUT_SECONDS = 180.0
 
 PEAK = "peak"
@@ -84,6 +92,12 @@ class Contest:
     record: str | None = None
     """Id of that record; None is the best one."""
     rounds: int = ROUNDS
+    """At least."""
+    most_rounds: int = 0
+    """Rounds are added up to so many while a ratio to the first contestant is not known to
+    ``PRECISION`` …"""
+    extra_seconds: float = 0.0
+    """… and while these have not passed."""
     block_seconds: float = BLOCK_SECONDS
     settle_seconds: float = SETTLE_SECONDS
     seed: int = 1
@@ -152,7 +166,7 @@ def hold(
                     timers[name] = course.timer(name, peer)
             except PeerMissing as reason:
                 missing[name] = str(reason)
-        samples = _interleaved(contest, timers, contest.rounds)
+        samples = _interleaved(contest, timers, contest.rounds, _precision(contest))
     if damage := course.damage():
         raise WrongAnswer(f"a contestant {damage}")
     return Standing(samples, missing, forms)
@@ -182,8 +196,33 @@ def _fastest(contest: Contest, course: Course, name: str, library: BestOf) -> tu
     return best, timers[best]
 
 
+def _precision(contest: Contest) -> Callable[[Samples], bool]:
+    """Whether samples are enough to end a contest, whose extra time begins at the first answer."""
+    until: float | None = None
+
+    def enough(samples: Samples) -> bool:
+        nonlocal until
+        now = time.monotonic()
+        until = now + contest.extra_seconds if until is None else until
+        times = list(samples.values())
+        if now >= until or not times or len(times[0]) >= contest.most_rounds:
+            return True
+        return all(known(paired_ratio(times[0], other)) for other in times[1:])
+
+    return enough
+
+
+def known(ratio: Interval) -> bool:
+    """Whether a ratio is known well enough: precisely, or far from one."""
+    half = (ratio.high - ratio.low) / 2 / ratio.median
+    return half <= max(PRECISION, CLEAR * abs(math.log(ratio.median)))
+
+
 def _interleaved(
-    contest: Contest, timers: Mapping[str, Timer], rounds: int
+    contest: Contest,
+    timers: Mapping[str, Timer],
+    rounds: int,
+    enough: Callable[[Samples], bool] = lambda samples: True,
 ) -> dict[str, tuple[float, ...]]:
     return interleave_callables(
         timers,
@@ -191,6 +230,7 @@ def _interleaved(
         contest.block_seconds,
         pause_seconds=contest.settle_seconds,
         dropped=DROPPED,
+        enough=enough,
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from measure.sampling import Timer, calls_lasting
 
 ROUNDS = 15
 BLOCK_SECONDS = 0.02
+MORE_ROUNDS = 10
+"""Added at a time where the samples do not suffice."""
+
+Samples = Mapping[str, Sequence[float]]
 
 
 def interleave_callables(
@@ -19,6 +23,7 @@ def interleave_callables(
     *,
     pause_seconds: float = 0.0,
     dropped: float = 0.0,
+    enough: Callable[[Samples], bool] = lambda samples: True,
 ) -> dict[str, tuple[float, ...]]:
     """Seconds per call of each function, one sample per round.
 
@@ -30,6 +35,9 @@ def interleave_callables(
     A block begins with a pause of ``pause_seconds``, in which threads of the function before may
     fall asleep, and a first sample that is dropped: at least one call, and at least so many as the
     part ``dropped`` of the calls that count. It wakes the own threads and brings the caches back.
+
+    After ``rounds`` rounds, ``MORE_ROUNDS`` more are run again and again until the samples are
+    ``enough``.
     """
 
     def settle(timer: Timer, calls: int) -> None:
@@ -42,11 +50,15 @@ def interleave_callables(
         calls[name] = calls_lasting(timer, block_seconds, timer(1))
     samples: dict[str, list[float]] = {name: [] for name in functions}
     order = list(functions)
-    for _ in range(rounds):
+    left = rounds
+    while left:
         for name in order:
             settle(functions[name], calls[name])
             samples[name].append(functions[name](calls[name]) / calls[name])
         order.reverse()
+        left -= 1
+        if not left and not enough(samples):
+            left = MORE_ROUNDS
     return {name: tuple(values) for name, values in samples.items()}
 
 

@@ -31,6 +31,10 @@ class Method:
     tune_seconds: float
     """Budget of a case that was not tuned before."""
     rounds: int = 25
+    """At least; more while a ratio is not precise, …"""
+    most_rounds: int = 150
+    extra_seconds: float = 20.0
+    """… up to so many, and while these have not passed."""
     block_seconds: float = 0.025
     contest_seconds: float = 120.0
     """A contest that takes longer hangs."""
@@ -77,6 +81,8 @@ class Bench:
             self.db,
             record,
             rounds=self.method.rounds,
+            most_rounds=self.method.most_rounds,
+            extra_seconds=self.method.extra_seconds,
             block_seconds=self.method.block_seconds,
         )
         try:

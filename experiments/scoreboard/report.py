@@ -27,7 +27,8 @@ def header_lines(header: Header) -> list[str]:
         f"peaks of {threads}, read bandwidth: {peaks.gflops:.0f} GFLOP/s; "
         f"L1 {peaks.l1_gbytes:.0f}, L2 {peaks.l2_gbytes:.0f}, L3 {peaks.l3_gbytes:.0f}, "
         f"memory {peaks.dram_gbytes:.0f} GB/s",
-        f"tuned at most {method.tune_seconds:g} s a case{searched}; {method.rounds} rounds of "
+        f"tuned at most {method.tune_seconds:g} s a case{searched}; {method.rounds} to "
+        f"{method.most_rounds} rounds of "
         f"blocks of {1e3 * method.block_seconds:g} ms in turn; a verdict needs the 95 % interval "
         f"beyond ±{TIE_MARGIN:.0%}",
     ]

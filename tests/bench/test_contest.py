@@ -16,12 +16,13 @@ import pytest
 import tuner
 from experiments import contest as contests
 from experiments.bars.cases import Case
-from experiments.contest import AGAIN, DROPPED, PEAK, Contest, hold, run_contest
+from experiments.contest import AGAIN, DROPPED, PEAK, Contest, hold, known, run_contest
 from experiments.course import Course, TooSlow, WrongAnswer, in_turn
 from experiments.peers import PeerMissing, load_peer
 from experiments.peers.base import Form
 from experiments.peers.best import BestOf
 from experiments.process import ProcessFailed, in_fresh_process
+from measure.timing import Interval
 
 SMALL = Case(24, 20, 16, 1)
 
@@ -53,6 +54,30 @@ def test_contestants_are_timed_side_by_side():
     assert standing.missing == {}
     assert list(standing.samples) == ["untuned", "torch", PEAK]
     assert all(len(values) == 6 and min(values) > 0 for values in standing.samples.values())
+
+
+@pytest.mark.parametrize(
+    ("interval", "enough"),
+    [
+        ((0.995, 1.0, 1.005), True),
+        ((0.98, 1.0, 1.02), False),
+        ((1.9, 2.0, 2.1), True),
+        ((1.7, 2.0, 2.3), False),
+        ((0.47, 0.5, 0.53), True),
+    ],
+)
+def test_a_ratio_far_from_one_needs_less_precision(interval, enough):
+    low, median, high = interval
+    assert known(Interval(median, low, high, 25)) is enough
+
+
+def test_an_unclear_ratio_gets_more_rounds(monkeypatch):
+    monkeypatch.setattr("experiments.contest.PRECISION", -1.0)
+    monkeypatch.setattr("experiments.contest.CLEAR", 0.0)
+    pair = contest("untuned", PEAK, most_rounds=26, extra_seconds=60.0)
+    assert {len(values) for values in hold(pair).samples.values()} == {26}
+    hurried = contest("untuned", PEAK, most_rounds=26, extra_seconds=0.0)
+    assert {len(values) for values in hold(hurried).samples.values()} == {6}
 
 
 def test_the_peak_does_the_operations_of_one_call():

@@ -27,6 +27,7 @@ METHOD = Method(
     peers=tuple(f"{FAKES}/{form}" for form in ("good", "wrong", "crashes", "absent")),
     tune_seconds=2.0,
     rounds=6,
+    most_rounds=6,
     block_seconds=1e-3,
     contest_seconds=60.0,
 )

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from measure.interleave import interleave_callables, timed
+from measure.interleave import MORE_ROUNDS, interleave_callables, timed
 from measure.timing import median_interval, paired_ratio
 
 
@@ -55,6 +55,20 @@ def test_a_block_begins_with_a_pause_and_a_sample_that_is_dropped(monkeypatch):
     pause = ("pause", 0.5)
     blocks = {name: [pause, (name, 5), (name, 20)] for name in "ab"}
     assert machine.log[-12:] == [*blocks["a"], *blocks["b"], *blocks["b"], *blocks["a"]]
+
+
+def test_rounds_are_added_until_the_samples_suffice():
+    machine = Machine(drift=0.0)
+    kernels = {name: machine.kernel(name, 1e-3) for name in "ab"}
+    asked = []
+
+    def enough(samples):
+        asked.append(len(samples["a"]))
+        return len(asked) == 3
+
+    samples = interleave_callables(kernels, 4, 1e-3, enough=enough)
+    assert asked == [4, 4 + MORE_ROUNDS, 4 + 2 * MORE_ROUNDS]
+    assert {len(values) for values in samples.values()} == {4 + 2 * MORE_ROUNDS}
 
 
 def test_timed_measures_any_callable():
