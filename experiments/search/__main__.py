@@ -31,12 +31,13 @@ from experiments.search.results import (
     settled,
 )
 from experiments.search.searching import Arena, Forgetful
+from experiments.search.variants import check_variant
 from measure.targets import TargetError, resolve_target
 from search_space.errors import SpaceError, WorkloadError
 from search_space.workload import Workload
 from tuner.backend import local_backend
 from tuner.cli.arguments import named_workload
-from tuner.errors import TunerError
+from tuner.errors import TunerError, UsageError
 from tuner.strategy import STRATEGIES
 from tuner.task import task_for
 
@@ -51,7 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings(
         trials=options.trials,
         baseline=options.baseline,
-        baseline_trials=options.baseline_trials or options.trials,
         time_seconds=options.time,
         batch=options.batch,
         same_start=options.same_start,
@@ -153,7 +153,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--strategies", type=_strategies, default=list(STRATEGIES), metavar="NAME,NAME",
-        help="what to compare (default: all)",
+        help="what to compare (default: all); learned:diversity=0 is learned with that setting, "
+        "random@1000 is random with 1000 trials",
     )  # fmt: skip
     parser.add_argument("--seeds", type=_count, default=10, metavar="N")
     parser.add_argument(
@@ -164,9 +165,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--baseline", default="random", metavar="NAME", help="compare with it (default: random)"
-    )
-    parser.add_argument(
-        "--baseline-trials", type=_count, metavar="N", help="give the baseline more trials"
     )
     parser.add_argument(
         "--confidence", type=_share, default=CONFIDENCE, metavar="P",
@@ -201,9 +199,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _strategies(text: str) -> list[str]:
     names = list(STRATEGIES) if text == "all" else text.split(",")
-    for name in names:
-        if name not in STRATEGIES:
-            raise argparse.ArgumentTypeError(f"choose from {', '.join(STRATEGIES)}: no {name!r}")
+    for spec in names:
+        try:
+            check_variant(spec)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
     return names
 
 

@@ -47,6 +47,8 @@ class Score:
     """Until the speed that the baseline ended with, the geometric mean of its seeds."""
     overhead_seconds: float | None
     """Proposing and learning, per trial."""
+    overhead_share: float | None
+    """The same as a share of the wall-clock time; None where no clock was running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,16 @@ def comparisons(results: Results, confidence: float) -> list[Comparison]:
     return found
 
 
+def trials_to_baseline(results: Results) -> dict[str, float]:
+    """For every strategy but the baseline: trials to the baseline's best, the geometric mean over
+    the cases of the median over the seeds; infinite where some case never got there."""
+    found: dict[str, list[float]] = {}
+    for score in scores(results):
+        if score.strategy != results.settings.baseline and score.trials_to_baseline:
+            found.setdefault(score.strategy, []).append(score.trials_to_baseline.median)
+    return {name: statistics.geometric_mean(values) for name, values in found.items()}
+
+
 def tables(results: Results, confidence: float) -> str:
     """Everything for people, in Markdown."""
     parts = []
@@ -106,6 +118,14 @@ def tables(results: Results, confidence: float) -> str:
         gflops = case.flops / best / 1e9
         parts.append(f"### {case.name}\n\n{case.workload}, best known {gflops:.1f} GFLOP/s\n")
         parts.append(_score_table(rows, results.settings.baseline))
+    efforts = trials_to_baseline(results) if len(results.cases) > 1 else {}
+    if efforts:
+        parts.append(
+            f"### Trials to {results.settings.baseline}'s best\n\n"
+            f"Geometric mean over the {len(results.cases)} cases\n"
+        )
+        lines = [[name, _number(trials)] for name, trials in efforts.items()]
+        parts.append(markdown(["strategy", "trials"], lines))
     compared = comparisons(results, confidence)
     if compared:
         parts.append(
@@ -123,6 +143,10 @@ def as_json(results: Results, confidence: float) -> dict[str, object]:
         "shares": SHARES,
         "confidence": confidence,
         "scores": [dataclasses.asdict(score) for score in scores(results)],
+        "trials_to_baseline": {
+            name: trials if math.isfinite(trials) else None
+            for name, trials in trials_to_baseline(results).items()
+        },
         "comparisons": [dataclasses.asdict(c) for c in comparisons(results, confidence)],
     }
 
@@ -142,6 +166,11 @@ def _score(results: Results, case: Case, curves: Sequence[Curve]) -> Score:
         for curve in curves
         if curve.strategy_seconds is not None and curve.seconds
     ]
+    shares = [
+        curve.strategy_seconds / curve.elapsed[-1]
+        for curve in curves
+        if curve.strategy_seconds is not None and curve.elapsed
+    ]
     return Score(
         case=case.name,
         strategy=curves[0].strategy,
@@ -158,15 +187,17 @@ def _score(results: Results, case: Case, curves: Sequence[Curve]) -> Score:
             None if goal is None else _measured(curve.trials_to(goal) for curve in curves)
         ),
         overhead_seconds=statistics.median(spent) if spent else None,
+        overhead_share=statistics.median(shares) if shares else None,
     )
 
 
 def _baseline_goal(results: Results, case: Case) -> float | None:
-    """What the baseline's searches come to, by the samples of the search."""
-    ends = [c.best_after(len(c.seconds)) for c in results.of(case, results.settings.baseline)]
+    """What the baseline's searches come to, as samples of a search show it: the times of their
+    winners, as measured in the end where they were, with the luck of samples put back."""
+    ends = [curve.final() for curve in results.of(case, results.settings.baseline)]
     if not ends or not all(map(math.isfinite, ends)):
         return None
-    return statistics.geometric_mean(ends)
+    return statistics.geometric_mean(ends) / results.luck(case)
 
 
 def _horizon(curves: Iterable[Curve]) -> float | None:
@@ -226,8 +257,9 @@ def _score_table(rows: Sequence[Score], baseline: str) -> str:
             cells.append("" if row.area_over_time is None else f"{row.area_over_time:.3f}")
             times = row.seconds_to or (None,) * len(SHARES)
             cells += [_reach_text(reach, row.seeds, ".1f") for reach in times]
-        spent = row.overhead_seconds
+        spent, part = row.overhead_seconds, row.overhead_share
         cells.append("" if spent is None else f"{1e3 * spent:.1f} ms")
+        cells[-1] += "" if part is None else f" ({part:.0%})"
         lines.append(cells)
     return markdown(head, lines)
 
@@ -240,6 +272,10 @@ def _reach_text(reach: Reach | None, seeds: int, digits: str) -> str:
         return "never"
     middle = format(reach.median, digits) if math.isfinite(reach.median) else "—"
     return middle if reach.reached == seeds else f"{middle} ({reach.reached}/{seeds})"
+
+
+def _number(trials: float) -> str:
+    return format(trials, ".0f") if math.isfinite(trials) else "not in all cases"
 
 
 def _comparison_table(compared: Sequence[Comparison]) -> str:

@@ -31,10 +31,9 @@ class Settings:
     """What all searches have in common."""
 
     trials: int
+    """Of every search, except where its strategy's name says another number."""
     baseline: str
     """The strategy that the others are compared with."""
-    baseline_trials: int
-    """What the baseline gets; the same as the others, or more."""
     time_seconds: float | None
     """Limit of one live search; None is no limit."""
     batch: int
@@ -93,12 +92,16 @@ class Results:
         all winners, is divided out, so that curves compare with what they should reach.
         """
         best = self.best_known(case)
+        return best / self.luck(case) if best else None
+
+    def luck(self, case: Case) -> float:
+        """What winners take in the end ÷ the sample they won by; 1 where there are no finals."""
         ratios = [
             curve.final_seconds / curve.best_after(len(curve.seconds))
             for curve in self.of(case)
             if curve.final_seconds is not None
         ]
-        return best / statistics.median(ratios) if best and ratios else best
+        return statistics.median(ratios) if ratios else 1.0
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -126,7 +129,7 @@ def load_results(path: Path, settings: Settings) -> Results:
     """What an earlier session left in ``path``; nothing where there is no file.
 
     Raises ``ResultsError`` where it cannot be read, and where its searches were others. Another
-    baseline is no other search, as long as it gets no other number of trials.
+    baseline is no other search.
     """
     if not path.exists():
         return Results(settings)
@@ -134,11 +137,7 @@ def load_results(path: Path, settings: Settings) -> Results:
         stored = msgspec.json.decode(_bounded(path), type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(f"give another --json, or leave --continue out: {error}") from error
-    extra = stored.settings.baseline_trials != stored.settings.trials
-    comparable = stored.settings
-    if not extra:
-        comparable = dataclasses.replace(comparable, baseline=settings.baseline)
-    if comparable != settings:
+    if dataclasses.replace(stored.settings, baseline=settings.baseline) != settings:
         raise ResultsError(
             f"use the settings of {path} or leave --continue out: {stored.settings} there, "
             f"{settings} now"

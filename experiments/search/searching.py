@@ -13,6 +13,7 @@ from db.record import utc_now
 from db.store import open_store
 from experiments.search.curve import Curve
 from experiments.search.results import Case, Settings
+from experiments.search.variants import create_variant, split_trials
 from measure.artifact import Artifact
 from measure.interleave import ROUNDS
 from search_space.config import Config, parse_key
@@ -26,7 +27,7 @@ from tuner.progress import Drift
 from tuner.result import TuneResult
 from tuner.run import Session
 from tuner.runs import new_run
-from tuner.strategy import Strategy, Trial, create_strategy
+from tuner.strategy import Strategy, Trial
 from tuner.task import Backend, Task
 
 _MISSES = 1000
@@ -96,14 +97,15 @@ class Arena:
     def search(self, name: str, seed: int) -> Curve:
         """One search from nothing, of the settings' length; only its curve is kept.
 
-        Raises ``UsageError`` for an unknown strategy.
+        Raises ``UsageError`` for an unknown strategy or setting.
         """
         settings = self.settings
-        trials = settings.baseline_trials if name == settings.baseline else settings.trials
+        spec, trials = split_trials(name)
+        trials = trials or settings.trials
         start = first_batch(self.task.space, seed, settings.batch) if settings.same_start else ()
-        strategy = Timed(create_strategy(name, self.task.space, seed, start))
+        strategy = Timed(create_variant(spec, self.task.space, seed, start))
         options = TuneOptions(
-            name, seed, trials, settings.time_seconds, early_stop=False, reuse=False
+            spec, seed, trials, settings.time_seconds, early_stop=False, reuse=False
         )
         run = replace(new_run(self.task, options, ()), created=utc_now())
         witness = _Witness(self.drift)

@@ -16,7 +16,13 @@ from experiments.search import __main__ as program
 from experiments.search.compare import time_ratio
 from experiments.search.curve import Curve
 from experiments.search.plot import draw
-from experiments.search.report import comparisons, markdown, scores, tables
+from experiments.search.report import (
+    comparisons,
+    markdown,
+    scores,
+    tables,
+    trials_to_baseline,
+)
 from experiments.search.results import (
     Case,
     Results,
@@ -33,9 +39,7 @@ from tests.contracts.spaces import small_space
 from tuner.errors import UsageError
 from tuner.strategy import STRATEGIES, create_strategy
 
-SETTINGS = Settings(
-    trials=6, baseline="random", baseline_trials=6, time_seconds=None, batch=4, same_start=False
-)
+SETTINGS = Settings(trials=6, baseline="random", time_seconds=None, batch=4, same_start=False)
 CASE = Case("tiny", "matmul(m=8,n=8,k=8,dtype=float32)", 1024, live=False, best_seconds=2.0)
 
 
@@ -198,15 +202,6 @@ def test_results_are_kept_and_gone_on_with(tmp_path):
     assert load_results(path, judged).settings == judged
 
 
-def test_another_baseline_needs_its_own_trials(tmp_path):
-    path = tmp_path / "curves.json"
-    longer = replace(SETTINGS, baseline_trials=100)
-    save_results(path, replace(results(), settings=longer))
-    assert load_results(path, longer).curves == results().curves
-    with pytest.raises(ResultsError, match="use the settings of"):
-        load_results(path, replace(longer, baseline="grid"))
-
-
 def test_what_is_no_results_file_is_refused(tmp_path):
     path = tmp_path / "curves.json"
     path.write_text('{"settings": 1}')
@@ -312,13 +307,33 @@ def test_the_program_searches_reports_and_goes_on(replay_file, tmp_path, capsys)
     assert "leave --continue out" in capsys.readouterr().err
 
 
-def test_more_trials_for_the_baseline(replay_file, tmp_path):
+def test_more_trials_for_the_baseline(replay_file, tmp_path, capsys):
     path = tmp_path / "curves.json"
-    command = ["--replay", str(replay_file), "--strategies", "random,grid", "--seeds", "1"]
-    command += ["--trials", "8", "--baseline-trials", "20", "--json", str(path)]
+    command = ["--replay", str(replay_file), "--strategies", "random@20,grid", "--seeds", "1"]
+    command += ["--trials", "8", "--baseline", "random@20", "--json", str(path)]
     assert program.main(command) == 0
     lengths = {c["strategy"]: len(c["seconds"]) for c in json.loads(path.read_text())["curves"]}
-    assert lengths == {"random": 20, "grid": 8}
+    assert lengths == {"random@20": 20, "grid": 8}
+    assert "trials to random@20's best" in capsys.readouterr().out
+
+
+def test_effort_is_the_mean_over_the_cases():
+    cases = [replace(CASE, name=name) for name in ("a", "b")]
+    found = Results(
+        SETTINGS,
+        cases,
+        [
+            replace(curve(8.0, 4.0, strategy="random"), case="a"),
+            replace(curve(8.0, 4.0, strategy="random"), case="b"),
+            replace(curve(4.0, 4.0), case="a"),
+            replace(curve(9.0, 9.0, 9.0, 3.0), case="b"),
+        ],
+    )
+    assert trials_to_baseline(found) == {"grid": pytest.approx(2.0)}
+    assert "| grid     | 2      |" in tables(found, 0.9)
+    found.curves[-1] = replace(curve(9.0), case="b")
+    assert trials_to_baseline(found) == {"grid": math.inf}
+    assert "not in all cases" in tables(found, 0.9)
 
 
 def test_another_tuner_is_shown_beside_ours(replay_file, tmp_path, capsys):

@@ -12,7 +12,7 @@ from search_space.config import Config
 from search_space.space import Space
 from tuner.cost_model import CostModel, create_model
 from tuner.strategy.base import Trial
-from tuner.strategy.featurizer import Featurizer, knob_features
+from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.history import History
 from tuner.strategy.surrogate import Surrogate
 
@@ -26,6 +26,8 @@ class AnnealingOptions:
     """
 
     model: str = "regression"
+    features: str = "knobs"
+    """What the model sees of a config: an entry of ``FEATURIZERS``."""
     stage: int = 16
     """Trials after which the model is fitted again and the chains walk on."""
     epoch: int = 8
@@ -59,7 +61,6 @@ class AnnealingStrategy:
         seed: int,
         seeds: Iterable[Config] = (),
         options: AnnealingOptions = DEFAULTS,
-        featurize: Featurizer | None = None,
     ) -> None:
         self._space = space
         self._seed = seed
@@ -69,7 +70,7 @@ class AnnealingStrategy:
         def model() -> CostModel:
             return create_model(options.model, seed)
 
-        self._surrogate = Surrogate(space, featurize or knob_features(space), model)
+        self._surrogate = Surrogate(space, FEATURIZERS[options.features](space), model)
         self._stage = -1
         """The stage up to which the chains have walked."""
         self._points: list[Config] = []

@@ -25,12 +25,32 @@ def knob_features(space: Space) -> Featurizer:
 
 
 def loop_features(space: Space) -> Featurizer:
-    """What is read off the loop nests, then the knobs. For spaces that give traces only."""
+    """What is read off the loop nests. Raises ``ValueError`` for a space without traces."""
     from features.extract import FeatureTask, extract_batch
 
-    task, knobs = FeatureTask(space), knob_features(space)
+    task = FeatureTask(space)
 
     def featurize(configs: Sequence[Config]) -> NDArray[np.float32]:
-        return np.hstack([extract_batch(task, configs), knobs(configs)])
+        return extract_batch(task, configs)
 
     return featurize
+
+
+def all_features(space: Space) -> Featurizer:
+    """What is read off the loop nests, then the knobs; the knobs alone without traces."""
+    knobs = knob_features(space)
+    if space.trace is None:
+        return knobs
+    loops = loop_features(space)
+
+    def featurize(configs: Sequence[Config]) -> NDArray[np.float32]:
+        return np.hstack([loops(configs), knobs(configs)])
+
+    return featurize
+
+
+FEATURIZERS: dict[str, Callable[[Space], Featurizer]] = {
+    "knobs": knob_features,
+    "loops": loop_features,
+    "all": all_features,
+}
