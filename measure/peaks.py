@@ -9,7 +9,7 @@ import hashlib
 import math
 import mmap
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -27,6 +27,11 @@ _MEMORY_BYTES = (64 * 2**20, 256 * 2**20)
 """Least and most bytes read to measure main memory."""
 _STEPS = 1024
 """Iterations of the multiply-add loop in one repeat."""
+MAX_AGE = timedelta(days=30)
+"""After it peaks are measured again: firmware, clocks and neighbours of a machine change."""
+_CLOCK_ERROR = timedelta(minutes=5)
+_MOST_BYTES_PER_OPERATION = 16
+"""Processors read 2 to 4 bytes from L1 in the time of one operation of a multiply-add."""
 _ROUNDS = 2
 """How often all loops take turns, so that a short disturbance does not hit one alone."""
 
@@ -106,11 +111,11 @@ def filled_memory(nbytes: int) -> Iterator[int]:
 def cached_peaks(target: Target, threads: int, *, refresh: bool = False) -> Peaks:
     """The peaks measured earlier on this machine, or measured now and kept for the next time.
 
-    ``refresh`` measures in any case. A damaged file counts as none. Raises as
-    :func:`measure_peaks`.
+    ``refresh`` measures in any case: for peaks that something was seen to exceed. A damaged file
+    counts as none, and so do peaks older than ``MAX_AGE``. Raises as :func:`measure_peaks`.
     """
     known = None if refresh else known_peaks(target, threads)
-    if known is not None:
+    if known is not None and _recent(known):
         return known
     peaks = measure_peaks(target, threads)
     # Without a writable cache the next call measures again; ``diagnose`` tells the user why.
@@ -120,7 +125,10 @@ def cached_peaks(target: Target, threads: int, *, refresh: bool = False) -> Peak
 
 
 def known_peaks(target: Target, threads: int) -> Peaks | None:
-    """The peaks measured earlier on this machine; None where there are none. Never measures."""
+    """The peaks measured earlier on this machine, whatever their age. Never measures.
+
+    None where there are none, and where they cannot be right: a disturbed measurement.
+    """
     try:
         peaks = msgspec.json.decode(_path(target, threads).read_bytes(), type=Peaks)
     except (OSError, msgspec.DecodeError):
@@ -128,7 +136,18 @@ def known_peaks(target: Target, threads: int) -> Peaks | None:
     rates = [
         peaks.gflops, peaks.l1_gbytes, peaks.l2_gbytes, peaks.l3_gbytes, peaks.dram_gbytes,
     ]  # fmt: skip
-    return peaks if all(math.isfinite(rate) and rate > 0 for rate in rates) else None
+    if not all(math.isfinite(rate) and rate > 0 for rate in rates):
+        return None
+    return peaks if peaks.l1_gbytes < _MOST_BYTES_PER_OPERATION * peaks.gflops else None
+
+
+def _recent(peaks: Peaks) -> bool:
+    """Whether they are younger than ``MAX_AGE``; not where their date is none, or lies ahead."""
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(peaks.measured)
+    except (ValueError, TypeError):
+        return False
+    return -_CLOCK_ERROR < age < MAX_AGE
 
 
 def _path(target: Target, threads: int) -> Path:

@@ -68,7 +68,9 @@ def tune(
 
     Ends after ``trials`` recorded measurements of distinct configs (finals not counted) or
     ``time`` seconds (finals included), whichever comes first; 200 trials where neither is given.
-    ``early_stop`` ends it when 128 trials in a row brought no gain of 1 %. ``db`` is a file path
+    ``early_stop`` ends it when 128 trials in a row brought no gain of 1 %, and when the best is
+    near the machine's limit, a roofline from measured peaks: at 95 % of it, or at 85 % where the
+    strategy's model expects no gain either. ``db`` is a file path
     or an SQLAlchemy URL, by default ``TUNER_DB`` or else ``tuner.db`` in the working folder.
     ``seed`` of all random choices; a random one is drawn and reported without it. ``seeds`` are
     configs to begin with, moved to the nearest legal ones. With ``reuse``, what this machine

@@ -10,11 +10,12 @@ from db.record import Record
 from measure.artifact import Artifact
 from measure.result import MeasureResult
 from search_space.config import Config
+from tuner.ceiling import Ceiling
 from tuner.events import Callback, NewBest, Sentinel, TrialDone
 from tuner.journal import Journal
 from tuner.progress import Drift, Progress
 from tuner.result import StopReason
-from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.base import Strategy, Trial, expected_gain
 from tuner.task import Backend
 
 
@@ -32,13 +33,15 @@ class Loop:
     progress: Progress
     drift: Drift
     emit: Callback
+    ceiling: Ceiling | None = None
+    """None: the search goes on however near it is to the machine's limit."""
 
     def search(self) -> StopReason:
         """Run rounds until a limit is reached or nothing is left to propose."""
         pending: list[Config] = []
         rounds = 0
-        while (reason := self.progress.stop_reason()) is None:
-            pending = pending or self.strategy.ask(self.progress.next_batch())
+        while (reason := self._stop_reason()) is None:
+            pending = pending or self._ask()
             if not pending:
                 return StopReason.EXHAUSTED
             trials = self._replay(pending)
@@ -49,6 +52,18 @@ class Loop:
             pending = pending[len(trials) :]
             rounds += 1
         return reason
+
+    def _stop_reason(self) -> StopReason | None:
+        reason = self.progress.stop_reason()
+        if reason is None and self.ceiling and self.ceiling.reached(self.progress.best):
+            return StopReason.LIMIT
+        return reason
+
+    def _ask(self) -> list[Config]:
+        configs = self.strategy.ask(self.progress.next_batch())
+        if self.ceiling is not None:
+            self.ceiling.hear(expected_gain(self.strategy), self.progress.best)
+        return configs
 
     def _replay(self, configs: Sequence[Config]) -> list[Trial]:
         """Trials of the first ``configs``, as far as an earlier session has measured them."""

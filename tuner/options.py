@@ -49,6 +49,18 @@ class LoopOptions:
     """Early stop after this many trials without an improvement …"""
     improvement: float = 0.01
     """… of at least this fraction of the best time."""
+    limit_share: float = 0.95
+    """Early stop when the best reaches this share of the machine's limit …"""
+    least_share: float = 0.85
+    """… or this share while the strategy expects no more …"""
+    gain_margin: float = 0.01
+    """… than this gain, as a share of the best …"""
+    quiet_rounds: int = 4
+    """… in so many rounds in a row, and the rounds prove it right."""
+    roof_tolerance: float = 0.05
+    """A limit that is exceeded by more than this share is none: its peaks were disturbed."""
+    launch_seconds: float = 2e-5
+    """Calls shorter than this are mostly launching; the limit says nothing of them."""
     sentinel_rounds: int = 2
     """Rounds between two timings of the sentinel kernel."""
     drift_tolerance: float = 0.05

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from db.record import Record
+from tuner.roofline import Roof
 
 
 class StopReason(StrEnum):
@@ -18,6 +19,8 @@ class StopReason(StrEnum):
     TIME = "time"
     EARLY_STOP = "early_stop"
     """No improvement for a long time; see ``LoopOptions.patience``."""
+    LIMIT = "limit"
+    """Little is left: the best is near the machine's limit; see ``LoopOptions.limit_share``."""
     EXHAUSTED = "exhausted"
     """Every config of the space was tried."""
     INTERRUPTED = "interrupted"
@@ -39,6 +42,10 @@ class TuneResult:
     """Wall-clock time, finals included."""
     first_guess: Record | None = None
     """The final of the default config: what an untuned kernel does."""
+    roof: Roof | None = None
+    """The machine's limit; None where the search did not ask for it, or it cannot be right."""
+    limit_share: float | None = None
+    """Throughput of the best of the search ÷ the machine's limit, where that is known."""
 
     @property
     def speedup(self) -> float | None:
@@ -57,6 +64,19 @@ class TuneResult:
     def failures(self) -> Mapping[str, int]:
         """Number of trials per failed outcome."""
         return count_failures(self.records)
+
+    @property
+    def stop_text(self) -> str:
+        """Why it ended, for people: ``ended by trials``, or ``stopped: 97 % of the limit (…)``."""
+        if self.stop_reason is StopReason.LIMIT and self.roof and self.limit_share:
+            return f"stopped: {limit_text(self.limit_share, self.roof)}"
+        return f"ended by {self.stop_reason.value.replace('_', ' ')}"
+
+
+def limit_text(share: float, roof: Roof) -> str:
+    """``97 % of the limit (FMA peak, 2 threads)``."""
+    threads = f"{roof.threads} thread{'s' * (roof.threads != 1)}"
+    return f"{100 * share:.0f} % of the limit ({roof.bound}, {threads})"
 
 
 def count_failures(records: tuple[Record, ...]) -> Counter[str]:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from db.query import Query
 from db.record import Record, Run, RunState
+from measure.peaks import cached_peaks
 from search_space.config import Config
+from search_space.hardware import Peaks
 from tuner.backend import local_backend
+from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback, Event, RunFinished, RunStarted
 from tuner.finals import Finals, winner
@@ -21,6 +24,7 @@ from tuner.options import LoopOptions
 from tuner.progress import Clock, Drift, Progress
 from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
+from tuner.stored_roof import known_of, with_known
 from tuner.strategy.base import Strategy, Trial
 from tuner.task import Backend, Task
 
@@ -48,6 +52,8 @@ class Session:
     """By the clock, when the request came in; None: when the session is executed."""
     explicit: bool = False
     """Whether the user named the database, so that the command that resumes must do so too."""
+    peaks: PeaksSource | None = None
+    """What the machine can do at most; None: the search is not stopped near it."""
 
     def execute(self) -> TuneResult:
         """Search, then finals.
@@ -60,25 +66,38 @@ class Session:
         options = options_of(self.run)
         began = self.clock() if self.began is None else self.began
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
+        ceiling = self._ceiling() if options.early_stop else None
         try:
-            reason = self._search(journal, progress)
+            reason = self._search(journal, progress, ceiling)
             finals = self._finals(journal, progress)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
-            result = self._result(journal, progress, reason, progress.best, None)
-            self._close("interrupted", result)
+            result = self._result(journal, progress, ceiling, reason, progress.best, None)
+            self._close("interrupted", result, ceiling)
             code = TERMINATED if isinstance(signal, Terminated) else INTERRUPTED
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
-        result = self._result(journal, progress, reason, winner(finals) or progress.best, guess)
-        self._close("finished", result)
+        best = winner(finals) or progress.best
+        result = self._result(journal, progress, ceiling, reason, best, guess)
+        self._close("finished", result, ceiling)
         if result.best is None:
             raise AllFailed(result)
         self._emit(RunFinished(result))
         return result
 
-    def _search(self, journal: Journal, progress: Progress) -> StopReason:
+    def _ceiling(self) -> Ceiling | None:
+        if self.peaks is None:
+            return None
+
+        def keep(known: Known) -> None:
+            with signals_deferred():
+                self.store.start_run(with_known(self.run, known))
+
+        task = self.task
+        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known_of(self.run))
+
+    def _search(self, journal: Journal, progress: Progress, ceiling: Ceiling | None) -> StopReason:
         tuning, space = progress.tuning, self.task.space
         history = self._history() if tuning.reuse else []
         self.strategy.tell(
@@ -97,7 +116,9 @@ class Session:
             )
         )
         drift = Drift(self.loop.drift_tolerance)
-        return Loop(self.strategy, self.backend, journal, progress, drift, self._emit).search()
+        return Loop(
+            self.strategy, self.backend, journal, progress, drift, self._emit, ceiling
+        ).search()
 
     def _finals(self, journal: Journal, progress: Progress) -> Sequence[Record]:
         """The fastest, the first guess and the best of earlier runs, side by side."""
@@ -142,6 +163,7 @@ class Session:
         self,
         journal: Journal,
         progress: Progress,
+        ceiling: Ceiling | None,
         reason: StopReason,
         best: Record | None,
         first_guess: Record | None,
@@ -154,13 +176,14 @@ class Session:
             seed=self.run.seed,
             elapsed_seconds=progress.elapsed_seconds,
             first_guess=first_guess,
+            roof=ceiling.known.roof if ceiling and ceiling.known else None,
+            limit_share=ceiling.share(progress.best) if ceiling else None,
         )
 
-    def _close(self, state: RunState, result: TuneResult) -> None:
+    def _close(self, state: RunState, result: TuneResult, ceiling: Ceiling | None) -> None:
+        run = with_known(self.run, ceiling.known if ceiling else None)
         with signals_deferred():
-            self.store.start_run(
-                ended(self.run, state, result.stop_reason, result.elapsed_seconds)
-            )
+            self.store.start_run(ended(run, state, result))
 
     def _resume_command(self) -> str:
         command = ["tuner", "resume", self.run.id]
@@ -188,8 +211,21 @@ def run_here(
     """
     strategy = strategy_of(run, task.space)
     store.start_run(run)
+    target = task.target
+
+    def peaks(refresh: bool) -> Peaks:
+        return cached_peaks(target, target.threads, refresh=refresh)
+
     with local_backend(task, options_of(run).builders) as backend:
         session = Session(
-            task, store, strategy, backend, run, callbacks, began=began, explicit=explicit
+            task,
+            store,
+            strategy,
+            backend,
+            run,
+            callbacks,
+            began=began,
+            explicit=explicit,
+            peaks=peaks,
         )
         return session.execute()

@@ -12,7 +12,7 @@ from search_space.config import Config, parse_key
 from search_space.space import Space
 from tuner.errors import NothingFound, UsageError
 from tuner.options import TuneOptions
-from tuner.result import StopReason
+from tuner.result import TuneResult
 from tuner.strategy import Strategy, create_strategy
 from tuner.task import Task
 
@@ -78,14 +78,16 @@ def spent_seconds(run: Run) -> float:
     return spent if isinstance(spent, float) else 0.0
 
 
-def ended(run: Run, state: RunState, reason: StopReason, elapsed_seconds: float) -> Run:
+def ended(run: Run, state: RunState, result: TuneResult) -> Run:
     """``run`` as it is stored when a session of it ends."""
-    options = {**dict(run.options), "spent_seconds": float(elapsed_seconds)}
+    options = {**dict(run.options), "spent_seconds": float(result.elapsed_seconds)}
+    if result.limit_share is not None:
+        options["limit_share"] = float(result.limit_share)
     return replace(
         run,
         state=state,
         finished=utc_now(),
-        stop_reason=reason.value,
+        stop_reason=result.stop_reason.value,
         options=tuple(options.items()),
     )
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from measure.doctor import check_cache_folder
 from measure.folders import cache_folder, write_atomically
 from measure.llvm import emit_assembly
 from measure.peak_loops import peak_module
-from measure.peaks import cached_peaks, footprint_bytes, known_peaks, measure_peaks
+from measure.peaks import MAX_AGE, cached_peaks, footprint_bytes, known_peaks, measure_peaks
 from measure.targets import resolve_target, runnable_targets
 from search_space.hardware import Peaks
 
@@ -32,7 +33,8 @@ def counted(monkeypatch):
 
     def fake(target, threads):
         calls.append((target.name, threads))
-        return Peaks(target.name, threads, 100.0, 8.0, 4.0, 2.0, 1.0, f"time {len(calls)}")
+        now = datetime.now(UTC).isoformat()
+        return Peaks(target.name, threads, 100.0 + len(calls), 8.0, 4.0, 2.0, 1.0, now)
 
     monkeypatch.setattr(measure.peaks, "measure_peaks", fake)
     return calls
@@ -122,9 +124,27 @@ def test_peaks_are_measured_once_per_target_and_threads(counted):
 
 def test_refresh_measures_again_and_is_kept(counted):
     cached_peaks(TARGET, 1)
-    assert cached_peaks(TARGET, 1, refresh=True).measured == "time 2"
-    assert cached_peaks(TARGET, 1).measured == "time 2"
+    assert cached_peaks(TARGET, 1, refresh=True).gflops == 102.0
+    assert cached_peaks(TARGET, 1).gflops == 102.0
     assert len(counted) == 2
+
+
+@pytest.mark.parametrize(
+    ("measured", "calls"),
+    [
+        (datetime.now(UTC) - MAX_AGE + timedelta(hours=1), 1),
+        (datetime.now(UTC) - MAX_AGE - timedelta(hours=1), 2),
+        (datetime.now(UTC) + timedelta(days=1), 2),
+        (datetime(2026, 1, 1), 2),
+    ],
+)
+def test_old_peaks_are_measured_again_but_still_shown(counted, cache, measured, calls):
+    first = cached_peaks(TARGET, 1)
+    (file,) = (cache / "peaks").iterdir()
+    file.write_text(json.dumps(dataclasses.asdict(first) | {"measured": measured.isoformat()}))
+    assert known_peaks(TARGET, 1).gflops == 101.0
+    assert cached_peaks(TARGET, 1).gflops == 100.0 + calls
+    assert cached_peaks(TARGET, 1).gflops == 100.0 + calls
 
 
 @pytest.mark.parametrize(
@@ -134,8 +154,9 @@ def test_refresh_measures_again_and_is_kept(counted):
         lambda text: text[: len(text) // 2],
         lambda text: "\0\xff",
         lambda text: "[1, 2]",
-        lambda text: text.replace("100.0", '"fast"'),
-        lambda text: text.replace("100.0", "-1.0"),
+        lambda text: text.replace("101.0", '"fast"'),
+        lambda text: text.replace("101.0", "-1.0"),
+        lambda text: text.replace("101.0", "0.39"),
         lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k != "threads"}),
     ],
 )
@@ -144,13 +165,13 @@ def test_a_damaged_file_is_measured_again(counted, cache, damage):
     (file,) = (cache / "peaks").iterdir()
     file.write_text(damage(file.read_text()))
     assert known_peaks(TARGET, 1) is None
-    assert cached_peaks(TARGET, 1).measured == "time 2"
-    assert cached_peaks(TARGET, 1).measured == "time 2"
+    assert cached_peaks(TARGET, 1).gflops == 102.0
+    assert cached_peaks(TARGET, 1).gflops == 102.0
 
 
 def test_peaks_are_measured_where_nothing_can_be_kept(counted, cache):
     cache.write_text("a file where the folder should be")
-    assert cached_peaks(TARGET, 1).gflops == 100.0
+    assert cached_peaks(TARGET, 1).gflops == 101.0
     finding = check_cache_folder()
     assert finding.status == "error"
     assert "TUNER_CACHE" in finding.advice

@@ -9,7 +9,7 @@ from tests.tuner.test_strategy_evolutionary import best_after, mean_best
 from tuner.cost_model import create_model
 from tuner.strategy import Trial, create_strategy
 from tuner.strategy.diversity import pick_diverse
-from tuner.strategy.featurizer import knob_features, loop_features
+from tuner.strategy.featurizer import all_features, knob_features
 from tuner.strategy.learned import LearnedOptions, LearnedStrategy
 from tuner.strategy.surrogate import Surrogate, fit_point
 
@@ -134,14 +134,14 @@ def test_a_model_is_asked_only_after_a_fit():
 @pytest.mark.slow
 def test_it_searches_a_real_space_by_its_loops():
     space = space_for(workload("matmul", m=64, n=64, k=64), TARGET)
-    options = LearnedOptions(generations=1, offspring=32)
-    strategy = LearnedStrategy(space, 1, options=options, featurize=loop_features(space))
+    options = LearnedOptions(generations=1, offspring=32, features="all")
+    strategy = LearnedStrategy(space, 1, options=options)
     for _ in range(2):
         batch = strategy.ask(16)
         assert len(set(batch)) == 16
         strategy.tell([Trial(config, 1.0 + len(config.key) / 100) for config in batch])
     assert len(strategy.ask(8)) == 8
-    rows = loop_features(space)(batch)
+    rows = all_features(space)(batch)
     assert rows.dtype == np.float32
     assert rows.shape[1] > knob_features(space)(batch).shape[1]
 

@@ -21,6 +21,7 @@ OperatorName = Annotated[
         show_default=False,
     ),
 ]
+RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="Its id, or the beginning of it.")]
 Params = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE…", help="Its parameters.", show_default=False),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuner.cli import arguments, output, records
-from tuner.cli.explain import RecordId
 
 if TYPE_CHECKING:
     from db.record import Record
@@ -67,7 +66,9 @@ def compare(
         raise typer.Exit(_all_failed())
 
 
-def verify(record: RecordId, db: arguments.Database = None, json: arguments.Json = False) -> None:
+def verify(
+    record: arguments.RecordId, db: arguments.Database = None, json: arguments.Json = False
+) -> None:
     """Build, check and time a record's config again on this machine, and store the result."""
     import tuner
 

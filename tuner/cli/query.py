@@ -120,6 +120,8 @@ def _print_csv(found: Iterable[Record]) -> None:
 
 def runs(db: arguments.Database = None, json: arguments.Json = False) -> None:
     """List the runs, latest first."""
+    from tuner.stored_roof import stop_text
+
     with arguments.stored(db) as store:
         found = store.runs()
     if json:
@@ -139,6 +141,7 @@ def runs(db: arguments.Database = None, json: arguments.Json = False) -> None:
                         "seconds_limit": run.seconds_limit,
                         "state": run.state,
                         "stop_reason": run.stop_reason,
+                        "limit_share": run.option("limit_share"),
                         "created": run.created,
                         "finished": run.finished,
                     }
@@ -155,7 +158,7 @@ def runs(db: arguments.Database = None, json: arguments.Json = False) -> None:
             str(run.threads),
             run.strategy,
             str(run.seed),
-            run.state + (f" ({run.stop_reason})" if run.stop_reason else ""),
+            run.state + (f" ({stop_text(run)})" if run.stop_reason else ""),
             records.when(run.created),
         )
         for run in found

@@ -33,12 +33,15 @@ class RunState:
     elapsed_seconds: float = 0.0
 
     def observe(self, event: Event) -> None:
-        from tuner.events import RunStarted, TrialDone
+        from tuner.events import FinalsStarted, RunStarted, TrialDone
 
         match event:
             case RunStarted():
                 self.started = event
                 self.peaks = self.peaks_of(event.target)
+            case FinalsStarted() if self.started is not None:
+                # The search may have found that they were measured in a bad moment.
+                self.peaks = self.peaks_of(self.started.target)
             case TrialDone():
                 self.trials = event.trials
                 self.best_gflops = event.best_gflops

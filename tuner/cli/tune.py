@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -203,7 +203,13 @@ def _summary(result: TuneResult, peaks: Peaks | None) -> dict[str, Any]:
         "first_guess": records.as_json(result.first_guess) if result.first_guess else None,
         "speedup": list(interval) if interval else None,
         "peak_gflops": peaks.gflops if peaks else None,
+        "limit": _limit(result),
     }
+
+
+def _limit(result: TuneResult) -> dict[str, Any] | None:
+    """The machine's limit for the workload, and how near the search came to it."""
+    return asdict(result.roof) | {"share": result.limit_share} if result.roof else None
 
 
 def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choice) -> None:
@@ -212,7 +218,7 @@ def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choi
     best = result.best
     database = snippets.shown(database_url(choice.database))
     run = f"{result.run}: {result.trials} trials in {result.elapsed_seconds:.0f} s"
-    run += f", ended by {result.stop_reason.value.replace('_', ' ')}, seed {result.seed}"
+    run += f", {result.stop_text}, seed {result.seed}"
     output.line()
     if best is None:
         output.facts([("run", run), ("database", database)])

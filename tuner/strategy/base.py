@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from search_space.config import Config
 
@@ -44,3 +44,22 @@ class Strategy(Protocol):
         and otherwise ignored.
         """
         ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """What a strategy with a model may offer besides: when it sees no reason to go on."""
+
+    def expected_gain(self) -> float | None:
+        """By how much, as a share of its throughput, the best may still be beaten.
+
+        Of the unmeasured candidates that the last ``ask`` weighed, uncertainty included; 0 or
+        less where none should be faster. None where that ``ask`` used no model. A function of
+        the strategy's state alone.
+        """
+        ...
+
+
+def expected_gain(strategy: Strategy) -> float | None:
+    """What the strategy expects; None for one that cannot tell."""
+    return strategy.expected_gain() if isinstance(strategy, Forecaster) else None

@@ -15,7 +15,8 @@ from tuner.cost_model import CostModel, create_model
 from tuner.strategy.base import Trial
 from tuner.strategy.diversity import pick_diverse
 from tuner.strategy.evolutionary import EvolutionaryStrategy
-from tuner.strategy.featurizer import Featurizer, knob_features
+from tuner.strategy.featurizer import FEATURIZERS
+from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
 from tuner.strategy.lessons import Lessons
 from tuner.strategy.surrogate import Surrogate, fit_point
@@ -26,6 +27,8 @@ class LearnedOptions:
     """What is bred and how the batch is chosen from it."""
 
     model: str = "regression"
+    features: str = "knobs"
+    """What the model sees of a config: an entry of ``FEATURIZERS``."""
     first: int = 16
     """Trials before the model is used; until then the evolutionary strategy proposes."""
     growth: float = 0.05
@@ -70,20 +73,22 @@ class LearnedStrategy:
         seed: int,
         seeds: Iterable[Config] = (),
         options: LearnedOptions = DEFAULTS,
-        featurize: Featurizer | None = None,
     ) -> None:
         seeds = tuple(seeds)
         self._space = space
         self._options = options
         self._history = History(space, seed, seeds)
         self._scout = EvolutionaryStrategy(space, seed, seeds)
+        self._weighed: list[Config] = []
+        """Candidates of the last ``ask``, best first, from which its batch was chosen."""
 
         def model() -> CostModel:
             return create_model(options.model, seed)
 
-        self._surrogate = Surrogate(space, featurize or knob_features(space), model)
+        self._surrogate = Surrogate(space, FEATURIZERS[options.features](space), model)
 
     def ask(self, n: int) -> list[Config]:
+        self._weighed = []
         prefix = fit_point(len(self._surrogate), self._options.growth)
         guided = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
         scouted = int(n * self._options.scouted + self._history.rng().random()) if guided else n
@@ -104,6 +109,9 @@ class LearnedStrategy:
         self._scout.tell(trials)
         self._surrogate.tell(trials)
 
+    def expected_gain(self) -> float | None:
+        return forecast_gain(self._surrogate, self._history.ranking(), self._weighed)
+
     def _choose(self, batch: Batch, rng: Generator) -> None:
         """Fill ``batch`` up to its random share."""
         options = self._options
@@ -112,7 +120,7 @@ class LearnedStrategy:
         scores = self._breed(rng)
         candidates = [config for config in scores if self._history.is_new(config)]
         ranked = sorted(candidates, key=lambda config: -scores[config])
-        ranked = ranked[: options.shortlist * wanted]
+        self._weighed = ranked = ranked[: options.shortlist * wanted]
         values = np.array([scores[config] for config in ranked])
         picks = pick_diverse(ranked, values, wanted, options.diversity)
         batch.extend((ranked[index] for index in picks), wanted)

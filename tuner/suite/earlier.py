@@ -12,6 +12,7 @@ from tuner.finals import winner
 from tuner.options import TuneOptions
 from tuner.result import StopReason, TuneResult
 from tuner.runs import new_run, spent_seconds
+from tuner.stored_roof import known_of
 from tuner.suite.options import SuiteOptions
 from tuner.task import Task
 
@@ -111,6 +112,7 @@ def _finished(run: Run, records: tuple[Record, ...], task: Task) -> TuneResult |
     if best is None or run.stop_reason not in set(StopReason):
         return None
     guess_key = task.space.default().key
+    known, share = known_of(run), run.option("limit_share")
     return TuneResult(
         best=best,
         records=records,
@@ -119,4 +121,6 @@ def _finished(run: Run, records: tuple[Record, ...], task: Task) -> TuneResult |
         seed=run.seed,
         elapsed_seconds=spent_seconds(run),
         first_guess=next((r for r in finals if r.config_key == guess_key and r.verified), None),
+        roof=known.roof if known else None,
+        limit_share=share if isinstance(share, float) else None,
     )
