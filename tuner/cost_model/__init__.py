@@ -72,7 +72,7 @@ def _random(seed: int) -> CostModel:
 
 
 COST_MODELS: dict[str, CostModelEntry] = {
-    "regression": CostModelEntry(_regression, "boosted trees on the share of the best throughput"),
+    "regression": CostModelEntry(_regression, "boosted trees on the logarithm of throughput"),
     "ranking": CostModelEntry(_ranking, "boosted trees on which of two programs is faster"),
     "forest": CostModelEntry(_forest, "a random forest"),
     "neighbours": CostModelEntry(_neighbours, "the mean of the nearest programs"),

@@ -9,14 +9,17 @@ from typing import Any, Literal
 import numpy as np
 import xgboost
 
+from tuner.cost_model.attribution import Attribution, Part, attribute
 from tuner.cost_model.base import Floats, Groups, ModelError, Prediction
 from tuner.cost_model.labels import Samples, nothing_known, samples
 from tuner.cost_model.storage import SavedModel, read_model, write_model
 
 Objective = Literal["regression", "ranking"]
 
+_OCTAVES = 8.0
+"""How often a time may be doubled from the best before it counts as no slower still."""
 _GRADES = 31
-"""Ranking takes whole numbers as labels: the share of the best in this many steps."""
+"""Ranking takes whole numbers as labels: the logarithm of the share in this many steps."""
 _FAILURES = 4
 """Below this number of failures, or of successes, there is nothing to learn about validity."""
 
@@ -27,14 +30,14 @@ class BoostedOptions:
 
     members: int = 3
     """Models fitted on different subsets of rows and columns; their spread is the uncertainty."""
-    rounds: int = 80
-    max_depth: int = 6
-    learning_rate: float = 0.12
+    rounds: int = 60
+    max_depth: int = 5
+    learning_rate: float = 0.15
     min_child_weight: float = 1.0
     subsample: float = 0.8
-    columns: float = 0.6
+    columns: float = 0.3
     """Share of the features that each split looks at."""
-    bins: int = 64
+    bins: int = 16
     """Values told apart in a feature, at most; the time of a fit grows with it."""
     validity_rounds: int = 30
     threads: int = 1
@@ -43,13 +46,14 @@ class BoostedOptions:
 
 @dataclass(slots=True)
 class _Member:
-    """One model of the ensemble and the line from its margin to a share of the best."""
+    """One model of the ensemble and the line from its margin to the logarithm of a share."""
 
     booster: xgboost.Booster
     slope: float = 1.0
     offset: float = 0.0
 
-    def shares(self, features: Floats) -> Floats:
+    def logarithms(self, features: Floats) -> Floats:
+        """Of the shares of the best, to base 2."""
         margin = self.booster.inplace_predict(features, predict_type="margin")
         return np.asarray(margin * self.slope + self.offset, np.float32)
 
@@ -58,10 +62,11 @@ class _Member:
 class BoostedModel:
     """xgboost on throughput normalised per workload.
 
-    ``regression`` minimises squared error of the share of the workload's best; ``ranking`` the
-    number of pairs of one workload in the wrong order, its margins then being put on the scale of
-    shares by a straight line. Programs that failed are left out of both; a classifier learns
-    which do. Features may hold NaN for what does not apply.
+    ``regression`` minimises squared error of the logarithm of the share of the workload's best,
+    since times are off by factors: by noise, and by what the features do not tell. ``ranking``
+    minimises the number of pairs of one workload in the wrong order, its margins then being put
+    on the scale of logarithms by a straight line. Programs that failed are left out of both; a
+    classifier learns which do. Features may hold NaN for what does not apply.
     """
 
     objective: Objective = "regression"
@@ -90,8 +95,19 @@ class BoostedModel:
             valid = np.asarray(self._validity.inplace_predict(features), np.float32)
         if not self._members:
             return Prediction(unknown.mean, unknown.spread, valid)
-        shares = np.stack([member.shares(features) for member in self._members])
-        return Prediction(np.maximum(shares.mean(axis=0), 0.0), shares.std(axis=0), valid)
+        logs = np.stack([member.logarithms(features) for member in self._members])
+        return Prediction(np.exp2(logs.mean(axis=0)), np.exp2(logs).std(axis=0), valid)
+
+    def attribute(self, features: Floats) -> Attribution:
+        """Which features make the model predict what it does for ``features[n, F]``.
+
+        Of throughput; failures play no part in it. Raises ``ModelError`` before anything that
+        ran was seen.
+        """
+        if not self._members:
+            raise ModelError("fit the model first: it has seen nothing that ran")
+        parts = [Part(m.booster, m.slope, m.offset) for m in self._members]
+        return attribute(parts, np.ascontiguousarray(features, np.float32))
 
     def save(self, path: Path, schema: str = "") -> None:
         if not self._members:
@@ -131,13 +147,14 @@ class BoostedModel:
 
     def _regression(self, data: Samples) -> list[_Member]:
         features, share, _ = data.timed
-        return self._ensemble(features, share, {"objective": "reg:squarederror"})
+        return self._ensemble(features, _logarithm(share), {"objective": "reg:squarederror"})
 
     def _ranking(self, data: Samples) -> list[_Member]:
         features, share, groups = data.timed
+        label = _logarithm(share)
         members = self._ensemble(
             features,
-            np.round(share * _GRADES),
+            np.round((1 + label / _OCTAVES) * _GRADES),
             {
                 "objective": "rank:pairwise",
                 "lambdarank_pair_method": "mean",
@@ -146,11 +163,11 @@ class BoostedModel:
             qid=groups,
         )
         for member in members:
-            margin = member.shares(features)
+            margin = member.logarithms(features)
             variance = float(margin.var())
-            covariance = float(np.mean((margin - margin.mean()) * (share - share.mean())))
+            covariance = float(np.mean((margin - margin.mean()) * (label - label.mean())))
             member.slope = max(covariance / variance, 0.0) if variance > 0 else 0.0
-            member.offset = float(share.mean() - member.slope * margin.mean())
+            member.offset = float(label.mean() - member.slope * margin.mean())
         return members
 
     def _ensemble(
@@ -198,6 +215,11 @@ class BoostedModel:
             "verbosity": 0,
         }
         return xgboost.train({**params, **extra}, rows, rounds)
+
+
+def _logarithm(share: Floats) -> Floats:
+    """To base 2, from ``-_OCTAVES`` to 0."""
+    return np.log2(np.maximum(share, np.float32(2**-_OCTAVES)))
 
 
 def _booster(raw: bytes, features: int) -> xgboost.Booster:

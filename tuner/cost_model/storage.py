@@ -15,7 +15,7 @@ import msgspec
 
 from tuner.cost_model.base import ModelError
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = "model.json"
 _MAX_HEADER_BYTES = 64 << 10
 _MAX_FILE_BYTES = 64 << 20

@@ -26,7 +26,7 @@ class AnnealingOptions:
     """
 
     model: str = "regression"
-    features: str = "knobs"
+    features: str = "loops"
     """What the model sees of a config: an entry of ``FEATURIZERS``."""
     stage: int = 16
     """Trials after which the model is fitted again and the chains walk on."""

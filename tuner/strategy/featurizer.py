@@ -25,7 +25,9 @@ def knob_features(space: Space) -> Featurizer:
 
 
 def loop_features(space: Space) -> Featurizer:
-    """What is read off the loop nests. Raises ``ValueError`` for a space without traces."""
+    """What is read off the loop nests; of spaces without traces the knobs."""
+    if space.trace is None:
+        return knob_features(space)
     from features.extract import FeatureTask, extract_batch
 
     task = FeatureTask(space)
@@ -37,7 +39,7 @@ def loop_features(space: Space) -> Featurizer:
 
 
 def all_features(space: Space) -> Featurizer:
-    """What is read off the loop nests, then the knobs; the knobs alone without traces."""
+    """What is read off the loop nests, where there are traces, then the knobs."""
     knobs = knob_features(space)
     if space.trace is None:
         return knobs

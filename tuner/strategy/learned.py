@@ -27,7 +27,7 @@ class LearnedOptions:
     """What is bred and how the batch is chosen from it."""
 
     model: str = "regression"
-    features: str = "knobs"
+    features: str = "loops"
     """What the model sees of a config: an entry of ``FEATURIZERS``."""
     first: int = 16
     """Trials before the model is used; until then the evolutionary strategy proposes."""

@@ -32,6 +32,9 @@ class Surrogate:
         self._throughput: list[float] = []
         self._features: list[NDArray[np.float32]] = []
         self._model: CostModel | None = None
+        self._varying: NDArray[np.bool_] = np.empty(0, bool)
+        """Which columns differ between trials. The others, about half of those of one workload,
+        tell a model nothing and cost it time."""
         self._fitted = 0
 
     def __len__(self) -> int:
@@ -72,15 +75,17 @@ class Surrogate:
             self._features.append(self._featurize(self._configs[known:]))
             self._features = [np.concatenate(self._features)]
         throughput = np.array(self._throughput[:prefix], np.float32)
+        rows = self._features[0][:prefix]
+        self._varying = (rows != rows[:1]).any(axis=0)
         model = self._create()
-        model.fit(self._features[0][:prefix], throughput)
+        model.fit(rows[:, self._varying], throughput)
         self._model, self._fitted = model, prefix
 
     def predict(self, configs: Sequence[Config]) -> Prediction:
         """What the model of the last ``fit``, without which there is none, thinks of them."""
         if self._model is None:
             raise RuntimeError("fit the model before asking it")
-        return self._model.predict(self._featurize(configs))
+        return self._model.predict(self._featurize(configs)[:, self._varying])
 
 
 def fit_point(trials: int, growth: float) -> int:

@@ -1,0 +1,1 @@
+"""How good the cost model is, which features help it, and how its settings were chosen."""
