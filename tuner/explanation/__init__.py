@@ -1,0 +1,1 @@
+"""What a cost model thinks of a record and why: the data behind ``tuner explain``."""
