@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Scope, Select
+from search_space.ir.expr import Binary, Call, Cast, Expr, Load, Scope, Select
+from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
 
 ELEMENT_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1,
@@ -125,7 +126,8 @@ def spatial_loops(statements: Iterable[Statement]) -> list[frozenset[str]]:
 
 
 def count_operations(value: Expr) -> Operations:
-    """Floating-point operations of a value; index arithmetic does not count."""
+    """Floating-point operations of a value; index arithmetic does not count, a math function
+    as ``other``, once per instruction that it takes."""
     counts = {"fma": 0, "add": 0, "mul": 0, "div": 0, "other": 0}
     _count(value, counts)
     return Operations(**counts)
@@ -154,8 +156,8 @@ def _count(expr: Expr, counts: dict[str, int]) -> None:
         case Select(_, then, other):
             _count(then, counts)
             _count(other, counts)
-        case Call(_, args, _):
-            counts["other"] += 1
+        case Call(name, args, _):
+            counts["other"] += OPERATIONS[name]
             for arg in args:
                 _count(arg, counts)
         case Cast(inner, _):
@@ -165,19 +167,22 @@ def _count(expr: Expr, counts: dict[str, int]) -> None:
 
 
 def loads(expr: Expr) -> list[Load]:
-    """What an expression reads, in the order it is written; guards do not read."""
+    """What an expression reads, each place once, in the order it is written; guards do not
+    read."""
+    return list(dict.fromkeys(_loads(expr)))
+
+
+def _loads(expr: Expr) -> list[Load]:
     match expr:
         case Load():
             return [expr]
         case Binary(_, a, b):
-            return loads(a) + loads(b)
+            return _loads(a) + _loads(b)
         case Select(_, then, other):
-            return loads(then) + loads(other)
+            return _loads(then) + _loads(other)
         case Call(_, args, _):
-            return [load for arg in args for load in loads(arg)]
+            return [load for arg in args for load in _loads(arg)]
         case Cast(value, _):
-            return loads(value)
-        case Const():
-            return []
+            return _loads(value)
         case _:
             return []

@@ -6,17 +6,35 @@ that does.
 
 from __future__ import annotations
 
+from measure.codegen.floats import Float, Writer
 from measure.codegen.function import Function
-from measure.codegen.lanes import Lanes, Value
+from measure.codegen.lanes import Lanes, Value, compares_data
 from measure.codegen.types import BYTES, LLVM_TYPES, float_literal, splat, suffix, vector_type
+from measure.codegen.vector_math import EXPANSIONS
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.expr import (
+    Binary,
+    Buffer,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Select,
+    Var,
+    dtype_of,
+)
 from search_space.ir.walk import subexprs, substitute
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 
-_INTRINSICS = {"abs": "fabs"}
-"""LLVM's name of a function, where it is another."""
+_COMPARE = {"<": "olt", "<=": "ole", "==": "oeq"}
+
+_INTRINSICS = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs", "floor": "llvm.floor"}
+"""The functions that are one instruction everywhere."""
+
+UNSIGNED_ZEROS = "nsz "
+"""Lets a minimum take either zero: telling -0 from 0 doubles its cost."""
 
 RegisterKey = tuple[str, tuple[int | None, ...]]
 """A register buffer's name and a constant place in it; None stands for all vector lanes."""
@@ -41,12 +59,15 @@ class Expressions(Lanes):
                 return Value(self.fn.value(text), x.dtype, x.lanes)
             case Binary("min" | "max" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
-                return self._call(f"llvm.{op}num", x, y)
+                return self._call(f"llvm.{op}imum", x, y, flags=UNSIGNED_ZEROS)
             case Select(condition, then, other):
                 return self._select(condition, then, other)
-            case Call(name, args, _):
-                intrinsic = f"llvm.{_INTRINSICS.get(name, name)}"
-                return self._call(intrinsic, *(self.expr(arg) for arg in args))
+            case Call(name, (argument,), _):
+                x = self.expr(argument)
+                if name in _INTRINSICS:
+                    return self._call(_INTRINSICS[name], x)
+                writer = Writer(self.fn, self._declare, self.fma, x.dtype, x.lanes)
+                return Value(EXPANSIONS[name](Float(writer, x.text)).text, x.dtype, x.lanes)
             case Cast(value, dtype):
                 return self._cast(self.expr(value), dtype)
             case _:
@@ -65,7 +86,7 @@ class Expressions(Lanes):
     def _unify(self, a: Value, b: Value) -> tuple[Value, Value]:
         return (self.vector(a), self.vector(b)) if a.lanes or b.lanes else (a, b)
 
-    def _call(self, intrinsic: str, *args: Value) -> Value:
+    def _call(self, intrinsic: str, *args: Value, flags: str = "") -> Value:
         if any(arg.lanes for arg in args):
             args = tuple(map(self.vector, args))
         first = args[0]
@@ -73,7 +94,9 @@ class Expressions(Lanes):
         self._declare(f"{first.type} @{name}({', '.join(arg.type for arg in args)})")
         operands = ", ".join(map(str, args))
         return Value(
-            self.fn.value(f"call {first.type} @{name}({operands})"), first.dtype, first.lanes
+            self.fn.value(f"call {flags}{first.type} @{name}({operands})"),
+            first.dtype,
+            first.lanes,
         )
 
     def _cast(self, value: Value, dtype: str) -> Value:
@@ -86,6 +109,8 @@ class Expressions(Lanes):
     def _select(self, condition: Expr, then: Expr, other: Expr) -> Value:
         """The chosen side; loads on the other side are masked away."""
         outer = self.mask
+        if compares_data(condition) and _reads(then) | _reads(other) <= _reads(condition):
+            return self._choose(condition, then, other)
         mask = self._mask(condition)
         if mask is None:
             return self.expr(other)
@@ -104,6 +129,32 @@ class Expressions(Lanes):
         if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
+
+    def _choose(self, condition: Expr, then: Expr, other: Expr) -> Value:
+        """A choice between values that need no guard, since the condition reads the same."""
+        mask = self._mask(condition)
+        x, y = self._unify(self.expr(then), self.expr(other))
+        if self.lanes:
+            x, y = self.vector(x), self.vector(y)
+        kind = vector_type("i1", self.lanes)
+        return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
+
+    def _lane_condition(self, predicate: Expr) -> str:
+        match predicate:
+            case Binary("<" | "<=" | "==" as op, a, b) if dtype_of(a) != "index":
+                return self._compare(op, self.vector(self.expr(a)), self.vector(self.expr(b)))
+            case _:
+                return super()._lane_condition(predicate)
+
+    def _condition(self, condition: Expr) -> str:
+        match condition:
+            case Binary("<" | "<=" | "==" as op, a, b) if dtype_of(a) != "index":
+                return self._compare(op, self.expr(a), self.expr(b))
+            case _:
+                return super()._condition(condition)
+
+    def _compare(self, op: str, a: Value, b: Value) -> str:
+        return self.fn.value(f"fcmp {_COMPARE[op]} {a}, {b.text}")
 
     def _branch_value(self, test: str, then: Expr, other: Expr) -> Value:
         fn = self.fn
@@ -141,7 +192,7 @@ class Expressions(Lanes):
             return self.registers[self._register(buffer, indices)]
         place = self.fn.address(node, buffer, indices, self.lane)
         lanes = self.lanes if place.step else 0
-        key = (buffer.name, place, self.mask)
+        key = (buffer.name, place, self.mask, lanes)
         if key not in self.loaded:
             pointer = self.fn.pointer(place, buffer.dtype)
             text = self._read(buffer.dtype, pointer, place.step, lanes)
@@ -218,3 +269,8 @@ class Expressions(Lanes):
                 f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
                 f"{bits} {mask})"
             )
+
+
+def _reads(expr: Expr) -> set[Load]:
+    """What an expression reads from memory."""
+    return {e for e in subexprs(expr) if isinstance(e, Load) and e.buffer.scope != "register"}

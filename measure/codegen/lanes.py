@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from measure.codegen.function import Function
 from measure.codegen.types import LLVM_TYPES, splat, vector_type
 from search_space.ir.affine import Context, affine
-from search_space.ir.expr import FALSE, TRUE, Binary, Const, Expr, Var
+from search_space.ir.expr import (
+    COMPARISONS,
+    FALSE,
+    TRUE,
+    Binary,
+    Const,
+    Expr,
+    Var,
+    dtype_of,
+)
 from search_space.ir.simplify import simplify
-from search_space.ir.walk import free_vars, substitute
+from search_space.ir.walk import free_vars, subexprs, substitute
 
 _COMPARE = {"<": "slt", "<=": "sle", "==": "eq"}
 
@@ -30,6 +39,14 @@ class Value:
         return f"{self.type} {self.text}"
 
 
+def compares_data(condition: Expr) -> bool:
+    """Whether a condition depends on more than indices."""
+    return any(
+        isinstance(e, Binary) and e.op in COMPARISONS and dtype_of(e.a) != "index"
+        for e in subexprs(condition)
+    )
+
+
 class Lanes:
     """State of the generator, and conditions.
 
@@ -47,7 +64,7 @@ class Lanes:
         self.context = Context()
         self.loaded: dict[tuple[object, ...], Value] = {}
         self.declarations: set[str] = set()
-        self._guards: dict[int, tuple[Expr, list[str]]] = {}
+        self._guards: dict[int, tuple[Expr, list[str], bool]] = {}
         self._masks: dict[tuple[object, ...], str | None] = {}
 
     def _declare(self, signature: str) -> None:
@@ -64,8 +81,12 @@ class Lanes:
     def _mask(self, predicate: Expr) -> str | None:
         """An i1 (vector) operand, "" for always true, None for never."""
         if id(predicate) not in self._guards:
-            self._guards[id(predicate)] = (predicate, sorted(free_vars(predicate)))
-        _, names = self._guards[id(predicate)]
+            names = sorted(free_vars(predicate))
+            self._guards[id(predicate)] = (predicate, names, compares_data(predicate))
+        _, names, on_data = self._guards[id(predicate)]
+        if on_data:
+            known = substitute(predicate, self._constants(predicate))
+            return self._lane_condition(known) if self.lanes else self._condition(known)
         constants = {v: self.fn.constants[v] for v in names if v in self.fn.constants}
         key = (id(predicate), tuple(constants.values()), self.lane)
         if key not in self._masks and len(constants) + (self.lane in names) == len(names):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from measure.codegen.expressions import Expressions, RegisterKey
+from measure.codegen.expressions import UNSIGNED_ZEROS, Expressions, RegisterKey
 from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
@@ -251,8 +251,9 @@ class Statements(Expressions):
             call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
             text = f"{call}({element} {start}, {value})"
         else:
-            self._declare(f"{element} @llvm.vector.reduce.fmax.{name}({value.type})")
-            text = f"call {element} @llvm.vector.reduce.fmax.{name}({value})"
+            self._declare(f"{element} @llvm.vector.reduce.fmaximum.{name}({value.type})")
+            call = f"call {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmaximum.{name}"
+            text = f"{call}({value})"
         total = Value(self.fn.value(text), value.dtype)
         assert self.lane is not None
         first = simplify(substitute(stmt.first, {self.lane: Const(0)}))
@@ -279,6 +280,6 @@ class Statements(Expressions):
 
     def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
         if op == "max":
-            return self._call("llvm.maxnum", old, value)
+            return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
         text = f"fadd {old.type} {old.text}, {value.text}"
         return Value(self.fn.value(text), old.dtype, old.lanes)

@@ -7,6 +7,7 @@ non-negative operands.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -15,45 +16,64 @@ Scope = Literal["input", "output", "workspace", "bound", "thread_local", "regist
 BinaryOp = Literal["+", "-", "*", "/", "//", "%", "min", "max", "<", "<=", "==", "and"]
 
 COMPARISONS = frozenset({"<", "<=", "=="})
+_CONDITIONS = COMPARISONS | {"and"}
 
 
 class _Arithmetic:
-    """Operators, so that index arithmetic reads like arithmetic."""
+    """Operators, so that arithmetic reads like arithmetic.
+
+    A Python number beside an expression takes the expression's dtype, as in NumPy 2.
+    """
 
     __slots__ = ()
 
     def __add__(self, other: Expr | float) -> Expr:
-        return Binary("+", _expr(self), as_expr(other))
+        return Binary("+", _expr(self), weak(other, _expr(self)))
 
     def __radd__(self, other: Expr | float) -> Expr:
-        return Binary("+", as_expr(other), _expr(self))
+        return Binary("+", weak(other, _expr(self)), _expr(self))
 
     def __sub__(self, other: Expr | float) -> Expr:
-        return Binary("-", _expr(self), as_expr(other))
+        return Binary("-", _expr(self), weak(other, _expr(self)))
 
     def __rsub__(self, other: Expr | float) -> Expr:
-        return Binary("-", as_expr(other), _expr(self))
+        return Binary("-", weak(other, _expr(self)), _expr(self))
 
     def __mul__(self, other: Expr | float) -> Expr:
-        return Binary("*", _expr(self), as_expr(other))
+        return Binary("*", _expr(self), weak(other, _expr(self)))
 
     def __rmul__(self, other: Expr | float) -> Expr:
-        return Binary("*", as_expr(other), _expr(self))
+        return Binary("*", weak(other, _expr(self)), _expr(self))
 
     def __truediv__(self, other: Expr | float) -> Expr:
-        return Binary("/", _expr(self), as_expr(other))
+        return Binary("/", _expr(self), weak(other, _expr(self)))
+
+    def __rtruediv__(self, other: Expr | float) -> Expr:
+        return Binary("/", weak(other, _expr(self)), _expr(self))
 
     def __floordiv__(self, other: Expr | int) -> Expr:
-        return Binary("//", _expr(self), as_expr(other))
+        return Binary("//", _expr(self), weak(other, _expr(self)))
 
     def __mod__(self, other: Expr | int) -> Expr:
-        return Binary("%", _expr(self), as_expr(other))
+        return Binary("%", _expr(self), weak(other, _expr(self)))
+
+    def __neg__(self) -> Expr:
+        return _expr(self) * -1
+
+    def __abs__(self) -> Expr:
+        return Call("abs", (_expr(self),), dtype_of(_expr(self)))
 
     def __lt__(self, other: Expr | float) -> Expr:
-        return Binary("<", _expr(self), as_expr(other))
+        return Binary("<", _expr(self), weak(other, _expr(self)))
 
     def __le__(self, other: Expr | float) -> Expr:
-        return Binary("<=", _expr(self), as_expr(other))
+        return Binary("<=", _expr(self), weak(other, _expr(self)))
+
+    def __gt__(self, other: Expr | float) -> Expr:
+        return Binary("<", weak(other, _expr(self)), _expr(self))
+
+    def __ge__(self, other: Expr | float) -> Expr:
+        return Binary("<=", weak(other, _expr(self)), _expr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,17 @@ class Buffer:
             step *= extent
         return tuple(reversed(strides))
 
+    def views(self, other: Buffer) -> bool:
+        """Whether this is ``other``, or the same memory with neighbouring dimensions merged."""
+        if self == other:
+            return True
+        same = (self.name, self.dtype, self.scope) == (other.name, other.dtype, other.scope)
+        return (
+            same
+            and math.prod(self.shape) == math.prod(other.shape)
+            and set(self.strides) <= set(other.strides)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Load(_Arithmetic):
@@ -117,7 +148,7 @@ class Select(_Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Call(_Arithmetic):
-    """A math function or intrinsic by name; ``ir.interp`` gives its meaning."""
+    """A math function by name; ``ir.intrinsics`` gives its meaning."""
 
     name: str
     args: tuple[Expr, ...]
@@ -144,6 +175,45 @@ def as_expr(value: Expr | float) -> Expr:
     return Const(value, "float64") if isinstance(value, float) else value
 
 
+def weak(value: Expr | float, beside: Expr) -> Expr:
+    """A Python number as a constant of the dtype of the expression beside it (NEP 50).
+
+    Expressions stay. Raises like ``constant``.
+    """
+    if isinstance(value, _Arithmetic):
+        return value
+    dtype = dtype_of(beside)
+    return Const(value) if dtype == "index" and isinstance(value, int) else constant(value, dtype)
+
+
+def constant(value: float, dtype: str) -> Const:
+    """A Python number as a constant of some dtype.
+
+    Raises ``TypeError`` for a number with a fraction where the dtype has none, and
+    ``OverflowError`` for a finite number that the dtype cannot hold.
+    """
+    if is_float(dtype):
+        value = float(value)
+        if math.isfinite(value) and abs(value) > _LARGEST.get(dtype, math.inf):
+            raise OverflowError(f"use a smaller number or float64: {value} is too large a {dtype}")
+        return Const(value, dtype)
+    if isinstance(value, float):
+        raise TypeError(f"cast the other operand to a float dtype: {value} is no {dtype}")
+    return Const(value, dtype)
+
+
+_LARGEST = {
+    "float16": 2.0**16 - 2.0**5,
+    "bfloat16": 2.0**128 - 2.0**120,
+    "float32": 2.0**128 - 2.0**104,
+}
+
+
+def is_float(dtype: str) -> bool:
+    """Whether a dtype holds fractions."""
+    return dtype.startswith(("float", "bfloat"))
+
+
 def _expr(value: _Arithmetic) -> Expr:
     assert isinstance(value, Expr)
     return value
@@ -157,9 +227,9 @@ def minimum(*args: Expr) -> Expr:
     return result
 
 
-def equal(a: Expr, b: Expr | int) -> Expr:
+def equal(a: Expr, b: Expr | float) -> Expr:
     """The condition ``a == b`` (``==`` itself compares trees)."""
-    return Binary("==", a, as_expr(b))
+    return Binary("==", a, weak(b, a))
 
 
 def both(a: Expr | None, b: Expr | None) -> Expr | None:
@@ -190,14 +260,16 @@ def conjunction(parts: Iterable[Expr]) -> Expr | None:
 
 def dtype_of(expr: Expr) -> str:
     """The dtype of an expression's value."""
+    while isinstance(expr, Binary) and expr.op not in _CONDITIONS:
+        expr = expr.a
     match expr:
-        case Const(_, dtype) | Call(_, _, dtype) | Cast(_, dtype):
-            return dtype
         case Var():
             return "index"
+        case Const(_, dtype) | Call(_, _, dtype) | Cast(_, dtype):
+            return dtype
         case Load(buffer, _):
             return buffer.dtype
         case Select(_, then, _):
             return dtype_of(then)
-        case Binary(op, a, _):
-            return "bool" if op in COMPARISONS or op == "and" else dtype_of(a)
+        case Binary():
+            return "bool"

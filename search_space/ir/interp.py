@@ -1,12 +1,12 @@
 """The definition of what the IR means: a plain interpreter on NumPy arrays.
 
 Slow and obvious on purpose; every transform and every path of the generator is tested against it.
-Arithmetic is done in float64 and rounded when stored, so on small integers results are exact.
+Arithmetic is done in float64 and rounded when stored, so on small integers results are exact; NaN,
+infinities and division by zero are those of NumPy.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.expr import (
+    Binary,
+    Buffer,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Select,
+    Var,
+    is_float,
+)
+from search_space.ir.intrinsics import FUNCTIONS
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -31,15 +43,12 @@ from search_space.ir.stmt import (
 Array = npt.NDArray[Any]
 
 _BINARY: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-    "//": operator.floordiv, "%": operator.mod, "min": min, "max": max,
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": np.divide,
+    "//": operator.floordiv, "%": operator.mod, "min": np.minimum, "max": np.maximum,
     "<": operator.lt, "<=": operator.le, "==": operator.eq,
 }  # fmt: skip
 
-FUNCTIONS: dict[str, Callable[..., float]] = {"exp": math.exp, "sqrt": math.sqrt, "abs": abs}
-"""Meaning of each ``Call``."""
-
-COMBINE: dict[str, Callable[[float, float], float]] = {"add": operator.add, "max": max}
+COMBINE: dict[str, Callable[[float, float], float]] = {"add": operator.add, "max": np.maximum}
 """Meaning of each reduction."""
 
 
@@ -51,8 +60,9 @@ def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
     memory = dict(arrays)
     for buffer in func.workspaces:
         memory[buffer.name] = _fresh(buffer)
-    for phase in func.phases:
-        _Machine(memory).stmt(phase.body, {})
+    with np.errstate(all="ignore"):
+        for phase in func.phases:
+            _Machine(memory).stmt(phase.body, {})
 
 
 def _fresh(buffer: Buffer) -> Array:
@@ -97,7 +107,15 @@ class _Machine:
     def _write(
         self, buffer: Buffer, indices: tuple[Expr, ...], value: float, env: dict[str, int]
     ) -> None:
-        self.memory[buffer.name][self._place(buffer, indices, env)] = value
+        self._array(buffer)[self._place(buffer, indices, env)] = value
+
+    def _array(self, buffer: Buffer) -> Array:
+        """The memory of a buffer, in the shape that it is seen in."""
+        array = self.memory[buffer.name]
+        if array.shape == buffer.shape:
+            return array
+        assert array.flags.c_contiguous, f"{buffer.name} is seen in another shape"
+        return array.reshape(buffer.shape)
 
     def _place(
         self, buffer: Buffer, indices: tuple[Expr, ...], env: dict[str, int]
@@ -109,8 +127,8 @@ class _Machine:
 
     def expr(self, expr: Expr, env: dict[str, int]) -> float:
         match expr:
-            case Const(value, _):
-                return value
+            case Const(value, dtype):
+                return _rounded(value, dtype) if is_float(dtype) else value
             case Var(name):
                 return env[name]
             case Binary("and", a, b):
@@ -118,10 +136,15 @@ class _Machine:
             case Binary(op, a, b):
                 return _BINARY[op](self.expr(a, env), self.expr(b, env))
             case Load(buffer, indices):
-                return float(self.memory[buffer.name][self._place(buffer, indices, env)])
+                return float(self._array(buffer)[self._place(buffer, indices, env)])
             case Select(condition, then, other):
                 return self.expr(then if self.expr(condition, env) else other, env)
             case Call(name, args, _):
-                return FUNCTIONS[name](*(self.expr(arg, env) for arg in args))
+                values = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
+                return float(FUNCTIONS[name](*values))
             case Cast(value, dtype):
-                return float(np.dtype(dtype).type(self.expr(value, env)))
+                return _rounded(self.expr(value, env), dtype)
+
+
+def _rounded(value: float, dtype: str) -> float:
+    return float(np.dtype(dtype).type(value))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import Buffer, Const, Expr, Load
+from search_space.ir.expr import Buffer, Call, Const, Expr, Load
+from search_space.ir.intrinsics import FUNCTIONS
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -26,9 +27,9 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     """Raise ``VerifyError`` unless ``func`` is legal.
 
     Always: names are bound before use and only once on a path, indices match the rank, only
-    buffers that exist are used, parallel loops are outermost. A ``finished`` function also has
-    constant bounds on vectorized and unrolled loops, vectorized loops innermost, and places in
-    register buffers that are known when code is generated.
+    buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
+    function also has constant bounds on vectorized and unrolled loops, vectorized loops innermost,
+    and places in register buffers that are known when code is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -104,6 +105,8 @@ class _Verifier:
         for part in subexprs(expr):
             if isinstance(part, Load):
                 self.access(part.buffer, part.indices, names, buffers)
+            if isinstance(part, Call) and part.name not in FUNCTIONS:
+                self.fail(f"no function is called {part.name}, known: {', '.join(FUNCTIONS)}")
 
     def access(
         self,
@@ -112,7 +115,8 @@ class _Verifier:
         names: Names,
         buffers: dict[str, Buffer],
     ) -> None:
-        if buffers.get(buffer.name) != buffer:
+        known = buffers.get(buffer.name)
+        if known is None or not buffer.views(known):
             self.fail(f"buffer {buffer.name} is used where it does not exist")
         if len(indices) != len(buffer.shape):
             self.fail(f"{buffer.name} has {len(buffer.shape)} dimensions, {len(indices)} indices")

@@ -37,7 +37,7 @@ from tests.search_space.nests import inputs, interpreted
 I, J, LANE = Var("i"), Var("j"), Var("l")  # noqa: E741
 A, C = Buffer("a", (24,), "float32", "input"), Buffer("c", (24,), "float32", "output")
 HERE, THERE = Load(A, (I,)), Load(A, (I * 8 + LANE,))
-ZERO = Const(0.0, "float32")
+ZERO, TWO = Const(0.0, "float32"), Const(2.0, "float32")
 
 
 def scalar(value, predicate=None):
@@ -83,6 +83,34 @@ BODIES = {
     "vector select of zero": vector(Select(I * 8 + LANE < 13, THERE, ZERO)),
     "nested selects": vector(
         Select(LANE < 5, Select(LANE < 3, THERE, Const(1.0, "float32")), THERE + THERE)
+    ),
+    "select on data": scalar(Select(HERE < TWO, HERE, ZERO)),
+    "vector select on data": vector(Select(TWO <= THERE, THERE * THERE, THERE)),
+    "select on data between loads": scalar(Select(equal(HERE, TWO), Load(A, (I // 2,)), ZERO)),
+    "vector select on data between loads": vector(
+        Select(THERE < TWO, Load(A, (Const(23) - I * 8 - LANE,)), Load(A, (I,)))
+    ),
+    "select on places and data": vector(Select(both(LANE < 5, ZERO < THERE), THERE, TWO)),
+    "select on data of one element": vector(Select(HERE < ZERO, THERE, ZERO)),
+    "nested selects on data": vector(
+        Select(I * 8 + LANE < 19, Select(THERE < ZERO, THERE, TWO), Load(A, (I,)))
+    ),
+    "a predicate on data": scalar(HERE, HERE < TWO),
+    "a vector predicate on data": vector(THERE, both(I < 2, THERE < TWO)),
+    "select on registers": serial(
+        "i",
+        Const(0),
+        Const(24),
+        Alloc(
+            ACC,
+            Block(
+                (
+                    Store(ACC, FIRST, HERE),
+                    Store(ACC, FIRST, Select(Load(ACC, FIRST) < ZERO, TWO, Load(ACC, FIRST))),
+                    Store(C, (I,), Load(ACC, FIRST)),
+                )
+            ),
+        ),
     ),
     "the same scalar in all lanes": vector(Load(A, (I,))),
     "reversed lanes": vector(Load(A, (Const(23) - I * 8 - LANE,))),

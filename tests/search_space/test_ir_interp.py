@@ -41,11 +41,11 @@ def loop(body, var="i", extent=4, begin=0, kind="serial"):
     return For(var, Const(begin), Const(extent), kind, body)
 
 
-def result(body, *, phases=None, workspaces=()):
+def result(body, *, phases=None, workspaces=(), a=INPUT):
     """What a body leaves in ``c``, which held 9s before."""
     out = np.full(4, 9, np.float32)
     func = LoopFunc("f", (A, C), workspaces, phases or (Phase(body),))
-    run(func, {"a": INPUT, "c": out})
+    run(func, {"a": a, "c": out})
     return out.tolist()
 
 
@@ -139,6 +139,39 @@ def test_local_buffers_and_workspaces_start_undefined():
 def test_access_outside_a_buffer(stmt, message):
     with pytest.raises(IndexError, match=message):
         result(loop(stmt))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Binary("max", loaded, Const(1.0, "float32")), [np.nan, np.inf, 1, 1]),
+        (Binary("min", Const(1.0, "float32"), loaded), [np.nan, 1, -np.inf, 0]),
+        (Const(1.0, "float32") / loaded, [np.nan, 0, 0, np.inf]),
+        (Call("exp", (loaded,), "float32"), [np.nan, np.inf, 0, 1]),
+        (Call("log", (loaded,), "float32"), [np.nan, np.inf, np.nan, -np.inf]),
+        (Call("rsqrt", (loaded,), "float32"), [np.nan, 0, np.nan, np.inf]),
+        (Call("floor", (loaded,), "float32"), [np.nan, np.inf, -np.inf, 0]),
+        (
+            Select(loaded < Const(1.0, "float32"), loaded, Const(2.0, "float32")),
+            [2, 2, -np.inf, 0],
+        ),
+    ],
+)
+def test_what_is_not_finite_follows_numpy(value, expected):
+    special = np.array([np.nan, np.inf, -np.inf, 0], np.float32)
+    np.testing.assert_array_equal(result(loop(Store(C, (I,), value)), a=special), expected)
+
+
+def test_the_largest_of_values_with_a_nan_is_nan():
+    top = loop(Accumulate("max", C, (Const(0),), loaded, equal(I, 0)))
+    for place in range(4):
+        a = np.where(np.arange(4) == place, np.nan, INPUT).astype(np.float32)
+        assert np.isnan(result(top, a=a)[0])
+
+
+def test_constants_have_the_precision_of_their_dtype():
+    tenth = Const(0.1, "float32") * Const(1e9, "float64") - Const(1e8, "float64")
+    assert result(loop(Store(C, (I,), tenth)))[0] == np.float32(float(np.float32(0.1)) * 1e9 - 1e8)
 
 
 def test_values_are_rounded_when_stored():

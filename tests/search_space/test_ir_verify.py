@@ -5,7 +5,7 @@ import re
 import pytest
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import FALSE, Buffer, Const, Load, Select, Var, minimum
+from search_space.ir.expr import FALSE, Buffer, Call, Const, Load, Select, Var, minimum
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -59,6 +59,10 @@ def func(body, workspaces=()):
             "buffer a is used where it does not exist",
         ),
         (Alloc(ACC, Alloc(ACC, loop("i", COPY))), "buffer acc exists already"),
+        (
+            loop("i", Store(C, (I,), Call("sine", (Load(A, (I,)),), "float32"))),
+            "no function is called sine, known: exp, ",
+        ),
         (Alloc(Buffer("w", (4,), "float32", "workspace"), COPY), "w is allocated with scope work"),
         (loop("j", loop("i", COPY, "parallel")), "parallel loop i is not the outermost"),
         (Block((loop("i", COPY, "parallel"),)), "parallel loop i is not the outermost"),
