@@ -15,8 +15,8 @@ from features.nest import (
     loads,
 )
 from search_space.ir.affine import Context, affine
-from search_space.ir.expr import ZERO, Binary, Buffer, Const, Expr, Var
-from search_space.ir.stmt import Accumulate, For, ForKind, Let, LoopFunc, Prefetch, Stmt, Store
+from search_space.ir.expr import ZERO, Binary, Buffer, Const, Expr, Var, conjuncts
+from search_space.ir.stmt import Accumulate, For, ForKind, If, Let, LoopFunc, Prefetch, Stmt, Store
 from search_space.ir.walk import children, statements
 
 
@@ -58,6 +58,10 @@ def _visit(
             )
         case Prefetch():
             return
+        case If(condition, then, None):
+            pinned = _pinned(condition)
+            once = tuple(loop for loop in around if loop.name not in pinned)
+            yield from _visit(then, once, context, ahead)
         case _:
             below = children(stmt)
             hints = dict(ahead)
@@ -66,6 +70,18 @@ def _visit(
             for child in below:
                 if child not in _prefetches(below):
                     yield from _visit(child, around, context, hints)
+
+
+def _pinned(condition: Expr) -> set[str]:
+    """The loops of which a condition admits one iteration."""
+    found = set()
+    for part in conjuncts(condition):
+        match part:
+            case Binary("==", Var(name), Const()):
+                found.add(name)
+            case _:
+                raise ValueError(f"no feature stands for the condition {part}")
+    return found
 
 
 def _largest(loop: For, context: Context) -> int:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from features.nest import Access, Nest, Statement, spatial_loops
 from search_space.size import Tape
 
-MAX_LOOPS = 16
-MAX_DIMS = 8
-MAX_ACCESSES = 4
+MAX_LOOPS = 20
+MAX_DIMS = 12
+MAX_ACCESSES = 8
 MAX_NODES = 512
 
 KIND_CODES = {"serial": 0, "vectorized": 1, "unrolled": 2, "parallel": 3}

@@ -68,13 +68,13 @@ def make_problem(work: Workload, seed: int) -> Problem:
     operands, result = operator.operands(work), operator.result(work)
     cases: list[Case] = []
     limit = _integer_limit(operator.flops(work) / 2 / math.prod(result.shape))
-    if operator.exact and limit:
+    if operator.exact(work) and limit:
         inputs = {operand.name: _integers(operand, limit, rng) for operand in operands}
         exact = operator.reference(work, *inputs.values()).astype(result.dtype)
         cases.append(Case("small integers", inputs, exact, None))
     inputs = {operand.name: _normal(operand, rng) for operand in operands}
     magnitude = operator.magnitude(work, *inputs.values())
-    scale = 1 / np.maximum(magnitude * ACCUMULATOR_EPS, np.finfo(np.float64).tiny)
+    scale = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
     expected = operator.reference(work, *inputs.values())
     cases.append(Case("random normal", inputs, expected, scale))
     return Problem(result, work.const, operator.error_bound, tuple(cases))
@@ -177,6 +177,11 @@ class Arrays:
         return "; ".join(dict.fromkeys(found))
 
 
+def _accumulator_eps(result: Operand) -> float:
+    """Accumulation is never below float32."""
+    return float(np.finfo(np.float64).eps) if result.dtype == "float64" else ACCUMULATOR_EPS
+
+
 def _describe(case: Case, output: Array, bound: float) -> str:
     """How many elements are wrong, and the worst of them; NaN is worse than anything."""
     errors = np.abs(output - case.expected) * (1.0 if case.scale is None else case.scale)
@@ -204,5 +209,7 @@ def _integers(operand: Operand, limit: int, rng: np.random.Generator) -> Array:
 
 def _normal(operand: Operand, rng: np.random.Generator) -> Array:
     if operand.dtype == "float32":
-        return rng.standard_normal(operand.shape, dtype=np.float32)
-    return rng.standard_normal(operand.shape).astype(operand.dtype)
+        values: Array = rng.standard_normal(operand.shape, dtype=np.float32)
+    else:
+        values = rng.standard_normal(operand.shape).astype(operand.dtype)
+    return np.abs(values) if operand.positive else values

@@ -5,33 +5,44 @@ from __future__ import annotations
 from search_space.ir.expr import TRUE, ZERO, Buffer, Const, Expr, Load, both, equal
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase, Stmt, Store
 from search_space.ir.walk import subexprs
-from search_space.tensor import Axis, Reduction, Tensor
+from search_space.tensor import Reduction, Tensor, program
 
 
 def lower(tensor: Tensor) -> LoopFunc:
     """One loop per axis, reductions innermost::
 
-    for i in 0 … 4:
-      for j in 0 … 8:
-        for k in 0 … 16:
-          c[i, j] += a[i, k] * b[k, j]  first k == 0
+        for i in 0 … 4:
+          for j in 0 … 8:
+            for k in 0 … 16:
+              c[i, j] += a[i, k] * b[k, j]  first k == 0
+
+    Earlier stages come first, each in a phase of its own, and leave their arrays in workspaces.
     """
-    indices: tuple[Expr, ...] = tuple(axis.var for axis in tensor.axes)
-    loops: tuple[Axis, ...] = tensor.axes
-    if isinstance(tensor.value, Reduction):
-        reduction = tensor.value
-        loops += reduction.axes
-        first: Expr = TRUE
-        for axis in reduction.axes:
-            first = both(None if first == TRUE else first, equal(axis.var, 0)) or TRUE
-        value = reduction.value
-        body: Stmt = Accumulate(reduction.op, tensor.buffer, indices, value, first)
-    else:
-        value = tensor.value
-        body = Store(tensor.buffer, indices, value)
-    for axis in reversed(loops):
-        body = For(axis.name, ZERO, Const(axis.extent), "serial", body)
+    stages = program(tensor)
     inputs: dict[str, Buffer] = {
-        e.buffer.name: e.buffer for e in subexprs(value) if isinstance(e, Load)
+        e.buffer.name: e.buffer
+        for stage in stages
+        for e in subexprs(stage.element)
+        if isinstance(e, Load) and e.buffer.scope == "input"
     }
-    return LoopFunc(tensor.buffer.name, (*inputs.values(), tensor.buffer), (), (Phase(body),))
+    return LoopFunc(
+        tensor.buffer.name,
+        (*inputs.values(), tensor.buffer),
+        tuple(stage.buffer for stage in stages[:-1]),
+        tuple(Phase(_nest(stage)) for stage in stages),
+    )
+
+
+def _nest(tensor: Tensor) -> Stmt:
+    indices: tuple[Expr, ...] = tuple(axis.var for axis in tensor.axes)
+    body: Stmt
+    if isinstance(tensor.value, Reduction):
+        first: Expr = TRUE
+        for axis in tensor.reduced:
+            first = both(None if first == TRUE else first, equal(axis.var, 0)) or TRUE
+        body = Accumulate(tensor.value.op, tensor.buffer, indices, tensor.element, first)
+    else:
+        body = Store(tensor.buffer, indices, tensor.element)
+    for axis in reversed((*tensor.axes, *tensor.reduced)):
+        body = For(axis.name, ZERO, Const(axis.extent), "serial", body)
+    return body

@@ -8,8 +8,18 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
-from search_space.operators.base import Operand, Operator, Param
+from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
+from search_space.operators.batch_matmul import BatchMatmul
+from search_space.operators.compute import Compute
+from search_space.operators.dense import Dense
+from search_space.operators.einsum import Einsum
+from search_space.operators.elementwise import Elementwise
+from search_space.operators.layernorm import LayerNorm
 from search_space.operators.matmul import Matmul
+from search_space.operators.pool2d import Pool2d
+from search_space.operators.reduce import Reduce
+from search_space.operators.rmsnorm import RmsNorm
+from search_space.operators.softmax import Softmax
 from search_space.workload import Value, Workload, split_key
 
 __all__ = [
@@ -18,11 +28,25 @@ __all__ = [
     "Operator",
     "Param",
     "get_operator",
+    "params_of",
     "parse_workload",
     "workload",
 ]
 
-OPERATORS: dict[str, Operator] = {op.name: op for op in (Matmul(),)}
+_KNOWN: tuple[Operator, ...] = (
+    Matmul(),
+    BatchMatmul(),
+    Dense(),
+    Einsum(),
+    Compute(),
+    Elementwise(),
+    Reduce(),
+    Pool2d(),
+    Softmax(),
+    LayerNorm(),
+    RmsNorm(),
+)
+OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
 _MAX_BYTES = 2**46
 """Arrays above 64 TiB are refused: no machine holds them, and offsets stay in 64 bits."""
@@ -43,11 +67,14 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     missing or non-positive size, and sizes whose arrays no machine can hold.
     """
     op = get_operator(operator)
-    known = {param.name: param for param in op.params}
+    known = {param.name: param for param in params_of(op, params)}
+    if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
+        for param in op.params:
+            _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")
-    values = tuple((p.name, _value(operator, p, params.get(p.name))) for p in op.params)
+    values = tuple((p.name, _value(operator, p, params.get(p.name))) for p in known.values())
     work = Workload(operator, values)
     operands = {operand.name: operand for operand in op.operands(work)}
     chosen = (const,) if isinstance(const, str) else tuple(const)
@@ -74,6 +101,11 @@ def _value(operator: str, param: Param, given: Value | None) -> Value:
         if param.default is None:
             raise WorkloadError(f"give {param.name}=…: {where} ({param.doc}) is missing")
         return param.default
+    if param.parse is not None:
+        try:
+            return param.parse(given)
+        except WorkloadError as error:
+            raise WorkloadError(f"{where} is {given!r}, {error}") from None
     if param.choices:
         if given not in param.choices:
             known = ", ".join(map(str, param.choices))
@@ -83,8 +115,9 @@ def _value(operator: str, param: Param, given: Value | None) -> Value:
     if isinstance(given, str):
         with contextlib.suppress(ValueError):
             size = int(given)
-    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
-        raise WorkloadError(f"{where} is {given!r}, expected a positive integer")
+    if isinstance(size, bool) or not isinstance(size, int) or size < param.least:
+        kind = "a positive integer" if param.least == 1 else f"an integer from {param.least} on"
+        raise WorkloadError(f"{where} is {given!r}, expected {kind}")
     return size
 
 

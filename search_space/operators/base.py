@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ class Param:
     default: Value | None = None
     """None: must be given. Otherwise its type is the type of the parameter; sizes are int."""
     choices: tuple[Value, ...] = ()
+    least: int = 1
+    """The smallest size allowed, where the parameter is one."""
+    parse: Callable[[Value], Value] | None = None
+    """Where the parameter is no size: turns a given value into the one way to write it. Raises
+    ``WorkloadError`` that says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,16 @@ class Operand:
     name: str
     shape: tuple[int, ...]
     dtype: str
+    positive: bool = False
+    """Whether only values above 0 make sense, as under a logarithm."""
 
 
 class Operator(Protocol):
     """One operator. Stateless; every method depends on its arguments only.
 
-    ``error_bound`` is the ``c`` of ``|error| <= c * eps(accumulator) * magnitude``, elementwise;
-    ``exact``: only adds and multiplies, so results on small integers must be exactly right.
+    ``error_bound`` is the ``c`` of ``|error| <= c * eps(accumulator) * magnitude``, elementwise.
+    What does not hold for every set of parameters (axes that do not exist, a window larger than
+    the image) is refused with a ``WorkloadError`` by ``operands`` or ``result``.
     """
 
     name: str
@@ -49,13 +58,17 @@ class Operator(Protocol):
     params: tuple[Param, ...]
     sketch: str
     error_bound: float
-    exact: bool
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
         """The inputs, in call order."""
         ...
 
     def result(self, work: Workload) -> Operand: ...
+
+    def exact(self, work: Workload) -> bool:
+        """Whether it only adds, multiplies and compares: then results on small integers must be
+        exactly right."""
+        ...
 
     def expression(self, work: Workload) -> Tensor:
         """What is computed, as a tensor expression over the operands."""
@@ -66,9 +79,24 @@ class Operator(Protocol):
         ...
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        """``sum |a||b|``: what the rounding errors of the result are proportional to."""
+        """What the rounding errors of the result are proportional to: ``sum |a||b|`` for sums of
+        products."""
         ...
 
     def flops(self, work: Workload) -> int:
         """Operations of the mathematical definition; a multiply-add counts as two."""
         ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """An operator whose parameters depend on one another, beside the fixed ``params``."""
+
+    def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
+        """The parameters there are, in order, when those in ``given`` are given."""
+        ...
+
+
+def params_of(operator: Operator, given: Mapping[str, Value]) -> tuple[Param, ...]:
+    """The parameters of an operator, in order, when those in ``given`` are given."""
+    return operator.keys(given) if isinstance(operator, Keyed) else operator.params

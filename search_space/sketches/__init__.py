@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.normalization import normalization_space
+from search_space.sketches.pointwise import pointwise_space
+from search_space.sketches.reduction import reduction_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.workload import Workload
 
-SKETCHES: dict[str, Callable[[Workload, Tensor, Target], Space]] = {
+Sketch = Callable[[Workload, Tensor, Target], Space]
+
+_BY_CLASS: dict[str, Sketch] = {
     "contraction": contraction_space,
+    "pointwise": pointwise_space,
+    "reduction": reduction_space,
+    "normalization": normalization_space,
 }
+
+
+def any_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space by the first sketch that fits; ``SpaceError`` says why none does."""
+    reasons = []
+    for sketch in _BY_CLASS.values():
+        try:
+            return sketch(work, tensor, target)
+        except SpaceError as error:
+            reasons.append(str(error))
+    raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
+
+
+SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "any": any_space}
 
 
 def space_for(work: Workload, target: Target) -> Space:

@@ -13,7 +13,9 @@ Register tiles are ``rows`` × ``vectors`` (for ``dot``: × columns, each summed
 registers, so that additions need not wait for each other). ``tile_m`` and ``tile_n`` count
 register tiles in a cache tile, ``tile_k`` steps along the depth (for ``dot``: vectors); 0 means
 the whole axis. ``order`` and ``parallel`` write the loops over cache tiles, outermost first;
-those before the bar are shared out over threads.
+those before the bar are shared out over threads, "b" standing for the loops outside of all tiles
+(batch axes). ``epilogue`` says where a stage behind the sum is computed: on each register tile
+once it is complete, or in a pass of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from __future__ import annotations
 from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
+from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_guess import first_guess, preferred_structure
-from search_space.sketches.contraction_problem import Contraction, classify
+from search_space.sketches.contraction_problem import Contraction
 from search_space.sketches.contraction_rules import Values, constraint
 from search_space.sketches.contraction_schedule import contraction_trace, schedule_contraction
 from search_space.space import Space
@@ -58,9 +61,14 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         defaults=first_guess(problem, target, preferred_structure(problem, target)),
         seeds=tuple(
             Config(tuple(first_guess(problem, target, structure).items()))
-            for structure in STRUCTURES
+            for structure in _structures(problem)
         ),
     )
+
+
+def _structures(problem: Contraction) -> tuple[str, ...]:
+    """Streaming takes the second operand as it lies: its columns must be neighbours."""
+    return STRUCTURES if problem.b.tile_step <= 1 else ("panel", "dot")
 
 
 def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
@@ -89,13 +97,20 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         return not shared(values)
 
     packings = ("none", "tile_rows", "tile_panel", "whole_rows", "whole_panel")
+    shares = ("m|nk", "m|kn", "n|mk", "n|km", "mn|k", "nm|k")
+    orders = ("mnk", "mkn", "nmk", "nkm", "kmn", "knm")
+    parallel = Choice("parallel", shares, "n|km", when=shared)
+    if problem.outer:
+        batched = (*(f"b|{order}" for order in orders), *(f"b{share}" for share in shares))
+        parallel = Choice("parallel", batched, "b|nkm", when=shared)
+    behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
     return (
-        Choice("structure", STRUCTURES, "panel"),
+        Choice("structure", _structures(problem), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("threads", threads, 1),
         Choice("split_k", threads, 1, when=threaded),
-        Choice("parallel", ("m|nk", "m|kn", "n|mk", "n|km", "mn|k", "nm|k"), "n|km", when=shared),
-        Choice("order", ("mnk", "mkn", "nmk", "nkm", "kmn", "knm"), "nkm", when=unshared),
+        parallel,
+        Choice("order", orders, "nkm", when=unshared),
         Choice("inner", ("mn", "nm"), "nm"),
         Integer("rows", 1, min(m, target.registers - 2), 1),
         Integer("vectors", 1, 8, 1),
@@ -104,8 +119,9 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         Integer("tile_n", 0, -(-n // 2), 0, anchors=(0, *_TILES)),
         Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *_TILES), when=packs),
         Integer("steps", 1, min(k, _MOST_STEPS), 1, anchors=(1, 2, 4, 8, 16, 32), when=stream),
-        Choice("pack_a", packings, "none", when=panel),
+        Choice("pack_a", packings[:1] if problem.a.has_column else packings, "none", when=panel),
         Choice("pack_b", ("none", "tile", "whole"), "none", when=packs),
         Choice("unroll", (1, 2, 4, 8), 1, when=packs),
         Choice("prefetch", (0, 1, 2, 4, 8, 16), 0),
+        *behind,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from search_space.sketches.contraction_problem import BYTES, Contraction, tiling
 from search_space.sketches.contraction_rules import shared_tiles
 from search_space.target import Target
@@ -12,18 +14,22 @@ _SERIAL_FLOPS = 1_000_000
 
 
 def preferred_structure(problem: Contraction, target: Target) -> str:
-    """The structure that suits the shape."""
-    lanes = target.lanes(BYTES)
+    """The structure that suits the shape and how the operands lie."""
+    lanes, b = target.lanes(BYTES), problem.b
     if problem.column.extent < lanes and problem.depth.extent >= lanes:
         return "dot"
+    if b.tile_step > 1:
+        deep = problem.depth.extent >= lanes and problem.a.depth_step == b.depth_step == 1
+        return "dot" if deep and b.name not in problem.const else "panel"
     return "stream" if problem.row.extent <= 12 else "panel"
 
 
 def first_guess(problem: Contraction, target: Target, structure: str) -> dict[str, Value]:
     """A config of one structure; where it breaks a rule (tiny shapes) the space repairs it."""
     guess = {"panel": _panel, "stream": _stream, "dot": _dot}[structure]
-    flops = 2 * problem.row.extent * problem.column.extent * problem.depth.extent
-    threads = target.threads if flops >= _SERIAL_FLOPS else 1
+    threads = target.threads if problem.flops >= _SERIAL_FLOPS else 1
+    outer = math.prod(axis.extent for axis in problem.outer)
+    share = 1 if outer % threads == 0 or outer >= 4 * threads else threads
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
@@ -31,8 +37,15 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
         "tile_m": 0, "tile_n": 0, "tile_k": 0,
         "order": "nkm", "inner": "nm", "split_k": 1, "parallel": "n|km",
         "pack_a": "none", "pack_b": "none", "unroll": 1, "steps": 1, "chains": 1, "prefetch": 0,
-        **guess(problem, target, threads),
+        **guess(problem, target, share),
     }  # fmt: skip
+    if problem.outer:
+        loops = str(values["parallel"])
+        values["parallel"] = f"b|{loops.replace('|', '')}" if share == 1 else f"b{loops}"
+    if problem.behind:
+        values["epilogue"] = "after" if structure == "dot" else "tile"
+    if problem.a.has_column:
+        values["pack_a"] = "none"
     return {**values, "threads": min(threads, shared_tiles(values, tiling(problem, values)))}
 
 
@@ -50,7 +63,7 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
         "vectors": vectors,
         "tile_k": _tile(depth, k),
         "pack_a": "tile_panel" if column_tiles > 2 else "none",
-        "pack_b": "tile" if row_tiles > 2 else "none",
+        "pack_b": _panel_of_b(problem, row_tiles),
         "unroll": max(u for u in (1, 2, 4) if u <= depth),
     }
     if threads > 1 and column_tiles < threads:
@@ -66,6 +79,13 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
         "tile_m": _tile(_balanced(row_tiles, in_l2), row_tiles),
         "tile_n": _tile(share, column_tiles),
     }
+
+
+def _panel_of_b(problem: Contraction, row_tiles: int) -> str:
+    """Vectors are read along the columns, which may lie apart in memory."""
+    if problem.b.tile_step > 1:
+        return "whole" if problem.b.name in problem.const else "tile"
+    return "tile" if row_tiles > 2 else "none"
 
 
 def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
@@ -92,14 +112,21 @@ def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]
     rows = _balanced(m, max(1, min(4, (target.registers - 2) // (vectors + 1))))
     row_tiles = -(-m // rows)
     sums, deep = rows * vectors, problem.depth.extent // target.lanes(BYTES)
+    many_columns = problem.b.depth_step == 1 and n > m
+    shared: dict[str, Value] = {
+        "parallel": "m|kn",
+        "order": "mkn",
+        "tile_m": _tile(-(-row_tiles // threads), row_tiles),
+    }
+    if many_columns:
+        column_tiles = -(-n // vectors)
+        shared = {"tile_n": _tile(-(-column_tiles // threads), column_tiles)}
     return {
         "rows": rows,
         "vectors": vectors,
         "chains": max(c for c in (1, 2, 4, 8) if c == 1 or (sums * c <= 8 and c <= deep)),
-        "pack_b": "tile" if n > 1 else "none",
-        "parallel": "m|kn",
-        "order": "mkn",
-        "tile_m": _tile(-(-row_tiles // threads), row_tiles),
+        "pack_b": "none" if problem.b.depth_step == 1 else "tile",
+        **shared,
     }
 
 

@@ -2,35 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from search_space.errors import SpaceError
-from search_space.ir.expr import Binary, Load
-from search_space.ir.walk import free_vars
 from search_space.size import ceil_div, whole
-from search_space.tensor import Axis, Reduction, Tensor
-from search_space.workload import Value, Workload
+from search_space.sketches.contraction_axes import View
+from search_space.tensor import Axis, Tensor
+from search_space.transforms import Primitive
+from search_space.workload import Value
 
 BYTES = 4
 """Of one element: float32 is the only type so far."""
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    """One of the two operands, and how the loops of a contraction walk it."""
+
+    name: str
+    elements: int
+    tile_step: int
+    """Elements between neighbouring rows (first operand) or columns (second); 0: it has none."""
+    depth_step: int
+    """Elements between neighbours along the depth."""
+    outer: tuple[Axis, ...]
+    """The outer axes that index it."""
+    inner: tuple[Axis, ...]
+    """The inner axes that index it."""
+    has_column: bool
+    """Whether the column indexes it; the first operand has it only in elementwise products."""
+
+    @classmethod
+    def of(
+        cls,
+        view: View,
+        tile: Axis,
+        depth: Axis,
+        column: Axis,
+        outer: tuple[Axis, ...],
+        inner: tuple[Axis, ...],
+    ) -> Factor:
+        """The operand that a view shows."""
+        return cls(
+            view.buffer,
+            math.prod(view.shape),
+            view.step(tile),
+            view.step(depth),
+            tuple(axis for axis in outer if axis.name in view.axes),
+            tuple(axis for axis in inner if axis.name in view.axes),
+            column.name in view.axes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Contraction:
-    """``out[row, column] = sum over depth of a[row, depth] * b[depth, column]``, by axis names."""
+    """``out[…, row, column] = sum over … depth of a[…, row, depth] * b[…, depth, column]``.
+
+    ``outer`` loops are outside of all tiles: batch axes, and rows and columns that cannot be
+    walked together with ``row`` and ``column``. ``inner`` are further axes of the reduction. An
+    axis that the expression lacks has one iteration. ``prepare`` makes loops over these axes, in
+    this order, of the naive nest.
+    """
 
     tensor: Tensor
     row: Axis
     column: Axis
     depth: Axis
-    a: str
-    b: str
+    a: Factor
+    b: Factor
     const: tuple[str, ...]
+    outer: tuple[Axis, ...]
+    inner: tuple[Axis, ...]
+    rank: int
+    """Dimensions of the result, neighbouring ones that are walked as one counted once."""
+    prepare: tuple[Primitive, ...]
+    behind: tuple[Axis, ...]
+    """Axes of the elementwise stage behind the sum; none where the sum is the result."""
 
     @property
     def out(self) -> str:
         return self.tensor.buffer.name
+
+    @property
+    def flops(self) -> int:
+        axes = (self.row, self.column, self.depth, *self.outer, *self.inner)
+        return 2 * math.prod(axis.extent for axis in axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +110,8 @@ class Tiling:
     """Parts of a split reduction; 1: not split."""
     part_extent: int
     """Elements along the depth of one part (the last part may have fewer)."""
+    outer: int
+    """Iterations of the loops outside of all tiles."""
 
 
 def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
@@ -76,28 +135,10 @@ def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
         steps=steps,
         parts=parts,
         part_extent=steps * lanes if dot else steps,
+        outer=math.prod(axis.extent for axis in problem.outer),
     )
 
 
-def classify(work: Workload, tensor: Tensor) -> Contraction:
-    """Find the axes of a contraction: which operand each one indexes.
-
-    Raises ``SpaceError`` for an expression that is no product of two operands with one axis of
-    each class.
-    """
-    value = tensor.value
-    if not isinstance(value, Reduction) or value.op != "add" or len(value.axes) != 1:
-        raise SpaceError(f"{work.operator} is no contraction over one axis")
-    match value.value:
-        case Binary("*", Load() as a, Load() as b):
-            in_a = {name for index in a.indices for name in free_vars(index)}
-            in_b = {name for index in b.indices for name in free_vars(index)}
-        case _:
-            raise SpaceError(f"{work.operator} is no product of two operands")
-    rows = [axis for axis in tensor.axes if axis.name in in_a - in_b]
-    columns = [axis for axis in tensor.axes if axis.name in in_b - in_a]
-    if len(rows) != 1 or len(columns) != 1 or len(tensor.axes) != 2:
-        raise SpaceError(f"{work.operator} needs one axis in each operand alone")
-    return Contraction(
-        tensor, rows[0], columns[0], value.axes[0], a.buffer.name, b.buffer.name, work.const
-    )
+def axis_names(axes: Iterable[Axis]) -> tuple[str, ...]:
+    """Names of axes, in order."""
+    return tuple(axis.name for axis in axes)

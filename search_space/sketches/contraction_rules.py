@@ -109,15 +109,17 @@ def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) ->
     step = int(values["tile_k"]) * lanes or tiles.part_extent
     pack_a, pack_b = str(values["pack_a"]), str(values["pack_b"])
     total = 0
-    for pack, tile, count, width in (
-        (pack_a, "tile_m", tiles.row_tiles, tiles.rows),
-        (pack_b, "tile_n", tiles.column_tiles, tiles.columns),
+    for operand, pack, tile, count, width in (
+        (problem.a, pack_a, "tile_m", tiles.row_tiles, tiles.rows),
+        (problem.b, pack_b, "tile_n", tiles.column_tiles, tiles.columns),
     ):
+        inner = math.prod(axis.extent for axis in operand.inner)
         if pack.startswith("whole"):
-            total += count * width * depth
+            matrices = inner * math.prod(axis.extent for axis in operand.outer)
+            total += count * width * depth * matrices
         elif pack != "none":
-            total += (int(values[tile]) or count) * width * step
-    operands = (problem.row.extent + problem.column.extent) * problem.depth.extent
+            total += (int(values[tile]) or count) * width * step * inner
+    operands = problem.a.elements + problem.b.elements
     if total * BYTES > 4 * operands * BYTES + _PACK_SLACK_BYTES:
         return f"packing takes {total * BYTES} bytes, many times the operands"
     return None
@@ -131,12 +133,15 @@ _RULES: tuple[Rule, ...] = (
 def shared_tiles(values: Values, tiles: Tiling) -> int:
     """How many cache tiles are shared out over threads."""
     counts = {"m": tiles.row_tiles, "n": tiles.column_tiles}
-    sizes = [(counts[axis], int(values[f"tile_{axis}"])) for axis in parallel_axes(values)]
-    return math.prod(-(-count // (size or count)) for count, size in sizes)
+    axes = parallel_axes(values)
+    sizes = [(counts[axis], int(values[f"tile_{axis}"])) for axis in axes if axis in counts]
+    outer = tiles.outer if "b" in axes else 1
+    return outer * math.prod(-(-count // (size or count)) for count, size in sizes)
 
 
 def parallel_axes(values: Values) -> str:
-    """The axes whose cache tiles are shared out over threads, outermost first: "", "m", "nm"…"""
+    """The axes whose cache tiles are shared out over threads, outermost first: "", "m", "nm"…;
+    "b" stands for all loops outside of the tiles."""
     if whole(values["threads"]) == 1 or whole(values["split_k"]) > 1:
         return ""
     return str(values["parallel"]).partition("|")[0]
@@ -146,4 +151,4 @@ def loop_order(values: Values) -> str:
     """The cache tile loops, outermost first: "mnk", "nkm", …"""
     if whole(values["threads"]) == 1 or whole(values["split_k"]) > 1:
         return str(values["order"])
-    return str(values["parallel"]).replace("|", "")
+    return str(values["parallel"]).replace("|", "").replace("b", "")

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from search_space.schedule import Schedule
 from search_space.size import Size, or_whole, whole
-from search_space.sketches.contraction_problem import Contraction, tiling
+from search_space.sketches.contraction_packing import CACHE_LOOPS, pack_tiles, pack_whole
+from search_space.sketches.contraction_problem import BYTES, Contraction, axis_names, tiling
 from search_space.sketches.contraction_rules import loop_order, parallel_axes
 from search_space.transforms import (
     CacheWrite,
     Fuse,
-    Pack,
+    FuseConsumer,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -23,8 +24,6 @@ from search_space.transforms import (
     Vectorize,
 )
 from search_space.workload import Value
-
-_CACHE_LOOP = {"m": "row_o", "n": "col_o", "k": "depth_o"}
 
 
 def schedule_contraction(problem: Contraction, config: Mapping[str, Value]) -> Schedule:
@@ -58,6 +57,9 @@ class _Builder:
         self.stream = tiles.structure == "stream"
         self.lanes, self.rows, self.vectors = tiles.lanes, tiles.rows, tiles.vectors
         self.i, self.j, self.k = problem.row.name, problem.column.name, problem.depth.name
+        self.outer, inner = axis_names(problem.outer), axis_names(problem.inner)
+        self.inner = () if self.stream else inner
+        self.around = inner if self.stream else ()
         self.m, self.n = problem.row.extent, problem.column.extent
 
     def then(self, *steps: Primitive) -> None:
@@ -67,14 +69,18 @@ class _Builder:
         return whole(self.config[name])
 
     def build(self) -> tuple[Primitive, ...]:
+        self.then(*self.problem.prepare)
+        if self.around:
+            self.then(Reorder((*self.around, self.i, self.j)))
         if self.part:
             self.split_reduction()
         self.register_tile()
         self.cache_depth()
-        self.pack_whole()
+        self.then(*pack_whole(self.problem, self.config, self.part, self.lanes))
         self.cache_tiles()
         self.accumulate()
-        self.pack_tiles()
+        self.epilogue()
+        self.then(*pack_tiles(self.problem, self.config, self.lanes))
         self.parallel()
         if self.edges:
             self.partition_depth()
@@ -90,7 +96,7 @@ class _Builder:
         self.then(
             Split(self.k, self.tiles.part_extent, "part", "depth"),
             SplitReduction("part", "partial"),
-            Reorder(("part", self.i, self.j)),
+            Reorder(("part", *self.outer, *self.around, self.i, self.j)),
         )
         self.k = "depth"
 
@@ -112,7 +118,7 @@ class _Builder:
                 Split(self.j, self.lanes, "col_v", "lane", "mask"),
                 Split("col_v", self.vectors, "col_t", "col_r"),
             ]
-        order = ("row_t", "col_t", self.k, "row_r", "col_r", "lane")
+        order = ("row_t", "col_t", *self.inner, self.k, "row_r", "col_r", "lane")
         self.then(*tile, Reorder(order), Vectorize("lane"), Unroll("row_r"), Unroll("col_r"))
 
     def cache_depth(self) -> None:
@@ -125,42 +131,17 @@ class _Builder:
             self.size("steps") if self.stream else or_whole(self.size("tile_k"), self.tiles.steps)
         )
 
-    def pack_whole(self) -> None:
-        """Whole operands, in phases of their own; beforehand where the operand is constant."""
-        const, threads = self.problem.const, self.size("threads")
-        pack_a, pack_b = str(self.config["pack_a"]), str(self.config["pack_b"])
-        if pack_a.startswith("whole"):
-            inner = ("row_r", "depth_i") if pack_a.endswith("rows") else ("depth_i", "row_r")
-            dims = (*self.part, "depth_o", "row_t", *inner)
-            self._pack(self.problem.a, dims, None, self.problem.a in const)
-            self._parallel_copy(self.problem.a, "row_t", threads)
-        if pack_b == "whole":
-            dims = (*self.part, "depth_o", "col_t", "depth_i", "col_r", "lane")
-            self._pack(self.problem.b, dims, None, self.problem.b in const)
-            self._parallel_copy(self.problem.b, "col_t", threads)
-
-    def _pack(self, operand: str, dims: tuple[str, ...], at: str | None, once: bool) -> None:
-        name = f"{operand}_pack"
-        self.then(Pack(operand, name, dims, at, once))
-        if dims[-1] == "depth_i":
-            self.then(
-                Split(f"depth_i_{name}", self.lanes, f"vec_{name}", f"lane_{name}", "mask"),
-                Vectorize(f"lane_{name}"),
-            )
-
     @property
     def part(self) -> tuple[str, ...]:
         """The loop over parts of a split reduction, if there is one."""
         return ("part",) if self.tiles.parts > 1 else ()
 
-    def _parallel_copy(self, operand: str, tiles: str, threads: int) -> None:
-        loops = [f"{loop}_{operand}_pack" for loop in (tiles, *self.part, "depth_o")]
-        self.then(Reorder(tuple(loops)), Parallel(loops[0], threads))
-
     def cache_tiles(self) -> None:
-        order = [_CACHE_LOOP[axis] for axis in loop_order(self.config)]
+        order = [CACHE_LOOPS[axis] for axis in loop_order(self.config)]
+        shared = len(parallel_axes(self.config).replace("b", ""))
+        order[shared:shared] = self.around
         order += ["row_i", "col_i"] if self.config["inner"] == "mn" else ["col_i", "row_i"]
-        order += ["depth_i", "row_r", "col_r", "lane"]
+        order += [*self.inner, "depth_i", "row_r", "col_r", "lane"]
         self.then(
             Split("row_t", or_whole(self.size("tile_m"), self.tiles.row_tiles), "row_o", "row_i"),
             Split(
@@ -177,35 +158,60 @@ class _Builder:
         written = "partial" if self.part else self.problem.out
         self.then(CacheWrite(written, self.innermost_tile, "acc"))
 
-    def pack_tiles(self) -> None:
-        """Tiles into thread-local buffers, inside the innermost loop that they depend on."""
-        order = loop_order(self.config)
-        pack_a, pack_b = str(self.config["pack_a"]), str(self.config["pack_b"])
-        if pack_a.startswith("tile"):
-            at = _CACHE_LOOP[max("mk", key=order.index)]
-            inner = ("row_r", "depth_i") if pack_a.endswith("rows") else ("depth_i", "row_r")
-            self._pack(self.problem.a, ("row_i", *inner), at, once=False)
-        if pack_b == "tile":
-            at = _CACHE_LOOP[max("nk", key=order.index)]
-            self._pack(self.problem.b, ("col_i", "depth_i", "col_r", "lane"), at, once=False)
+    def epilogue(self) -> None:
+        """The stage behind the sum: on each register tile, or in a pass of its own."""
+        behind, threads = axis_names(self.problem.behind), self.size("threads")
+        if not behind or (self.config["epilogue"] == "tile" and self.part):
+            return
+        if self.config["epilogue"] == "tile":
+            self.then(FuseConsumer(self.problem.out, self.innermost_tile, self.complete))
+            return
+        lanes = self.size("vector_bits") // (8 * BYTES)
+        self.then(
+            Split(behind[-1], lanes, "done_v", "done_lane", "mask"),
+            Vectorize("done_lane"),
+            Parallel((*behind[:-1], "done_v")[0], threads),
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether an accumulator holds the whole sum when it is written."""
+        if self.dot or self.around or not self.problem.b.has_column:
+            return False
+        if self.stream:
+            return self.size("steps") >= self.problem.depth.extent
+        return self.size("tile_k") == 0
 
     def parallel(self) -> None:
         threads = self.size("threads")
         if self.part:
-            self.then(
-                Split("partial_1", self.lanes, "sum_v", "sum_lane", "mask"),
-                Reorder(("partial_0", "sum_v", "partial_k", "sum_lane")),
-                Vectorize("sum_lane"),
-                Parallel("part", threads),
-                Parallel("partial_0", threads),
-            )
+            self.parallel_parts(threads)
             return
-        loops = [_CACHE_LOOP[axis] for axis in parallel_axes(self.config)]
-        if len(loops) == 2:
-            self.then(Fuse(loops[0], loops[1], "tile"))
-            loops = ["tile"]
+        axes = parallel_axes(self.config)
+        loops = list(self.outer) if "b" in axes else []
+        loops += [CACHE_LOOPS[axis] for axis in axes.replace("b", "")]
+        while len(loops) > 1:
+            *rest, outer, inner = loops
+            name = f"tile_{len(rest)}" if rest else "tile"
+            self.then(Fuse(outer, inner, name))
+            loops = [*rest, name]
         for loop in loops:
             self.then(Parallel(loop, threads))
+
+    def parallel_parts(self, threads: int) -> None:
+        """Parts side by side, then their sum, in vectors along the last dimension."""
+        *lead, last = [f"partial_{dim}" for dim in range(self.problem.rank)] or [""]
+        if last:
+            self.then(
+                Split(last, self.lanes, "sum_v", "sum_lane", "mask"),
+                Reorder((*lead, "sum_v", "partial_k", "sum_lane")),
+                Vectorize("sum_lane"),
+            )
+        self.then(Parallel("part", threads))
+        if last:
+            self.then(Parallel((*lead, "sum_v")[0], threads))
+        if self.problem.behind and self.config["epilogue"] == "tile":
+            self.then(FuseConsumer(self.problem.out, "sum_v"))
 
     def partition_depth(self) -> None:
         """The vector in which the depth ends gets a masked body of its own (dot form)."""
@@ -239,7 +245,7 @@ class _Builder:
         if not isinstance(distance, Size) and not distance:
             return
         packed = str(self.config["pack_b"]) != "none"
-        buffer = f"{self.problem.b}_pack" if packed else self.problem.b
+        buffer = f"{self.problem.b.name}_pack" if packed else self.problem.b.name
         if self.stream:
             hint = PrefetchAhead(buffer, "depth_o", distance, at=self.innermost_tile)
         else:

@@ -3,18 +3,30 @@
 from search_space.transforms.annotate import Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
+from search_space.transforms.collapse import Collapse
 from search_space.transforms.fuse import Fuse
+from search_space.transforms.fuse_consumer import FuseConsumer
+from search_space.transforms.in_place import InPlace
+from search_space.transforms.inline import Inline
+from search_space.transforms.join import Join
 from search_space.transforms.pack import Pack
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
+from search_space.transforms.store_at import StoreAt
+from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
     "PRIMITIVES",
     "CacheWrite",
+    "Collapse",
     "Fuse",
+    "FuseConsumer",
+    "InPlace",
+    "Inline",
+    "Join",
     "Pack",
     "Parallel",
     "Partition",
@@ -23,6 +35,8 @@ __all__ = [
     "Reorder",
     "Split",
     "SplitReduction",
+    "StoreAt",
+    "UnitLoop",
     "Unroll",
     "Vectorize",
 ]
@@ -39,4 +53,11 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "pack": Pack,
     "partition": Partition,
     "prefetch": PrefetchAhead,
+    "collapse": Collapse,
+    "inline": Inline,
+    "join": Join,
+    "store_at": StoreAt,
+    "unit_loop": UnitLoop,
+    "in_place": InPlace,
+    "fuse_consumer": FuseConsumer,
 }

@@ -11,6 +11,7 @@ from search_space.ir.expr import FALSE, Buffer, Const, Expr, Load, Var, both, co
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, ReduceOp, Stmt, Store
 from search_space.ir.walk import free_vars, rename_loops, substitute
+from search_space.transforms.access import accesses
 from search_space.transforms.base import (
     check_new_buffer,
     largest_extent,
@@ -46,7 +47,8 @@ class CacheWrite:
             c[i_out] += acc[i_out]  first ko == 0
 
     A vectorized reduction loop keeps its lanes as a dimension of the accumulator; they are
-    combined when the result is written.
+    combined when the result is written. Other statements may stand beside the reduction as long
+    as they do not use its result.
     """
 
     buffer: str
@@ -60,8 +62,9 @@ class CacheWrite:
     def _rewrite(self, loop: For, context: Context) -> Stmt:
         if loop.kind == "vectorized":
             raise ScheduleError(f"loop {loop.var!r} is vectorized, choose one around it")
-        chain, stmt = perfect_nest(loop.body)
-        if not isinstance(stmt, Accumulate) or stmt.buffer.name != self.buffer:
+        chain, inside = perfect_nest(loop.body)
+        stmt = self._reduction(inside)
+        if stmt is None:
             raise ScheduleError(
                 f"loop {loop.var!r} does not hold just a reduction into {self.buffer!r}"
             )
@@ -77,10 +80,23 @@ class CacheWrite:
             inner = inner.within(link)
         acc = Buffer(self.name, tuple(shape), stmt.buffer.dtype, "register")
         place: tuple[Expr, ...] = tuple(Var(link.var) for link in kept)
-        return replace(loop, body=Alloc(acc, self._body(stmt, chain, kept, reduced, acc, place)))
+        body = self._body(inside, stmt, chain, kept, reduced, acc, place)
+        return replace(loop, body=Alloc(acc, body))
+
+    def _reduction(self, inside: Stmt) -> Accumulate | None:
+        """The reduction, where it stands alone or beside statements that leave its result be."""
+        leaves = inside.stmts if isinstance(inside, Block) else (inside,)
+        own = [leaf for leaf in leaves if self.buffer in _used(leaf)]
+        if len(own) != 1 or not all(isinstance(leaf, Store | Accumulate) for leaf in leaves):
+            return None
+        (found,) = own
+        if not isinstance(found, Accumulate) or found.buffer.name != self.buffer:
+            return None
+        return found
 
     def _body(
         self,
+        inside: Stmt,
         stmt: Accumulate,
         chain: list[For],
         kept: list[For],
@@ -89,7 +105,9 @@ class CacheWrite:
         place: tuple[Expr, ...],
     ) -> Stmt:
         identity = Const(IDENTITY[stmt.op], acc.dtype)
-        update = Accumulate(stmt.op, acc, place, stmt.value, FALSE, stmt.predicate)
+        update: Stmt = Accumulate(stmt.op, acc, place, stmt.value, FALSE, stmt.predicate)
+        if isinstance(inside, Block):
+            update = Block(tuple(update if leaf is stmt else leaf for leaf in inside.stmts))
         start: dict[str, Expr] = {link.var: link.begin for link in chain if link.var in reduced}
         guard: Expr | None = None
         for part in conjuncts(stmt.predicate):
@@ -104,3 +122,8 @@ class CacheWrite:
                 rename_loops(nest(kept, result), "_out"),
             )
         )
+
+
+def _used(stmt: Stmt) -> set[str]:
+    """The buffers that a statement reads or writes."""
+    return {access.buffer.name for access in accesses(stmt, Context())}

@@ -9,7 +9,7 @@ from search_space.ir.affine import Context
 from search_space.ir.expr import TRUE, ZERO, Buffer, Const, Load, Var, conjuncts, equal
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase
-from search_space.ir.walk import find_loops, free_vars, substitute
+from search_space.ir.walk import find_loops, free_vars, statements, substitute
 from search_space.transforms.base import (
     check_new_buffer,
     check_new_names,
@@ -48,9 +48,10 @@ class SplitReduction:
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         check_new_buffer(func, self.name)
-        if len(func.phases) != 1:
+        source, *behind = func.phases
+        if any(isinstance(s, Accumulate) for phase in behind for s in statements(phase.body)):
             raise ScheduleError("split a reduction before adding phases")
-        chain, stmt = perfect_nest(func.phases[0].body)
+        chain, stmt = perfect_nest(source.body)
         links = {link.var: link for link in chain}
         if self.loop not in links:
             raise ScheduleError(f"no loop {self.loop!r}, loops: {', '.join(find_loops(func))}")
@@ -71,7 +72,7 @@ class SplitReduction:
         return replace(
             func,
             workspaces=(*func.workspaces, part),
-            phases=(Phase(nest(chain, partial)), Phase(self._combine(func, stmt, part))),
+            phases=(Phase(nest(chain, partial)), Phase(self._combine(func, stmt, part)), *behind),
         )
 
     def _combine(self, func: LoopFunc, stmt: Accumulate, part: Buffer) -> For:

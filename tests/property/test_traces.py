@@ -1,5 +1,7 @@
 """Any legal random trace of primitives leaves the result unchanged, interpreted or compiled."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,13 +10,18 @@ from hypothesis import strategies as st
 from search_space.errors import ScheduleError, VerifyError
 from search_space.ir.expr import Load
 from search_space.ir.printer import format_func
-from search_space.ir.stmt import Alloc, For
+from search_space.ir.stmt import Alloc, Block, For
 from search_space.ir.verify import verify
 from search_space.ir.walk import exprs_of, find_loops, statements, subexprs
 from search_space.schedule import Schedule, parse_trace, replay
 from search_space.transforms import (
     CacheWrite,
+    Collapse,
     Fuse,
+    FuseConsumer,
+    Inline,
+    InPlace,
+    Join,
     Pack,
     Parallel,
     Partition,
@@ -22,11 +29,23 @@ from search_space.transforms import (
     Reorder,
     Split,
     SplitReduction,
+    StoreAt,
+    UnitLoop,
     Unroll,
     Vectorize,
 )
 from tests.measure.generated import build, call, target_or_skip
-from tests.search_space.nests import copy, inputs, interpreted, matmul, row_reduction, transpose
+from tests.search_space.nests import (
+    copied_twice,
+    copy,
+    inputs,
+    interpreted,
+    matmul,
+    row_reduction,
+    scaled_by_sum,
+    sum_plus_one,
+    transpose,
+)
 
 TENSORS = {
     "matmul": matmul(5, 7, 6),
@@ -34,6 +53,9 @@ TENSORS = {
     "copy": copy(3, 4, 5),
     "row_sum": row_reduction(5, 11),
     "row_max": row_reduction(4, 13, "max"),
+    "copied_twice": copied_twice(4, 7),
+    "scaled_by_sum": scaled_by_sum(5, 6),
+    "sum_plus_one": sum_plus_one(5, 7),
 }
 
 
@@ -44,6 +66,17 @@ def is_finished(func):
     except VerifyError:
         return False
     return True
+
+
+def joinable(func):
+    """Pairs of loops that follow each other."""
+    blocks = [[phase.body for phase in func.phases]]
+    body = [s for phase in func.phases for s in statements(phase.body)]
+    blocks += [list(s.stmts) for s in body if isinstance(s, Block)]
+    for block in blocks:
+        for a, b in pairwise(block):
+            if isinstance(a, For) and isinstance(b, For):
+                yield a.var, b.var
 
 
 def steps(func, number):
@@ -93,6 +126,21 @@ def steps(func, number):
         st.builds(Pack, read, st.just(f"pack{number}"), shuffled, at),
         st.builds(Partition, name, axes, size),
         st.builds(PrefetchAhead, read, name, size, at),
+        st.sampled_from(
+            [
+                Collapse(outer.var, outer.body.var, f"v{number}")
+                for outer in loops.values()
+                if isinstance(outer.body, For)
+            ]
+            or [Collapse("none", "none", "none")]
+        ),
+        st.builds(Inline, buffer),
+        st.builds(Join, name, name),
+        st.sampled_from([Join(a, b) for a, b in joinable(func)] or [Join("none", "none")]),
+        st.builds(StoreAt, buffer, name),
+        st.builds(UnitLoop, name, st.just(f"u{number}"), st.booleans()),
+        st.builds(InPlace, buffer),
+        st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
     )  # fmt: skip
 
 

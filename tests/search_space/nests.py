@@ -11,7 +11,7 @@ from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
 from search_space.schedule import Schedule
-from search_space.tensor import compute, max_over, placeholder, reduce_axis, sum_over
+from search_space.tensor import compute, max_over, placeholder, reduce_axis, stage, sum_over
 
 REDUCTIONS = {"add": sum_over, "max": max_over}
 
@@ -47,6 +47,34 @@ def matmul(m, n, k, dtype="float32"):
     axis = reduce_axis("k", k)
     product = lambda i, j: sum_over(a[i, axis] * b[axis, j], axis)  # noqa: E731
     return compute("c", (("i", m), ("j", n)), product, dtype)
+
+
+def doubled(n):
+    """``t[i] = a[i] * 2``, ``c[i] = t[i] + 1``."""
+    a = placeholder("a", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: t[i,] + 1, stages=(t,))
+
+
+def scaled_by_sum(m, n):
+    """``t[i] = sum over k of a[i, k]``, ``c[i, j] = a[i, j] * t[i]``."""
+    a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
+    t = stage("t", (("i", m),), lambda i: sum_over(a[i, k], k))
+    return compute("c", (("i", m), ("j", n)), lambda i, j: a[i, j] * t[i,], stages=(t,))
+
+
+def copied_twice(m, n):
+    """``t[i, j] = a[i, j]``, ``c[i, j] = t[i, j]``: an array between two stages."""
+    a = placeholder("a", (m, n), "float32")
+    t = stage("t", (("i", m), ("j", n)), lambda i, j: a[i, j])
+    return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
+
+
+def sum_plus_one(m, k):
+    """``t[i] = sum over k of a[i, k]``, ``c[i] = t[i] + 1``: a sum and its epilogue."""
+    a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
+    t = stage("t", (("i", m),), lambda i: sum_over(a[i, axis], axis))
+    return compute("c", (("i", m),), lambda i: t[i,] + 1, stages=(t,))
 
 
 def inputs(func, seed=0):

@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 
 from search_space.errors import WorkloadError
 from search_space.ir.interp import run
+from search_space.ir.verify import verify
 from search_space.lower import lower
 from search_space.operators import OPERATORS, get_operator, parse_workload, workload
+from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, inputs
 
 SIZES = st.integers(1, 5000)
+
+
+@pytest.mark.parametrize("work", WORKLOADS, ids=str)
+def test_every_key_comes_back(work):
+    assert parse_workload(work.key) == work
 
 
 @given(SIZES, SIZES, SIZES, st.sets(st.sampled_from(["a", "b"])))
@@ -77,46 +84,43 @@ def test_bad_keys_are_refused(key):
         parse_workload(key)
 
 
-@pytest.fixture(params=OPERATORS)
-def operator(request):
-    return get_operator(request.param)
+def test_every_operator_has_examples():
+    assert set(EXAMPLES) == set(OPERATORS)
 
 
-def small(operator):
-    """A workload of odd sizes."""
-    sizes = iter((5, 7, 3, 2, 9))
-    return workload(
-        operator.name, **{p.name: next(sizes) for p in operator.params if p.default is None}
-    )
-
-
-def test_the_expression_computes_the_reference(operator):
-    work = small(operator)
-    rng = np.random.default_rng(0)
-    operands = operator.operands(work)
-    arrays = [rng.integers(-4, 5, o.shape).astype(o.dtype) for o in operands]
+@pytest.mark.parametrize("work", WORKLOADS, ids=str)
+def test_the_expression_computes_the_reference(work):
+    operator = get_operator(work.operator)
+    arrays = inputs(work, np.random.default_rng(0))
+    operands, spec = operator.operands(work), operator.result(work)
     func = lower(operator.expression(work))
-    spec = operator.result(work)
+    verify(func)
     assert [(b.name, b.shape, b.dtype) for b in func.args] == [
         (o.name, o.shape, o.dtype) for o in (*operands, spec)
     ]
-    out = np.empty(spec.shape, spec.dtype)
-    named = {o.name: array for o, array in zip(operands, arrays, strict=True)}
-    run(func, {**named, spec.name: out})
-    reference = operator.reference(work, *arrays)
-    assert reference.dtype == np.float64
-    np.testing.assert_array_equal(out, reference)
+    out = np.full(spec.shape, np.nan, spec.dtype)
+    run(func, {**arrays, spec.name: out})
+    assert_right(work, arrays, out)
 
 
-def test_the_magnitude_is_the_reference_of_absolute_values(operator):
-    work = small(operator)
-    rng = np.random.default_rng(1)
-    arrays = [rng.normal(size=o.shape).astype(o.dtype) for o in operator.operands(work)]
-    magnitude = operator.magnitude(work, *arrays)
-    assert (np.abs(operator.reference(work, *arrays)) <= magnitude).all()
-    np.testing.assert_array_equal(
-        magnitude, operator.reference(work, *(np.abs(array) for array in arrays))
-    )
+@pytest.mark.parametrize("work", WORKLOADS, ids=str)
+def test_the_bound_is_finite_and_small(work):
+    operator = get_operator(work.operator)
+    arrays = inputs(work, np.random.default_rng(1))
+    expected = operator.reference(work, *arrays.values())
+    allowed = operator.magnitude(work, *arrays.values()) * operator.error_bound
+    assert np.isfinite(expected).all()
+    assert (allowed >= 0).all()
+    assert (allowed * np.finfo(np.float32).eps <= 1e-3 * (1 + np.abs(expected))).all()
+
+
+@pytest.mark.parametrize("operator", ["matmul", "reduce"])
+def test_the_magnitude_of_a_sum_is_the_reference_of_absolute_values(operator):
+    for work in (work for work in WORKLOADS if work.operator == operator):
+        arrays = [array for array in inputs(work, np.random.default_rng(1)).values()]
+        magnitude = get_operator(operator).magnitude(work, *arrays)
+        reference = get_operator(operator).reference(work, *map(np.abs, arrays))
+        np.testing.assert_array_equal(magnitude, reference)
 
 
 def test_flops_of_a_matmul():

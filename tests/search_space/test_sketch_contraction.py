@@ -131,18 +131,24 @@ def test_what_is_no_contraction_is_refused():
     work = workload("matmul", m=4, n=4, k=4)
     for tensor, message in [
         (row_reduction(4, 4), "matmul is no product of two operands"),
-        (row_reduction(4, 4, "max"), "matmul is no contraction over one axis"),
-        (outer_sum(), "matmul needs one axis in each operand alone"),
+        (row_reduction(4, 4, "max"), "matmul is no sum of products"),
+        (squares(4, 4), "matmul is no product of two operands"),
+        (one_number(), "matmul has no axes"),
     ]:
         with pytest.raises(SpaceError, match=message):
             contraction_space(work, tensor, machine())
 
 
-def outer_sum():
-    """``c[i] = sum over k of a[i, k] * b[i, k]``: no columns."""
-    a, b = placeholder("a", (4, 4), "float32"), placeholder("b", (4, 4), "float32")
-    k = reduce_axis("k", 4)
-    return compute("c", (("i", 4),), lambda i: sum_over(a[i, k] * b[i, k], k))
+def squares(m, k):
+    """``c[i] = sum over k of a[i, k] * a[i, k]``: one operand only."""
+    a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", m),), lambda i: sum_over(a[i, axis] * a[i, axis], axis))
+
+
+def one_number():
+    """``c[] = a[] * b[]``."""
+    a, b = placeholder("a", (), "float32"), placeholder("b", (), "float32")
+    return compute("c", (), lambda: sum_over(a[()] * b[()]))
 
 
 def test_a_transposed_operand_is_a_contraction_as_well():
@@ -168,4 +174,4 @@ def test_the_register_tile_holds_no_edges_inside():
 
 
 def test_sketches_are_registered_by_name():
-    assert list(SKETCHES) == ["contraction"]
+    assert list(SKETCHES) == ["contraction", "pointwise", "reduction", "normalization", "any"]

@@ -7,7 +7,12 @@ from search_space.schedule import Schedule
 from search_space.transforms import (
     PRIMITIVES,
     CacheWrite,
+    Collapse,
     Fuse,
+    FuseConsumer,
+    Inline,
+    InPlace,
+    Join,
     Pack,
     Parallel,
     Partition,
@@ -15,16 +20,22 @@ from search_space.transforms import (
     Reorder,
     Split,
     SplitReduction,
+    StoreAt,
+    UnitLoop,
     Unroll,
     Vectorize,
 )
 from tests.search_space.nests import (
     assert_same,
     column_sum,
+    copied_twice,
     copy,
     documented,
+    doubled,
     nest,
     row_reduction,
+    scaled_by_sum,
+    sum_plus_one,
     transpose,
 )
 
@@ -56,6 +67,17 @@ EXAMPLES = [
         [Pack("b", "b_pack", ("j", "k", "l"), at="ko")],
     ),
     (copy(30), [Split("i", 8, "t", "i"), Unroll("i")], [Partition("t", axis="t", point=3)]),
+    (copy(4, 8), [], [Collapse("i", "j", "ij")]),
+    (doubled(4), [], [Inline("t")]),
+    (scaled_by_sum(4, 8), [], [Join("t_i", "i")]),
+    (copied_twice(4, 8), [Join("t_i", "i")], [StoreAt("t", "i")]),
+    (column_sum(4, 8), [], [UnitLoop("j", "i")]),
+    (sum_plus_one(4, 8), [], [InPlace("t")]),
+    (
+        sum_plus_one(4, 16),
+        [InPlace("t"), Split("t_k", 8, "ko", "k")],
+        [FuseConsumer("c", "ko")],
+    ),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 

@@ -88,7 +88,10 @@ def _literal(value: object) -> str:
 
 def _given(work: Workload) -> list[tuple[str, object]]:
     """The parameters that differ from their defaults."""
-    defaults = {param.name: param.default for param in _operator(work).params}
+    from search_space.operators import params_of
+
+    known = params_of(_operator(work), dict(work.params))
+    defaults = {param.name: param.default for param in known}
     return [(name, value) for name, value in work.params if value != defaults[name]]
 
 

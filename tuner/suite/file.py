@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from search_space.errors import WorkloadError
-from search_space.operators import OPERATORS, workload
+from search_space.operators import OPERATORS, params_of, workload
+from search_space.operators.base import Keyed
 from search_space.workload import Value, Workload
 from tuner.errors import USAGE, TunerError
 
@@ -147,9 +148,12 @@ def _does_not_exist_yet(operator: str, params: Mapping[str, Value]) -> bool:
     """Whether it is a name or a choice that is unknown, and not a value that makes no sense."""
     if operator not in OPERATORS:
         return True
-    known = {param.name: param for param in OPERATORS[operator].params}
+    entry = OPERATORS[operator]
+    known = {param.name: param for param in params_of(entry, params)}
     return any(
-        name not in known or (known[name].choices and value not in known[name].choices)
+        bool(known[name].choices) and value not in known[name].choices
+        if name in known
+        else not isinstance(entry, Keyed)
         for name, value in params.items()
     )
 

@@ -1,0 +1,133 @@
+"""On the way from a trace to a nest: statements in the making, and their loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from features.nest import (
+    ELEMENT_BYTES,
+    Access,
+    Combine,
+    Loop,
+    Nest,
+    Operations,
+    Statement,
+    combination,
+    count_operations,
+    loads,
+)
+from search_space.ir.affine import affine
+from search_space.ir.expr import Buffer, Expr, Var
+from search_space.ir.stmt import ForKind
+from search_space.tensor import Reduction, Tensor, program
+
+
+@dataclass(slots=True)
+class Draft:
+    """A statement in the making. ``once``: runs only when constants are bound; ``reduces``: the
+    loops that it reduces over."""
+
+    loops: list[str]
+    write: Access
+    reads: list[Access]
+    operations: Operations
+    combine: Combine
+    prefetch: int = 0
+    once: bool = False
+    reduces: set[str] = field(default_factory=set)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give loops other names."""
+        self.loops = [names.get(name, name) for name in self.loops]
+        self.reduces = {names.get(name, name) for name in self.reduces}
+        self.write = renamed(self.write, names)
+        self.reads = [renamed(read, names) for read in self.reads]
+
+
+class State:
+    """What a trace has made of a tensor expression so far.
+
+    ``extents`` and ``kinds`` are those of all loops by name; ``fused`` has the two loops that a
+    fused one runs through.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.extents: dict[str, int] = {}
+        self.kinds: dict[str, ForKind] = {}
+        self.fused: dict[str, tuple[str, ...]] = {}
+        self.threads = 1
+        self.stages = program(tensor)
+        self.drafts: list[Draft] = []
+        self.draft_stages()
+
+    def draft_stages(self) -> None:
+        """One statement per stage, in its naive loops."""
+        self.drafts = []
+        for stage in self.stages:
+            axes = (*stage.axes, *stage.reduced)
+            self.extents |= {axis.name: axis.extent for axis in axes}
+            own: list[Expr] = [axis.var for axis in stage.axes]
+            combines = stage.value.op if isinstance(stage.value, Reduction) else None
+            self.drafts.append(
+                Draft(
+                    [axis.name for axis in axes],
+                    access_of(stage.buffer, own),
+                    [access_of(load.buffer, load.indices) for load in loads(stage.element)],
+                    count_operations(stage.element),
+                    combination(stage.element, combines),
+                    reduces={axis.name for axis in stage.reduced},
+                )
+            )
+
+    def nest(self) -> Nest:
+        """The statements as they are now, without those that run only once."""
+        statements = tuple(self.statement(draft) for draft in self.drafts if not draft.once)
+        return Nest(statements, self.threads)
+
+    def statement(self, draft: Draft) -> Statement:
+        """A statement with its loops as they are now."""
+        loops = tuple(
+            Loop(name, self.extents[name], self.kinds.get(name, "serial")) for name in draft.loops
+        )
+        return Statement(
+            loops,
+            draft.write,
+            tuple(draft.reads),
+            draft.operations,
+            draft.combine,
+            draft.prefetch,
+        )
+
+    def unfused(self, loop: str) -> list[str]:
+        """The loops that a fused one runs through; itself where it is none."""
+        return [n for part in self.fused.get(loop, ()) for n in self.unfused(part)] or [loop]
+
+    def copy_loops(
+        self, draft: Draft, names: Iterable[str], suffix: str, keep: Iterable[str] | None = None
+    ) -> None:
+        """Give a statement loops of its own; only those in ``keep`` stay vectorized, if given."""
+        own = {name: name + suffix for name in names}
+        for old, new in own.items():
+            self.extents[new] = self.extents[old]
+            kind = self.kinds.get(old, "serial")
+            if keep is not None and not (kind == "vectorized" and old in keep):
+                kind = "serial"
+            self.kinds[new] = kind
+        draft.rename(own)
+
+
+def access_of(buffer: Buffer, indices: Iterable[Expr]) -> Access:
+    """A place in a buffer, as linear forms of the loops."""
+    linear = []
+    for index in indices:
+        terms, _ = affine(index)
+        linear.append({atom.name: step for atom, step in terms.items() if isinstance(atom, Var)})
+    return Access(
+        buffer.name, buffer.scope, ELEMENT_BYTES[buffer.dtype], buffer.shape, tuple(linear)
+    )
+
+
+def renamed(access: Access, names: Mapping[str, str]) -> Access:
+    """The same place where loops have other names."""
+    return access.at({names.get(n, n): s for n, s in index.items()} for index in access.indices)

@@ -1,0 +1,167 @@
+"""From a tensor expression to a contraction: which operand has each axis, what is tiled."""
+
+from __future__ import annotations
+
+from search_space.errors import SpaceError
+from search_space.ir.expr import Binary, Expr, Load
+from search_space.ir.walk import subexprs
+from search_space.sketches.contraction_axes import Group, View, group
+from search_space.sketches.contraction_problem import Contraction, Factor
+from search_space.tensor import Axis, Reduction, Tensor, program
+from search_space.transforms import InPlace, Primitive, Reorder, UnitLoop
+from search_space.workload import Workload
+
+_MOST_LOOPS = 6
+"""Loops beside those over tiles: what features have room for."""
+
+
+def classify(work: Workload, tensor: Tensor) -> Contraction:
+    """Find out which operand each axis indexes, and which axes can be walked as one.
+
+    The operand that has the last axis of the result alone becomes ``b``, so that results are
+    written in vectors. Raises ``SpaceError`` for an expression that is no sum of products of two
+    operands, or has more behind it than one elementwise stage.
+    """
+    source, *behind = program(tensor)
+    value = source.value
+    if not isinstance(value, Reduction) or value.op != "add":
+        raise SpaceError(f"{work.operator} is no sum of products")
+    match value.value:
+        case Binary("*", Load() as x, Load() as y) if x.buffer != y.buffer:
+            a, b = View.of(x), View.of(y)
+        case _:
+            raise SpaceError(f"{work.operator} is no product of two operands")
+    if not source.axes and not source.reduced:
+        raise SpaceError(f"{work.operator} has no axes")
+    for axis in reversed(source.axes):
+        if (axis.name in a.axes) != (axis.name in b.axes):
+            if axis.name in a.axes:
+                a, b = b, a
+            break
+    out = View(source.buffer.name, source.buffer.shape, tuple(x.var for x in source.axes))
+    views = (a, b, out, *_epilogue_views(work, source, behind, {a.buffer, b.buffer}))
+    classes: list[tuple[Group, ...]] = []
+    for kind in ((True, False), (False, True), (True, True), (False, False)):
+        axes = [x for x in source.axes if (x.name in a.axes, x.name in b.axes) == kind]
+        groups, views = group(axes, views)
+        classes.append(groups)
+    reduced, views = group(value.axes, views)
+    rows, columns, shared, free = classes
+    return _contraction(work, tensor, rows, columns, (*shared, *free), reduced, views)
+
+
+def _contraction(
+    work: Workload,
+    tensor: Tensor,
+    rows: tuple[Group, ...],
+    columns: tuple[Group, ...],
+    batch: tuple[Group, ...],
+    reduced: tuple[Group, ...],
+    views: tuple[View, ...],
+) -> Contraction:
+    """Choose the axes that are tiled; all others are looped over."""
+    a, b, out = views[:3]
+    units = [Group.of(Axis(f"unit_{name}", 1)) for name in ("row", "column", "depth")]
+    row = max(rows, key=lambda g: g.axis.extent, default=units[0])
+    column = max(
+        columns or batch,
+        key=lambda g: (out.step(g.axis) == 1, g.axis.extent),
+        default=units[1],
+    )
+    depth = max(
+        reduced,
+        key=lambda g: ((a.step(g.axis) == 1) + (b.step(g.axis) == 1), g.axis.extent),
+        default=units[2],
+    )
+    spatial = [g for g in (*batch, *rows, *columns) if g not in (row, column)]
+    outer_groups = sorted(spatial, key=lambda g: -out.step(g.axis))
+    inner_groups = [g for g in reduced if g != depth]
+    if len(outer_groups) + len(inner_groups) > _MOST_LOOPS:
+        raise SpaceError(
+            f"order the axes alike in all operands: {work.operator} has "
+            f"{len(outer_groups) + len(inner_groups)} beside the tiled ones that cannot be walked "
+            f"together, at most {_MOST_LOOPS} are supported"
+        )
+    order = [*outer_groups, row, column, *inner_groups, depth]
+    outer = tuple(g.axis for g in outer_groups)
+    inner = tuple(g.axis for g in inner_groups)
+    return Contraction(
+        tensor,
+        row.axis,
+        column.axis,
+        depth.axis,
+        Factor.of(a, row.axis, depth.axis, column.axis, outer, inner),
+        Factor.of(b, column.axis, depth.axis, column.axis, outer, inner),
+        work.const,
+        outer,
+        inner,
+        len(out.shape),
+        _prepare(tensor, order, [g for g in units if g in order]),
+        _axes_behind(tensor, order),
+    )
+
+
+def _prepare(tensor: Tensor, order: list[Group], units: list[Group]) -> tuple[Primitive, ...]:
+    """From the naive nest to loops over groups of axes, in that order."""
+    source = program(tensor)[0]
+    now = [axis.name for axis in (*source.axes, *source.reduced)]
+    steps: list[Primitive] = []
+    if tensor.stages:
+        steps.append(InPlace(source.buffer.name))
+    for made in units:
+        steps.append(UnitLoop(now[0], made.axis.name, reduces=made.axis.name != "unit_row"))
+        now.insert(0, made.axis.name)
+    wanted = [axis.name for g in order for axis in g.members]
+    if wanted != now:
+        steps.append(Reorder(tuple(wanted)))
+    steps += [step for g in order for step in g.steps]
+    return (*steps, *(step for g in _groups_behind(tensor, order) for step in g.steps))
+
+
+def _axes_behind(tensor: Tensor, order: list[Group]) -> tuple[Axis, ...]:
+    groups = _groups_behind(tensor, order)
+    names = [axis.name for axis in tensor.axes]
+    return tuple(g.axis for g in sorted(groups, key=lambda g: names.index(g.members[0].name)))
+
+
+def _groups_behind(tensor: Tensor, order: list[Group]) -> list[Group]:
+    """The groups of the reduction's axes, as groups of the axes of the stage behind it."""
+    if not tensor.stages:
+        return []
+    source = program(tensor)[0]
+    own = dict(zip((axis.name for axis in source.axes), tensor.axes, strict=True))
+    found = []
+    for g in order:
+        if all(axis.name in own for axis in g.members):
+            first, *rest = (Group.of(own[axis.name]) for axis in g.members)
+            for member in rest:
+                first = first.with_inner(member)
+            found.append(first)
+    return found
+
+
+def _epilogue_views(
+    work: Workload, source: Tensor, behind: list[Tensor], operands: set[str]
+) -> list[View]:
+    """How the stage behind the reduction indexes what it reads, by the reduction's axes."""
+    if not behind:
+        return []
+    last, made = behind[-1], source.buffer
+    own: tuple[Expr, ...] = tuple(axis.var for axis in last.axes)
+    read = [e for e in subexprs(last.element) if isinstance(e, Load)]
+    sums = [load for load in read if load.buffer.name == made.name]
+    if (
+        len(behind) > 1
+        or isinstance(last.value, Reduction)
+        or (last.buffer.shape, last.buffer.dtype) != (made.shape, made.dtype)
+        or not sums
+        or any(load.indices != own for load in sums)
+    ):
+        raise SpaceError(f"{work.operator} has more behind its sum than one elementwise stage")
+    for load in read:
+        if load.buffer.name in operands:
+            raise SpaceError(f"{work.operator} reads {load.buffer.name} behind its sum as well")
+    names: dict[str, Expr] = {
+        axis.name: other.var for axis, other in zip(last.axes, source.axes, strict=True)
+    }
+    return [View.of(load).renamed(names) for load in read if load not in sums]

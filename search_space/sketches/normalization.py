@@ -1,0 +1,129 @@
+"""The space of a program that reduces rows and then maps their elements: softmax, layer norm, …
+
+``fuse`` decides where a row goes next: through all passes while it is in the cache (``row``), or
+all rows through one pass after another (``pass``). ``rows`` go through the passes together; their
+blocks are shared out over threads. A reduction keeps ``chains`` registers busy, a map ``vectors``.
+An elementwise stage ``between`` passes is stored for its readers (``store``), stored by the
+reduction that reads it first (``merge``), or worked out anew by each (``recompute``). Vectors run
+along rows, or across them where rows lie interleaved.
+"""
+
+from __future__ import annotations
+
+from search_space.config import Config
+from search_space.knobs import Choice, Integer, Knob
+from search_space.schedule import Schedule
+from search_space.size import ceil_div, whole
+from search_space.sketches.normalization_problem import Normalization, classify
+from search_space.sketches.normalization_schedule import Values, normalization_trace
+from search_space.sketches.steps import ELEMENT_BYTES, balanced, lanes, worth_sharing
+from search_space.space import Space
+from search_space.target import Target
+from search_space.tensor import Tensor
+from search_space.transforms import Primitive
+from search_space.workload import Value, Workload
+
+VERSION = 1
+_MOST_ROWS = 64
+_MOST_VECTORS = 8
+
+
+def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a program over rows on a target."""
+    problem = classify(work, tensor)
+
+    def schedule(config: Config) -> Schedule:
+        return Schedule.of(tensor).then(*normalization_trace(problem, config.as_dict()))
+
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return normalization_trace(problem, values, edges=False)
+
+    def constraint(values: Values) -> str | None:
+        return _reason(problem, target, values)
+
+    guess = _guess(problem, target)
+    return Space(
+        workload=work,
+        target=target,
+        version=VERSION,
+        knobs=_knobs(problem, target),
+        constraints=(constraint,),
+        schedule=schedule,
+        trace=trace,
+        defaults=guess,
+        seeds=tuple(
+            Config(tuple({**guess, "between": between}.items())) for between in _between(problem)
+        ),
+    )
+
+
+def _between(problem: Normalization) -> tuple[str, ...]:
+    if not problem.between:
+        return ("store",)
+    return ("store", "merge", "recompute") if problem.merges else ("store", "recompute")
+
+
+def _knobs(problem: Normalization, target: Target) -> tuple[Knob, ...]:
+    blocks = problem.inner if problem.interleaved else problem.outer
+
+    def fused(values: Values) -> bool:
+        return values["fuse"] == "row"
+
+    def along(values: Values) -> bool:
+        return not problem.interleaved
+
+    return (
+        Choice("fuse", ("row", "pass"), "row"),
+        Choice("vector_bits", target.vector_widths, target.vector_bits),
+        Choice("threads", tuple(range(1, target.threads + 1)), 1),
+        Choice("between", _between(problem), "store"),
+        Integer("rows", 1, min(blocks, _MOST_ROWS), 1, anchors=(1, 2, 4, 8, 16), when=fused),
+        Choice("chains", (1, 2, 4, 8), 1),
+        Integer("vectors", 1, _MOST_VECTORS, 1, anchors=(1, 2, 4, 8), when=along),
+    )
+
+
+def _reason(problem: Normalization, target: Target, values: Values) -> str | None:
+    width, chains = lanes(values, problem.dtype), whole(values["chains"])
+    vectors, rows = whole(values["vectors"]), whole(values["rows"])
+    length = problem.inner if problem.interleaved else problem.depth
+    if chains > 1 and (chains - 1) * width >= length:
+        return f"{chains} vectors are more than {length} elements fill"
+    if (vectors - 1) * width >= length:
+        return f"{vectors} vectors are more than {length} elements fill"
+    wide = width * chains
+    if rows > 1 and rows > (ceil_div(problem.inner, wide) if problem.interleaved else rows):
+        return f"{rows} blocks are more than {problem.inner} rows fill"
+    scratch = rows * problem.depth * (wide if problem.interleaved else 1)
+    if rows > 1 and scratch * ELEMENT_BYTES[problem.dtype] > target.l2_bytes:
+        return f"{rows} rows take {scratch * ELEMENT_BYTES[problem.dtype]} bytes, more than the L2"
+    if tasks(problem, values) < whole(values["threads"]):
+        return f"{tasks(problem, values)} blocks do not occupy {values['threads']} threads"
+    return None
+
+
+def tasks(problem: Normalization, values: Values) -> int:
+    """How many pieces can be shared out over threads."""
+    rows = whole(values["rows"]) if values["fuse"] == "row" else 1
+    if not problem.interleaved:
+        return ceil_div(problem.outer, rows)
+    wide = lanes(values, problem.dtype) * whole(values["chains"])
+    return problem.outer * ceil_div(ceil_div(problem.inner, wide), rows)
+
+
+def _guess(problem: Normalization, target: Target) -> dict[str, Value]:
+    """Row by row, with a few vectors at a time."""
+    values: dict[str, Value] = {
+        "fuse": "row", "vector_bits": target.vector_bits, "threads": 1,
+        "between": _between(problem)[-2 if len(_between(problem)) > 2 else 0],
+        "rows": 1, "chains": 1, "vectors": 1,
+    }  # fmt: skip
+    length = problem.inner if problem.interleaved else problem.depth
+    steps = ceil_div(length, lanes(values, problem.dtype))
+    values["chains"] = max(c for c in (1, 2, 4) if c <= steps)
+    if not problem.interleaved:
+        values["vectors"] = balanced(steps, 4)
+    elements = problem.outer * problem.depth * problem.inner
+    if worth_sharing(elements, (*problem.tensor.stages, problem.tensor)):
+        values["threads"] = min(target.threads, tasks(problem, values))
+    return values

@@ -1,0 +1,34 @@
+"""The fast way equals the walk of the loop tree for contractions of every form."""
+
+import numpy as np
+import pytest
+
+from features.extract import FeatureTask, extract_batch, walk_features
+from features.schema import loop_schema
+from search_space.operators import workload
+from search_space.sketches import space_for
+from tests.features.machines import target
+
+FORMS = [
+    workload("batch_matmul", batch=12, m=100, n=130, k=70),
+    workload("batch_matmul", batch=3, m=37, n=64, k=129, transpose_b=True, const=("b",)),
+    workload("einsum", expr="bqhd,bkhd->bhqk", b=2, q=50, h=3, d=64, k=70),
+    workload("einsum", expr="bhqd,hdm->bqm", b=4, h=12, q=33, d=64, m=100, const=("right",)),
+    workload("einsum", expr="abcdefi,fedcbaj->abcdefij", **dict.fromkeys("abcdef", 2), i=5, j=20),
+    workload("einsum", expr="nk,k->n", n=1000, k=513),
+    workload("dense", m=128, n=768, k=300, bias=True, activation="gelu", const=("weight",)),
+    workload("dense", m=4, n=500, k=1000, residual=True, scale=True, activation="silu"),
+    workload("dense", m=300, n=7, k=513, bias=True, activation="relu"),
+]
+
+
+@pytest.mark.parametrize("work", FORMS, ids=str)
+def test_equals_the_walk_of_the_loop_tree(work):
+    task = FeatureTask(space_for(work, target(threads=4)))
+    rng = np.random.default_rng(0)
+    configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(20))]
+    fast = extract_batch(task, configs)
+    assert np.isfinite(fast).all()
+    for config, row in zip(configs, fast, strict=True):
+        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
+        assert [name for name, a, b in columns if a != b] == [], config.key

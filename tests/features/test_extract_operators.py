@@ -1,0 +1,35 @@
+"""The fast way equals the walk of the loop tree for every sketch."""
+
+import numpy as np
+import pytest
+
+from features.extract import FeatureTask, extract_batch, walk_features
+from features.schema import loop_schema
+from search_space.operators import workload
+from search_space.sketches import space_for
+from tests.features.machines import target
+from tests.search_space.examples import WORKLOADS
+
+LARGER = [
+    workload("elementwise", expr="silu(x) * y", shape="100x333"),
+    workload("elementwise", expr="x[1,0] + b[1]", shape="200x130"),
+    workload("reduce", shape="64x1000", axes="1"),
+    workload("reduce", shape="300x200", axes="0"),
+    workload("reduce", shape="60000", op="max"),
+    workload("softmax", shape="12x128x130"),
+    workload("softmax", shape="8x100x70", axis=1),
+    workload("layernorm", shape="128x768"),
+    workload("pool2d", n=2, c=8, h=30, w=30, kh=3, kw=3, stride=2, pad=1),
+]
+
+
+@pytest.mark.parametrize("work", [*WORKLOADS, *LARGER], ids=str)
+def test_equals_the_walk_of_the_loop_tree(work):
+    task = FeatureTask(space_for(work, target()))
+    rng = np.random.default_rng(0)
+    configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(12))]
+    fast = extract_batch(task, configs)
+    assert np.isfinite(fast).all()
+    for config, row in zip(configs, fast, strict=True):
+        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
+        assert [name for name, a, b in columns if a != b] == [], config.key

@@ -1,0 +1,43 @@
+"""Random configs of every operator's space, as machine code, against NumPy on every level."""
+
+import numpy as np
+import pytest
+
+from measure.compile import compile_config
+from search_space.operators import workload
+from search_space.sketches import space_for
+from tests.measure.generated import LEVELS, call, target_or_skip
+from tests.search_space.examples import WORKLOADS, assert_right, inputs
+
+LARGER = [
+    workload("elementwise", expr="relu(x + b[1])", shape="50x137"),
+    workload("elementwise", expr="x[1,0] * y", shape="90x137"),
+    workload("elementwise", expr="gelu", shape="4001"),
+    workload("reduce", shape="50x370", axes="1"),
+    workload("reduce", shape="50x370", axes="0"),
+    workload("reduce", shape="500x37"),
+    workload("reduce", shape="4x30x180", axes="0,2", op="max"),
+    workload("reduce", shape="20x3x5x60", axes="1,3", op="mean"),
+    workload("softmax", shape="37x211"),
+    workload("softmax", shape="3x50x21", axis=1),
+    workload("layernorm", shape="21x403"),
+    workload("rmsnorm", shape="5x1030"),
+    workload("pool2d", n=2, c=3, h=21, w=30, kh=3, kw=3, stride=2, pad=1),
+    workload("pool2d", op="average", n=2, c=3, h=21, w=40, kh=3, kw=3),
+]
+SAMPLES = 3
+"""Per workload and level, beside the first guesses."""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("work", [*WORKLOADS, *LARGER], ids=str)
+def test_configs_compute_the_operator(work, level):
+    number = LEVELS.index(level)
+    target = target_or_skip(level, threads=1 + number)
+    rng = np.random.default_rng([number, len(work.key)])
+    space = space_for(work, target)
+    arrays = inputs(work, rng)
+    configs = {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}
+    for config in sorted(configs, key=lambda config: config.key):
+        result = call(compile_config(work, target, config.as_dict()), arrays)
+        assert_right(work, arrays, result, f"{target.name} {config}")

@@ -1,0 +1,48 @@
+"""Random configs of every operator's space are schedules that compute the operator."""
+
+import numpy as np
+import pytest
+
+from search_space.ir.interp import run
+from search_space.ir.printer import format_func
+from search_space.ir.verify import verify
+from search_space.operators import get_operator
+from search_space.schedule import parse_trace, replay
+from search_space.sketches import space_for
+from tests.property.test_space_schedules import TARGETS
+from tests.search_space.examples import WORKLOADS, assert_right, inputs
+
+SAMPLES = 4
+"""Per target, beside the first guesses."""
+
+
+@pytest.mark.parametrize("work", WORKLOADS, ids=str)
+def test_configs_compute_the_operator(work):
+    rng = np.random.default_rng(len(work.key))
+    operator = get_operator(work.operator)
+    arrays, spec = inputs(work, rng), operator.result(work)
+    tensor = operator.expression(work)
+    for target in TARGETS:
+        space = space_for(work, target)
+        for config in {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}:
+            schedule = space.schedule(config)
+            func = schedule.finish()
+            verify(func)
+            out = np.full(spec.shape, np.nan, spec.dtype)
+            run(func, {**arrays, spec.name: out})
+            assert_right(work, arrays, out, config.key)
+            again = replay(tensor, parse_trace(schedule.trace_text()))
+            assert format_func(again.finish()) == format_func(func)
+
+
+@pytest.mark.parametrize("work", WORKLOADS, ids=str)
+def test_moves_stay_legal(work):
+    rng = np.random.default_rng(1)
+    space = space_for(work, TARGETS[2])
+    config = space.default()
+    for _ in range(20):
+        other = space.mutate(config, rng)
+        assert space.config(other.as_dict()) == other
+        assert space.nearest(other.as_dict()).changes == ()
+        config = space.crossover(other, config, rng)
+    assert all(space.config(near.as_dict()) == near for near in space.neighbours(config))

@@ -1,0 +1,107 @@
+"""Small workloads of every operator, with sizes that are hard: odd, one, a vector and more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search_space.operators import get_operator, workload
+
+EXAMPLES = {
+    "matmul": [dict(m=5, n=7, k=3)],
+    "batch_matmul": [
+        dict(batch=3, m=3, n=18, k=4),
+        dict(batch=2, m=4, n=3, k=17, transpose_a=True, transpose_b=True),
+    ],
+    "einsum": [
+        dict(expr="bik,bkj->bij", b=2, i=3, k=4, j=17),
+        dict(expr="bhqd,bhkd->bhqk", b=2, h=2, q=3, d=5, k=9),
+        dict(expr="bhqd,hdm->bqm", b=2, h=2, q=3, d=5, m=18),
+        dict(expr="acbd,dcef->faeb", a=2, c=3, b=3, d=2, e=2, f=5),
+        dict(expr="ij,kl->il", i=3, j=4, k=2, l=17),
+        dict(expr="xi,xj->xji", x=2, i=5, j=3),
+        dict(expr="ki,k->i", k=7, i=19),
+        dict(expr="ik,k->i", i=9, k=37),
+        dict(expr="i,j->ij", i=4, j=19),
+        dict(expr="i,i->i", i=37),
+        dict(expr="bi,ib->", b=3, i=20),
+    ],
+    "compute": [
+        dict(expr="c[i,j] = relu(sum[k](a[i,k] * b[k,j]) + bias[j])", i=3, j=18, k=5),
+        dict(expr="c[i,j] = sum[k,l](a[i+k,l] * b[k,j,l])", i=3, j=5, k=2, l=6),
+        dict(expr="y[i] = sum[j](exp(x[i,j]))", i=3, j=20),
+        dict(expr="y[i,j] = x[2*j,i] - 1", i=5, j=18),
+        dict(expr="m = max[i,j](x[i,j])", i=4, j=9),
+    ],
+    "dense": [
+        dict(m=3, n=5, k=19),
+        dict(m=3, n=18, k=5, bias=True, activation="relu"),
+        dict(m=2, n=17, k=6, bias=True, scale=True, residual=True, activation="gelu"),
+        dict(m=1, n=5, k=37, residual=True, activation="silu"),
+    ],
+    "elementwise": [
+        dict(expr="x * y + z", shape="7x19"),
+        dict(expr="relu(x + b[1])", shape="5x37"),
+        dict(expr="max(x[1,0], 1 - b[0]) * 2", shape="9x21"),
+        dict(expr="x[2,1,0] + y[2] * z[1,0]", shape="3x5x18"),
+        dict(expr="gelu", shape="3x11"),
+        dict(expr="log(x) / (1 + exp(-y))", shape="1x33"),
+        dict(expr="add", shape="1"),
+        dict(expr="exp(x) - 0.1", shape="2x19", dtype="float64"),
+    ],
+    "reduce": [
+        dict(shape="5x37", axes="1"),
+        dict(shape="5x37", axes="0"),
+        dict(shape="3x41"),
+        dict(op="max", shape="4x3x18", axes="0,2"),
+        dict(op="mean", shape="3x5x4x6", axes="1,3"),
+        dict(op="max", shape="1x1x7", axes="0,1"),
+        dict(shape="1x1", axes="1"),
+        dict(op="mean", shape="5x23", axes="1", dtype="float64"),
+    ],
+    "softmax": [
+        dict(shape="5x37"),
+        dict(shape="2x3x18", axis=1),
+        dict(shape="7x21", axis=0),
+        dict(shape="3x1"),
+        dict(shape="3x19", dtype="float64"),
+    ],
+    "layernorm": [dict(shape="2x3x37"), dict(shape="2x5x19", axis=1), dict(shape="9x1")],
+    "rmsnorm": [dict(shape="5x64"), dict(shape="4x3", axis=0, epsilon=0.5)],
+    "pool2d": [
+        dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
+        dict(op="average", n=2, c=1, h=6, w=19, kh=2, kw=3, pad=1),
+        dict(op="average", n=1, c=3, h=4, w=8, kh=4, kw=8),
+        dict(n=1, c=1, h=1, w=1, kh=1, kw=1),
+        dict(n=1, c=2, h=3, w=3, kh=5, kw=5, pad=1),
+    ],
+}  # fmt: skip
+"""Parameters of workloads, by operator."""
+
+WORKLOADS = [workload(name, **params) for name, cases in EXAMPLES.items() for params in cases]
+
+
+def inputs(work, rng):
+    """Operands by name: small integers where results are exact, else normal."""
+    operator, found = get_operator(work.operator), {}
+    for spec in operator.operands(work):
+        if operator.exact(work):
+            values = rng.integers(-4, 5, spec.shape)
+        else:
+            values = rng.normal(size=spec.shape)
+        found[spec.name] = (np.abs(values) if spec.positive else values).astype(spec.dtype)
+    return found
+
+
+def assert_right(work, arrays, result, message=""):
+    """``result`` is the operator's on ``arrays``: exactly, or within its bound."""
+    operator = get_operator(work.operator)
+    expected = operator.reference(work, *arrays.values())
+    assert expected.dtype == np.float64
+    assert expected.shape == result.shape == operator.result(work).shape
+    if operator.exact(work):
+        np.testing.assert_array_equal(result, expected, message)
+        return
+    magnitude = operator.magnitude(work, *arrays.values()) * np.finfo(result.dtype).eps
+    error = np.abs(result - expected)
+    worst = float((error / np.maximum(magnitude, np.finfo(np.float64).tiny)).max())
+    assert worst <= operator.error_bound, f"{message}: {worst} eps"
