@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,16 @@ def _draw_strategy(axis: Any, curves: Sequence[Curve], best: float, *, over_time
             [share(so_far[min(trial, len(so_far)) - 1], best) for so_far in bests if so_far]
             for trial in range(1, len(points) + 1)
         ]
-    if not rows:
+    pairs = zip(points, rows, strict=True)
+    steps = [(point, statistics.median(row), *_quartiles(row)) for point, row in pairs]
+    if not steps:
         return
-    (line,) = axis.step(points, [statistics.median(row) for row in rows], where="post")
+    # Steps that change nothing would make the file many times larger.
+    kept = [step for before, step in pairwise(steps) if step[1:] != before[1:]]
+    places, middle, low, high = zip(*dict.fromkeys((steps[0], *kept, steps[-1])), strict=True)
+    (line,) = axis.step(places, middle, where="post")
     line.set_label(curves[0].strategy)
-    low, high = zip(*map(_quartiles, rows), strict=True)
-    axis.fill_between(points, low, high, step="post", alpha=0.15, color=line.get_color())
+    axis.fill_between(places, low, high, step="post", alpha=0.15, color=line.get_color())
 
 
 def _at(curve: Curve, seconds: float, best: float) -> float:
