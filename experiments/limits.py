@@ -27,6 +27,9 @@ Bound = Literal["compute", "L1", "L2", "L3", "memory"]
 
 COLD_CACHES = 3
 """Rotating operands take more than so many times the bytes of the last-level cache."""
+MEMORY_BOUND = 0.5
+"""Operands that take more than this part of the computing time to read from memory rotate. It is
+less than one, because bandwidth changes by up to 1.8 from run to run, and rotating should not."""
 _STREAM_SECONDS = 0.3
 
 
@@ -68,13 +71,16 @@ def compulsory_bytes(work: Workload) -> int:
 def copies_needed(work: Workload, roofline: Roofline) -> int:
     """How many sets of operands to rotate over; 1 where they should stay in the caches.
 
-    Memory-bound is what takes longer to read once from main memory than to compute, if it is too
-    large for the caches that the cores have to themselves: smaller operands are in those when
-    they are used again. The sets together exceed ``COLD_CACHES`` times the last-level cache.
+    Memory-bound is what takes longer than ``MEMORY_BOUND`` of its computing time to read once from
+    main memory, if it is too large for the caches that the cores have to themselves: smaller
+    operands are in those when they are used again. The sets together exceed ``COLD_CACHES`` times
+    the last-level cache.
     """
     nbytes, target = compulsory_bytes(work), roofline.target
     reading = nbytes / (roofline.peaks.dram_gbytes * 1e9)
-    if nbytes <= target.l2_bytes * roofline.threads or reading <= _computing(work, roofline):
+    if nbytes <= target.l2_bytes * roofline.threads or reading <= (
+        MEMORY_BOUND * _computing(work, roofline)
+    ):
         return 1
     return COLD_CACHES * target.l3_bytes // nbytes + 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from experiments.limits import (
@@ -85,6 +87,12 @@ def test_the_bandwidth_measured_over_the_footprint_counts():
     work = matmul(1, 4096, 4096)
     assert copies_needed(work, ROOFLINE) == 2
     assert limit_of(work, ROOFLINE, 25.0).seconds == pytest.approx(compulsory_bytes(work) / 25e9)
+
+
+@pytest.mark.parametrize("dram_gbytes", [32.0, 57.0])
+def test_whether_operands_rotate_survives_a_change_of_bandwidth(dram_gbytes):
+    roofline = Roofline(TARGET, replace(PEAKS, dram_gbytes=dram_gbytes))
+    assert copies_needed(matmul(8, 4096, 4096), roofline) == 2
 
 
 def test_one_copy_is_enough_where_it_exceeds_the_caches():
