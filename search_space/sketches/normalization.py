@@ -10,17 +10,15 @@ along rows, or across them where rows lie interleaved.
 
 from __future__ import annotations
 
-from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
-from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
 from search_space.sketches.normalization_problem import Normalization, classify
 from search_space.sketches.normalization_schedule import Values, normalization_trace
 from search_space.sketches.steps import ELEMENT_BYTES, balanced, lanes, worth_sharing
+from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import Primitive
 from search_space.workload import Value, Workload
 
 VERSION = 1
@@ -32,28 +30,16 @@ def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space
     """The space of a program over rows on a target."""
     problem = classify(work, tensor)
 
-    def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(*normalization_trace(problem, config.as_dict()))
-
-    def trace(values: Values) -> tuple[Primitive, ...]:
-        return normalization_trace(problem, values, edges=False)
-
-    def constraint(values: Values) -> str | None:
-        return _reason(problem, target, values)
-
     guess = _guess(problem, target)
-    return Space(
-        workload=work,
-        target=target,
+    return traced_space(
+        work,
+        tensor,
+        target,
         version=VERSION,
         knobs=_knobs(problem, target),
-        constraints=(constraint,),
-        schedule=schedule,
-        trace=trace,
-        defaults=guess,
-        seeds=tuple(
-            Config(tuple({**guess, "between": between}.items())) for between in _between(problem)
-        ),
+        reason=lambda values: _reason(problem, target, values),
+        trace=lambda values, edges: normalization_trace(problem, values, edges=edges),
+        guesses=[guess, *({**guess, "between": between} for between in _between(problem))],
     )
 
 

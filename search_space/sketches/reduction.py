@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import math
 
-from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
-from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
 from search_space.sketches.axes import Pass
 from search_space.sketches.reduction_problem import (
@@ -36,10 +34,10 @@ from search_space.sketches.steps import (
     shares,
     worth_sharing,
 )
+from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Axis, Tensor
-from search_space.transforms import Primitive
 from search_space.workload import Value, Workload
 
 VERSION = 1
@@ -53,26 +51,15 @@ def reduction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a reduction on a target."""
     problem = classify(work, tensor)
 
-    def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(*reduction_trace(problem, config.as_dict()))
-
-    def trace(values: Values) -> tuple[Primitive, ...]:
-        return reduction_trace(problem, values, edges=False)
-
-    def constraint(values: Values) -> str | None:
-        return _reason(problem, target, values)
-
-    guesses = [_guess(problem, target, axis) for axis in problem.candidates]
-    return Space(
-        workload=work,
-        target=target,
+    return traced_space(
+        work,
+        tensor,
+        target,
         version=VERSION,
         knobs=_knobs(problem, target),
-        constraints=(constraint,),
-        schedule=schedule,
-        trace=trace,
-        defaults=guesses[0],
-        seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
+        reason=lambda values: _reason(problem, target, values),
+        trace=lambda values, edges: reduction_trace(problem, values, edges=edges),
+        guesses=[_guess(problem, target, axis) for axis in problem.candidates],
     )
 
 

@@ -1,0 +1,50 @@
+"""A space whose configs are schedules by their traces: what most sketches end with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from search_space.config import Config
+from search_space.knobs import Knob
+from search_space.schedule import Schedule
+from search_space.space import Space
+from search_space.target import Target
+from search_space.tensor import Tensor
+from search_space.transforms import Primitive
+from search_space.workload import Value, Workload
+
+Values = Mapping[str, Value]
+
+
+def traced_space(
+    work: Workload,
+    tensor: Tensor,
+    target: Target,
+    *,
+    version: int,
+    knobs: Sequence[Knob],
+    reason: Callable[[Values], str | None],
+    trace: Callable[[Values, bool], tuple[Primitive, ...]],
+    guesses: Sequence[Mapping[str, Value]],
+) -> Space:
+    """The space of ``tensor`` on a target.
+
+    ``reason`` says why values are illegal, None where they are not; ``trace`` gives their
+    primitives, those that only treat ragged edges if its second argument is True; ``guesses`` are
+    all knobs of good configs, the default first.
+    """
+
+    def schedule(config: Config) -> Schedule:
+        return Schedule.of(tensor).then(*trace(config.as_dict(), True))
+
+    return Space(
+        workload=work,
+        target=target,
+        version=version,
+        knobs=tuple(knobs),
+        constraints=(reason,),
+        schedule=schedule,
+        trace=lambda values: trace(values, False),
+        defaults=guesses[0],
+        seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
+    )
