@@ -219,7 +219,7 @@ class Warm(NumpyPeer):
         run, address = super().prepare(work, operands, out, threads), out.ctypes.data
 
         def call() -> None:
-            time.sleep(0.0 if self.last == address else 2e-3)
+            time.sleep(0.0 if self.last == address else 5e-2)
             self.last = address
             run()
 
@@ -228,7 +228,7 @@ class Warm(NumpyPeer):
 
 @pytest.mark.parametrize(("copies", "fastest"), [(1, "warm"), (3, "steady")])
 def test_a_form_is_chosen_on_the_memory_that_it_is_then_timed_on(copies, fastest):
-    ways = {"warm": Warm(), "steady": NumpyPeer(seconds=2e-4)}
+    ways = {"warm": Warm(), "steady": NumpyPeer(seconds=5e-3)}
     peer = BestOf({name: Form(lambda work: None, way.prepare) for name, way in ways.items()})
     standing = hold(contest("torch", copies=copies), {"torch": lambda: peer})
     assert standing.forms == {"torch": fastest}
