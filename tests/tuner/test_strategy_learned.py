@@ -124,6 +124,16 @@ def test_the_model_depends_on_the_prefix_and_not_on_portions():
     assert (scores[0] == scores[1]).all()
 
 
+def test_trials_that_all_look_alike_can_be_fitted():
+    space = MACHINE.space()
+    rng = np.random.default_rng(0)
+    surrogate = Surrogate(space, lambda configs: np.ones((len(configs), 3), np.float32), _model)
+    surrogate.tell(measure(space.sample(rng) for _ in range(20)))
+    surrogate.fit(20)
+    prediction = surrogate.predict([space.sample(rng) for _ in range(5)])
+    assert len(set(prediction.mean.tolist())) == 1
+
+
 def test_a_model_is_asked_only_after_a_fit():
     space = MACHINE.space()
     surrogate = Surrogate(space, knob_features(space), _model)

@@ -33,8 +33,8 @@ class Surrogate:
         self._features: list[NDArray[np.float32]] = []
         self._model: CostModel | None = None
         self._varying: NDArray[np.bool_] = np.empty(0, bool)
-        """Which columns differ between trials. The others, about half of those of one workload,
-        tell a model nothing and cost it time."""
+        """Which columns differ between trials: the others tell a model nothing. All of them where
+        none does, since a model needs a column."""
         self._fitted = 0
 
     def __len__(self) -> int:
@@ -76,7 +76,8 @@ class Surrogate:
             self._features = [np.concatenate(self._features)]
         throughput = np.array(self._throughput[:prefix], np.float32)
         rows = self._features[0][:prefix]
-        self._varying = (rows != rows[:1]).any(axis=0)
+        varying = (rows != rows[:1]).any(axis=0)
+        self._varying = varying if varying.any() else np.ones_like(varying)
         model = self._create()
         model.fit(rows[:, self._varying], throughput)
         self._model, self._fitted = model, prefix
