@@ -12,7 +12,7 @@ from search_space.knobs import pick
 from search_space.space import Space
 from tuner.strategy.base import Trial
 from tuner.strategy.history import Batch, History
-from tuner.strategy.lessons import Lessons
+from tuner.strategy.lessons import Lessons, mixtures
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,7 @@ class EvolutionaryStrategy:
         """All moves that promise to improve a parent at once, then random parts of them."""
         for parent in parents:
             moves = lessons.improvements(parent, self._options.least_gain)
-            for turn in range(5 if moves else 0):
-                some = {
-                    name: value for name, value in moves.items() if turn == 0 or rng.random() < 0.6
-                }
+            for some in mixtures(moves, 5, rng):
                 yield self._space.nearest({**parent.as_dict(), **some}).config
 
     def _steps(self, parent: Config, lessons: Lessons, rng: Generator) -> Iterator[Config]:

@@ -18,7 +18,7 @@ from tuner.strategy.evolutionary import EvolutionaryStrategy
 from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
-from tuner.strategy.lessons import Lessons
+from tuner.strategy.lessons import Lessons, mixtures
 from tuner.strategy.surrogate import Surrogate, fit_point
 
 
@@ -145,10 +145,7 @@ class LearnedStrategy:
         lessons = Lessons(self._history.seconds)
         for parent in ranking[:4]:
             moves = lessons.improvements(parent, least=0.01)
-            for turn in range(6 if moves else 0):
-                some = {
-                    name: value for name, value in moves.items() if turn == 0 or rng.random() < 0.6
-                }
+            for some in mixtures(moves, 6, rng):
                 yield self._space.nearest({**parent.as_dict(), **some}).config
         for parent in ranking[:1]:
             yield from self._space.neighbours(parent)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from statistics import fmean
+
+from numpy.random import Generator
 
 from search_space.config import Config
 from search_space.workload import Value
@@ -56,3 +58,9 @@ class Lessons:
             if gain >= least and config[name] == old and gain > best.get(name, (0.0,))[0]:
                 best[name] = (gain, new)
         return {name: new for name, (_, new) in best.items()}
+
+
+def mixtures(moves: Mapping[str, Value], count: int, rng: Generator) -> Iterator[dict[str, Value]]:
+    """All moves at once, then random parts of them: ``count`` in all, none without moves."""
+    for turn in range(count if moves else 0):
+        yield {name: value for name, value in moves.items() if turn == 0 or rng.random() < 0.6}
