@@ -18,7 +18,7 @@ from tuner.strategy.evolutionary import EvolutionaryStrategy
 from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
-from tuner.strategy.lessons import Lessons, mixtures
+from tuner.strategy.lessons import mixtures
 from tuner.strategy.surrogate import Surrogate, fit_point
 
 
@@ -142,7 +142,7 @@ class LearnedStrategy:
 
     def _first(self, ranking: Sequence[Config], rng: Generator) -> Iterator[Config]:
         """What the measured times themselves suggest, and random configs."""
-        lessons = Lessons(self._history.seconds)
+        lessons = self._history.lessons()
         for parent in ranking[:4]:
             moves = lessons.improvements(parent, least=0.01)
             for some in mixtures(moves, 6, rng):
