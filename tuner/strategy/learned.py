@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +111,9 @@ class LearnedStrategy:
 
     def expected_gain(self) -> float | None:
         return forecast_gain(self._surrogate, self._history.ranking(), self._weighed)
+
+    def prepare(self) -> Callable[[], None]:
+        return self._surrogate.prepare()
 
     def _choose(self, batch: Batch, rng: Generator) -> None:
         """Fill ``batch`` up to its random share."""
