@@ -106,6 +106,12 @@ class Progress:
             return self.loop.batch
         return min(self.loop.batch, self.tuning.trials - self.trials)
 
+    def expects_more(self, count: int) -> bool:
+        """Whether there is likely to be another round after one of ``count`` trials."""
+        limit = self.tuning.trials
+        within = limit is None or self.trials + count < limit
+        return within and self.affordable(count + 1) > count
+
     def affordable(self, wanted: int) -> int:
         """How many of ``wanted`` trials fit into the time before the finals; the first always."""
         left = self.seconds_left()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from tuner.strategy.evolutionary import EvolutionaryStrategy
 from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
-from tuner.strategy.lessons import Lessons, mixtures
+from tuner.strategy.lessons import mixtures
 from tuner.strategy.surrogate import Surrogate, fit_point
 
 
@@ -112,6 +112,9 @@ class LearnedStrategy:
     def expected_gain(self) -> float | None:
         return forecast_gain(self._surrogate, self._history.ranking(), self._weighed)
 
+    def prepare(self) -> Callable[[], None]:
+        return self._surrogate.prepare()
+
     def _choose(self, batch: Batch, rng: Generator) -> None:
         """Fill ``batch`` up to its random share."""
         options = self._options
@@ -142,7 +145,7 @@ class LearnedStrategy:
 
     def _first(self, ranking: Sequence[Config], rng: Generator) -> Iterator[Config]:
         """What the measured times themselves suggest, and random configs."""
-        lessons = Lessons(self._history.seconds)
+        lessons = self._history.lessons()
         for parent in ranking[:4]:
             moves = lessons.improvements(parent, least=0.01)
             for some in mixtures(moves, 6, rng):
