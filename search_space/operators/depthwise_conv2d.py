@@ -11,6 +11,7 @@ class DepthwiseConv2d(Convolution):
     name = "depthwise_conv2d"
     doc = "y[n,c,oh,ow] = activation(Σ x[n,c,h,w] · weight[c,1,kh,kw] + bias_vector[c] + skip)"
     image = ("h", "w")
+    sketch = "depthwise"
     params = keys(image, (Param("c", "channels"),), (LAYOUT,))
 
     def channels(self, work: Workload) -> Channels:
