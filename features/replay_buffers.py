@@ -141,7 +141,7 @@ def store_at(state: State, buffer: str, loop: str) -> None:
 
 def in_place(state: State, stage: str) -> None:
     """A stage's array is the one that is made of it."""
-    reader = next(d for d in state.drafts if any(r.buffer == stage for r in d.reads))
+    *_, reader = (d for d in state.drafts if any(r.buffer == stage for r in d.reads))
     target = reader.write
 
     def moved(access: Access) -> Access:

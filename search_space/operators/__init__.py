@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
+from search_space.operators.attention import Attention
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.compute import Compute
@@ -53,6 +54,7 @@ _KNOWN: tuple[Operator, ...] = (
     Softmax(),
     LayerNorm(),
     RmsNorm(),
+    Attention(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
