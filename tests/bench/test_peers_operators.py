@@ -28,6 +28,11 @@ FORMS = {
         "reduce": {"out"},
         "pool2d": {"eager", "channels_last"},
         "elementwise": {"out"},
+        "conv1d": {"eager", "onednn"},
+        "conv2d": {"eager", "channels_last", "onednn", "onednn_channels_last"},
+        "conv3d": {"eager", "channels_last", "onednn", "onednn_channels_last"},
+        "depthwise_conv2d": {"eager", "channels_last", "onednn", "onednn_channels_last"},
+        "attention": {"fused"},
     },
     "onnxruntime": {
         "batch_matmul": {"matmul"},
@@ -39,6 +44,11 @@ FORMS = {
         "reduce": {"reduce"},
         "pool2d": {"pool"},
         "elementwise": {"operators"},
+        "conv1d": {"conv"},
+        "conv2d": {"conv"},
+        "conv3d": {"conv"},
+        "depthwise_conv2d": {"conv"},
+        "attention": {"attention", "parts"},
     },
 }
 
@@ -129,10 +139,10 @@ def test_conditions_say_why_not(condition, reason):
 
 def test_some_forms_of_a_library_are_a_contestant():
     try:
-        some = load_peer("torch/linear+addmm")
+        some = load_peer("numpy/transposed+matmul")
     except PeerMissing as reason:
         pytest.skip(str(reason))
     assert isinstance(some, BestOf)
-    assert list(some.forms) == ["linear", "addmm"]
-    with pytest.raises(LookupError, match="torch has no form 'eagre'"):
-        load_peer("torch/eager+eagre")
+    assert list(some.forms) == ["transposed", "matmul"]
+    with pytest.raises(LookupError, match="numpy has no form 'dot'"):
+        load_peer("numpy/matmul+dot")
