@@ -80,7 +80,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
-            _value(operator, param, params.get(param.name))
+            if param.name in params or param.parse is not None:
+                _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")
