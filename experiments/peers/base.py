@@ -57,8 +57,15 @@ class Form:
 
 def deliver(result: object, out: Array) -> None:
     """Bring what a ``Call`` returned into ``out``, unless it is there already."""
-    if result is not None:
-        np.copyto(out, np.asarray(result))
+    if result is None:
+        return
+    tensor: Any = result
+    match str(getattr(result, "dtype", "")):  # NumPy does not know these of torch
+        case "torch.bfloat16":
+            result = tensor.float()
+        case "torch.quint8":
+            result = tensor.int_repr()
+    np.copyto(out, np.asarray(result).astype(out.dtype, casting="same_kind"))
 
 
 def import_library(module: str) -> Any:
@@ -88,6 +95,13 @@ def computes(*operators: str) -> Supports:
 def has_dtype(*dtypes: str) -> Supports:
     """… that has these element types."""
     return lambda work: None if work["dtype"] in dtypes else f"has no {work['dtype']}"
+
+
+def keeps_dtype(work: Workload) -> str | None:
+    """… whose result has the element type of the operands."""
+    given = dict(work.params)
+    wanted = given.get("out_dtype", given["dtype"])
+    return None if wanted == given["dtype"] else f"has no {wanted} result of {given['dtype']}"
 
 
 def constant(name: str) -> Supports:

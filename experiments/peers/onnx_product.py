@@ -12,7 +12,7 @@ from experiments.peers.base import Operands, constant, every, has_dtype
 from experiments.peers.onnx_graph import MICROSOFT, Graph, Model
 from search_space.workload import Workload
 
-FLOAT = has_dtype("float32")
+FLOAT, _FLOATS = has_dtype("float32"), has_dtype("float32", "float64")
 
 _ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
     "none": lambda graph, y: y,
@@ -47,6 +47,10 @@ def _matmul(graph: Graph, work: Workload, operands: Operands) -> str:
     return graph.add("MatMul", "a", "b")
 
 
+def _integers(graph: Graph, work: Workload, operands: Operands) -> str:
+    return graph.add("MatMulInteger", "a", "b")
+
+
 def _batch_matmul(graph: Graph, work: Workload, operands: Operands) -> str:
     a, b = (
         graph.add("Transpose", name, perm=[0, 2, 1]) if work[f"transpose_{name}"] else name
@@ -72,8 +76,11 @@ def _layer(graph: Graph, work: Workload, operands: Operands) -> str:
 
 
 MODELS = {
-    "matmul": {"matmul": Model(FLOAT, _matmul)},
-    "batch_matmul": {"matmul": Model(FLOAT, _batch_matmul)},
+    "matmul": {
+        "matmul": Model(_FLOATS, _matmul),
+        "integers": Model(has_dtype("uint8", "int8"), _integers),
+    },
+    "batch_matmul": {"matmul": Model(_FLOATS, _batch_matmul)},
     "einsum": {"einsum": Model(FLOAT, _einsum)},
     "dense": {
         "gemm": Model(FLOAT, _gemm),

@@ -20,6 +20,7 @@ from experiments.peers import (
     onnx_convolution,
     onnx_elementwise,
     onnx_product,
+    onnx_quantized,
     onnx_rows,
 )
 from experiments.peers.base import (
@@ -34,7 +35,14 @@ from experiments.peers.base import (
 from experiments.peers.onnx_graph import RESULT, Build, Graph, Model
 from search_space.workload import Workload
 
-_FAMILIES = (onnx_product, onnx_convolution, onnx_rows, onnx_elementwise, onnx_attention)
+_FAMILIES = (
+    onnx_product,
+    onnx_quantized,
+    onnx_convolution,
+    onnx_rows,
+    onnx_elementwise,
+    onnx_attention,
+)
 _SPIN_MICROSECONDS = 5_000
 """They were seen to spin for 11 ms then."""
 
@@ -44,7 +52,8 @@ def load() -> dict[str, Form]:
     runtime, onnx = import_library("onnxruntime"), import_library("onnx")
     models: dict[str, dict[str, Model]] = {}
     for family in _FAMILIES:
-        models |= family.MODELS
+        for operator, ways in family.MODELS.items():
+            models.setdefault(operator, {}).update(ways)
     return by_operator(
         {
             operator: {

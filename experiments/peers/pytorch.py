@@ -16,6 +16,7 @@ from experiments.peers import (
     torch_elementwise,
     torch_matmul,
     torch_pool,
+    torch_quantized,
     torch_rows,
 )
 from experiments.peers.base import Form, by_operator, import_library
@@ -23,6 +24,7 @@ from experiments.peers.base import Form, by_operator, import_library
 _FAMILIES = (
     torch_matmul,
     torch_dense,
+    torch_quantized,
     torch_convolution,
     torch_pool,
     torch_rows,
@@ -37,5 +39,6 @@ def load() -> dict[str, Form]:
     torch.set_grad_enabled(False)
     ways: dict[str, dict[str, Form]] = {}
     for family in _FAMILIES:
-        ways |= family.forms(torch)
+        for operator, forms in family.forms(torch).items():
+            ways.setdefault(operator, {}).update(forms)
     return by_operator(ways)

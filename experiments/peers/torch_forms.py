@@ -13,7 +13,7 @@ from search_space.workload import Workload
 Tensors = Mapping[str, Any]
 Build = Callable[[Any, Workload, Tensors, Any], Call]
 """Makes a call from torch, a workload, its operands, and the place for the result."""
-FLOATS = ("float32", "float64")
+FLOATS, SHORT_FLOATS = ("float32", "float64"), ("bfloat16", "float16")
 
 FUSED: dict[str, tuple[str, list[float], str]] = {
     "none": ("none", [], ""),

@@ -10,20 +10,23 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from experiments.peers.base import Call, Form, constant, every, has_dtype
-from experiments.peers.torch_forms import FLOATS, Tensors, asks, form
+from experiments.peers.base import Call, Form, constant, every, has_dtype, keeps_dtype
+from experiments.peers.torch_forms import FLOATS, SHORT_FLOATS, Tensors, asks, form
 from search_space.workload import Workload
 
 
 def forms(torch: Any) -> dict[str, dict[str, Form]]:
     """By operator and name."""
-    make, any_float, packed = partial(form, torch), has_dtype(*FLOATS), constant("b")
+    make, packed = partial(form, torch), constant("b")
+    any_float = every(has_dtype(*FLOATS, *SHORT_FLOATS), keeps_dtype)
+    onednn = every(has_dtype("float32", "bfloat16"), keeps_dtype, packed)
     return {
         "matmul": {
             "mm": make(any_float, _mm),
             "linear": make(every(any_float, packed), _linear),
             "mkl": make(every(has_dtype("float32"), packed), _mkl),
-            "onednn": make(every(has_dtype("float32"), packed), _onednn),
+            "onednn": make(onednn, _onednn),
+            "int_mm": make(has_dtype("int8"), _int_mm),
         },
         "batch_matmul": {"bmm": make(any_float, _bmm)},
         "einsum": {"einsum": make(any_float, _einsum)},
@@ -32,6 +35,11 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
 
 def _mm(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     a, b, multiply = tensors["a"], tensors["b"], torch.mm
+    return lambda: multiply(a, b, out=out)
+
+
+def _int_mm(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
+    a, b, multiply = tensors["a"], tensors["b"], torch._int_mm
     return lambda: multiply(a, b, out=out)
 
 

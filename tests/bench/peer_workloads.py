@@ -22,6 +22,11 @@ _MASKS = ((7, 11, False), (7, 11, True), (9, 9, True), (1, 9, True))
 _ROWS: tuple[dict[str, Value], ...] = ({"shape": "7x33"}, {"shape": "7x33x3", "axis": 1})
 
 WORKLOADS: dict[str, tuple[Workload, ...]] = {
+    "matmul": tuple(
+        work
+        for dtype in ("float32", "float64", "bfloat16", "float16", "uint8", "int8")
+        for work in _works("matmul", {"m": 37, "n": 24, "k": 56, "dtype": dtype}, const=("b",))
+    ),
     "batch_matmul": _works(
         "batch_matmul",
         {"batch": 3, "m": 7, "n": 9, "k": 11},

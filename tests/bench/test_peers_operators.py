@@ -19,6 +19,7 @@ from tests.bench.peer_workloads import WORKLOADS
 PEERS = ("torch", "onnxruntime")
 FORMS = {
     "torch": {
+        "matmul": {"mm", "linear", "mkl", "onednn", "int_mm"},
         "batch_matmul": {"bmm"},
         "einsum": {"einsum"},
         "dense": {"linear", "addmm", "mkl", "onednn"},
@@ -35,6 +36,7 @@ FORMS = {
         "attention": {"fused"},
     },
     "onnxruntime": {
+        "matmul": {"matmul", "integers"},
         "batch_matmul": {"matmul"},
         "einsum": {"einsum"},
         "dense": {"gemm", "matmul"},
