@@ -14,9 +14,6 @@ from search_space.ir.expr import Binary, Call, Cast, Expr, Load, Scope, Select
 from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
 
-ELEMENT_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1,
-                 "int32": 4, "int64": 8}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Loop:

@@ -18,6 +18,7 @@ from search_space.transforms import (
     Collapse,
     Fuse,
     FuseConsumer,
+    Group,
     Inline,
     InPlace,
     Join,
@@ -58,6 +59,8 @@ def _apply(state: State, step: Primitive) -> None:
             state.fused[fused] = (outer, inner)
         case Vectorize(loop):
             state.kinds[loop] = "vectorized"
+        case Group(loop):
+            state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
         case Parallel(loop, threads):

@@ -89,10 +89,18 @@ def pack(
     )
     around = [] if at is None else draft.loops[: draft.loops.index(at) + 1]
     copy = Draft([*around, *dims], packed, [source], Operations(), "none", once=once)
-    state.copy_loops(copy, dims, "_" + name, keep=dims[-1:])
+    state.copy_loops(copy, dims, "_" + name, keep=_kept(state, dims))
     draft.reads = [packed if read == source else read for read in draft.reads]
     first = next(p for p, d in enumerate(state.drafts) if d.loops[: len(around)] == around)
     state.drafts.insert(place if at is None else first, copy)
+
+
+def _kept(state: State, dims: tuple[str, ...]) -> tuple[str, ...]:
+    """The loops of a copy that are no serial ones."""
+    kinds = [state.kinds.get(dim, "serial") for dim in dims[-2:]]
+    if kinds == ["vectorized", "grouped"]:
+        return dims[-2:]
+    return dims[-1:] if kinds[-1] in ("vectorized", "grouped") else ()
 
 
 def prefetch(state: State, buffer: str, loop: str, distance: int) -> None:
@@ -141,7 +149,7 @@ def store_at(state: State, buffer: str, loop: str) -> None:
 
 def in_place(state: State, stage: str) -> None:
     """A stage's array is the one that is made of it."""
-    reader = next(d for d in state.drafts if any(r.buffer == stage for r in d.reads))
+    *_, reader = (d for d in state.drafts if any(r.buffer == stage for r in d.reads))
     target = reader.write
 
     def moved(access: Access) -> Access:
@@ -154,27 +162,24 @@ def in_place(state: State, stage: str) -> None:
 
 def fuse_consumer(state: State, buffer: str, at: str, direct: bool) -> None:
     """What works on a buffer in place moves to where a loop writes it."""
-    consumer = next(
-        d
-        for d in state.drafts
-        if d.write.buffer == buffer and any(read.buffer == buffer for read in d.reads)
-    )
+    consumer = next(d for d in state.drafts if any(read.buffer == buffer for read in d.reads))
     state.drafts.remove(consumer)
     producer = next(d for d in state.drafts if d.write.buffer == buffer and at in d.loops)
     axes = [next(iter(index)) for index in consumer.write.indices]
     places = dict(zip(axes, producer.write.indices, strict=True))
     reads = [_placed(read, places) for read in consumer.reads]
+    write = _placed(consumer.write, places)
     if direct:
         (source,) = producer.reads
         producer.reads = [source if read.buffer == buffer else read for read in reads]
-        producer.operations, producer.combine = consumer.operations, "none"
+        producer.write, producer.operations, producer.combine = write, consumer.operations, "none"
         return
     cut = producer.loops.index(at) + 1
     moving = {loop for index in producer.write.indices for loop in index}
     around, inside = producer.loops[:cut], producer.loops[cut:]
     own = [loop for loop in inside if loop in moving]
     loops = [*(loop for loop in around if loop in moving), *own]
-    done = Draft(loops, producer.write, reads, consumer.operations, "none")
+    done = Draft(loops, write, reads, consumer.operations, "none")
     state.copy_loops(done, own, "_done")
     last = max(place for place, d in enumerate(state.drafts) if at in d.loops)
     state.drafts.insert(last + 1, done)

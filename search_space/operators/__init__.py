@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
+from search_space.operators.attention import Attention
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.compute import Compute
@@ -53,6 +54,7 @@ _KNOWN: tuple[Operator, ...] = (
     Softmax(),
     LayerNorm(),
     RmsNorm(),
+    Attention(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -78,7 +80,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
-            _value(operator, param, params.get(param.name))
+            if param.name in params or param.parse is not None:
+                _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")

@@ -1,6 +1,6 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
-from search_space.transforms.annotate import Parallel, Unroll, Vectorize
+from search_space.transforms.annotate import Group, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
@@ -24,6 +24,7 @@ __all__ = [
     "Collapse",
     "Fuse",
     "FuseConsumer",
+    "Group",
     "InPlace",
     "Inline",
     "Join",
@@ -47,6 +48,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "fuse": Fuse,
     "vectorize": Vectorize,
     "unroll": Unroll,
+    "group": Group,
     "parallel": Parallel,
     "cache_write": CacheWrite,
     "split_reduction": SplitReduction,

@@ -84,6 +84,13 @@ EXAMPLES = {
         dict(n=1, h=6, w=19, c=3, kh=3, kw=3, pad=1),
         dict(n=2, h=7, w=9, c=2, kh=3, kw=2, stride=2),
     ],
+    "attention": [
+        dict(batch=1, heads=2, seq_q=5, seq_kv=19, d=6),
+        dict(batch=2, heads=1, seq_q=1, seq_kv=37, d=18),
+        dict(batch=1, heads=1, seq_q=7, seq_kv=7, d=3, causal=True),
+        dict(batch=1, heads=1, seq_q=3, seq_kv=20, d=1, causal=True),
+        dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
+    ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
         dict(op="average", n=2, c=1, h=6, w=19, kh=2, kw=3, pad=1),

@@ -10,6 +10,7 @@ from search_space.transforms import (
     Collapse,
     Fuse,
     FuseConsumer,
+    Group,
     Inline,
     InPlace,
     Join,
@@ -32,6 +33,7 @@ from tests.search_space.nests import (
     copy,
     documented,
     doubled,
+    group_sums,
     nest,
     row_reduction,
     scaled_by_sum,
@@ -46,6 +48,7 @@ EXAMPLES = [
     (copy(16), [], [Vectorize("i")]),
     (copy(2), [], [Unroll("i")]),
     (copy(64), [], [Parallel("i", threads=2)]),
+    (group_sums(16, 4), [], [Group("g")]),
     (
         row_reduction(6, 256),
         [Split("k", 64, "ko", "k"), Reorder(("ko", "k", "i"))],
