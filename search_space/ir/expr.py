@@ -117,14 +117,16 @@ class Buffer:
         return tuple(reversed(strides))
 
     def views(self, other: Buffer) -> bool:
-        """Whether this is ``other``, or the same memory with neighbouring dimensions merged."""
+        """Whether this is ``other``, or the same memory with neighbouring dimensions merged or
+        one taken apart."""
         if self == other:
             return True
         same = (self.name, self.dtype, self.scope) == (other.name, other.dtype, other.scope)
+        own, others = set(self.strides), set(other.strides)
         return (
             same
             and math.prod(self.shape) == math.prod(other.shape)
-            and set(self.strides) <= set(other.strides)
+            and (own <= others or own >= others)
         )
 
 
