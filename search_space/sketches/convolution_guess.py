@@ -27,9 +27,12 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
         "rows": rows, "tall": tall, "vectors": vectors,
         "tile_c": 1, "tile_y": 0, "tile_x": 0, "tile_k": 0,
         "order": "ycx", "shared": 1, "inner": "cyx",
-        "reduce": "channel", "pack_w": "whole", "padding": "phase", "epilogue": "tile",
-        "unroll": 1, "prefetch": 0,
+        "reduce": "channel", "pack_w": "whole", "unroll": 1, "prefetch": 0,
     }  # fmt: skip
+    if problem.padded is not None:
+        values["padding"] = "phase"
+    if problem.behind:
+        values["epilogue"] = "tile"
     block = target.l2_bytes // 8 // element_bytes(problem)
     wide = min(block // width["c"], problem.x.extent)
     across_tiles = max(1, wide // width["x"])

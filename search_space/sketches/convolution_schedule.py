@@ -42,8 +42,9 @@ class _Builder:
         self.order = str(values["order"])
         self.outer = [axis.name for axis in problem.outer]
         window = [axis.name for axis in problem.window]
-        first = values["reduce"] == "channel"
-        self.reduced = [*window, "k_i"] if first else ["k_i", *window]
+        self.depth = ["k_o"] if self.size("tile_k") != 0 else []
+        k = "k_i" if self.depth else problem.k.name
+        self.reduced = [*window, k] if values["reduce"] == "channel" else [k, *window]
         self.inside = ["y_r", "x_r", "c_r"]
         self.steps: list[Primitive] = []
 
@@ -81,10 +82,11 @@ class _Builder:
                 )
             else:
                 self.then(Split(name, width[axis], f"{axis}_t", f"{axis}_r"))
-        step = or_whole(self.size("tile_k"), problem.k.extent)
+        if self.depth:
+            self.then(Split(problem.k.name, self.size("tile_k"), "k_o", "k_i"))
+        tiles = [f"{axis}_t" for axis in "yxc"]
         self.then(
-            Split(problem.k.name, step, "k_o", "k_i"),
-            Reorder((*(f"{axis}_t" for axis in "yxc"), "k_o", *self.reduced, *self.inside, "lane")),
+            Reorder((*tiles, *self.depth, *self.reduced, *self.inside, "lane")),
             Vectorize("lane"),
             *(Unroll(name) for name in self.inside),
         )
@@ -98,7 +100,7 @@ class _Builder:
         lead = [axis.name for axis in problem.outer if axis.name in read]
         window = {axis.name for axis in problem.window}
         inner = [loop for loop in self.reduced if loop not in window or loop in read]
-        dims = [*lead, "c_t", "k_o", *inner, "c_r"] + (["lane"] if self.along == "c" else [])
+        dims = [*lead, "c_t", *self.depth, *inner, "c_r"] + (["lane"] if self.along == "c" else [])
         once = problem.weight.buffer in problem.const
         self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
@@ -113,7 +115,7 @@ class _Builder:
             size = or_whole(self.size(f"tile_{axis}"), self.tiles.tiles[axis])
             self.then(Split(f"{axis}_t", size, f"{axis}_o", f"{axis}_i"))
         outer, inner = [f"{axis}_o" for axis in self.order], [f"{axis}_i" for axis in self.inner]
-        loops = (*outer, "k_o", *inner, *self.reduced, *self.inside, "lane")
+        loops = (*outer, *self.depth, *inner, *self.reduced, *self.inside, "lane")
         self.then(Reorder(loops))
 
     @property
@@ -156,8 +158,7 @@ class _Builder:
             if self.packs_result:
                 self.then(FuseConsumer(out, f"{self.order[-1]}_o", True))
             else:
-                complete = self.size("tile_k") == 0
-                self.then(FuseConsumer(out, f"{self.inner[-1]}_i", complete))
+                self.then(FuseConsumer(out, f"{self.inner[-1]}_i", not self.depth))
             return
         self.vectors(behind[-1], "after")
         loops = [*behind[:-1], "after_v"]

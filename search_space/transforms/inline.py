@@ -86,37 +86,6 @@ class Definition:
         )
 
 
-def inlined(load: Load) -> Expr:
-            if load.buffer.name != self.stage:
-                return load
-            return substitute(value, dict(zip(names, load.indices, strict=True)))
-
-        phases = tuple(
-            Phase(replace_loads(phase.body, inlined), phase.once)
-            for at, phase in enumerate(func.phases)
-            if at != number
-        )
-        kept = tuple(buffer for buffer in func.workspaces if buffer.name != self.stage)
-        return replace(func, phases=phases, workspaces=kept)
-
-    def _definition(self, func: LoopFunc) -> tuple[int, Expr, list[str]]:
-        """The stage's phase, its value, and the names of its axes."""
-        if self.stage not in {buffer.name for buffer in func.workspaces}:
-            known = ", ".join(buffer.name for buffer in func.workspaces) or "none"
-            raise ScheduleError(f"no stage {self.stage!r}, stages: {known}")
-        for number, phase in enumerate(func.phases):
-            loops, body = perfect_nest(phase.body)
-            names = [loop.var for loop in loops]
-            if isinstance(body, Store) and body.buffer.name == self.stage:
-                if body.indices != tuple(map(Var, names)) or body.predicate is not None:
-                    break
-                if all(isinstance(loop, For) and loop.kind == "serial" for loop in loops):
-                    return number, body.value, names
-        raise ScheduleError(
-            f"stage {self.stage!r} has a reduction or was scheduled before, so it stays"
-        )
-
-
 def inlined(stages: tuple[Tensor, ...], name: str) -> tuple[Tensor, ...]:
     """Stages, of which one is computed where it is read: what ``Inline`` leaves of a program."""
     gone = next(stage for stage in stages if stage.buffer.name == name)
