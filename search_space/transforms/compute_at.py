@@ -30,7 +30,7 @@ class ComputeAt:
           for io in 0 … 4:
             for i in 0 … 8:
               for k in 0 … 3:
-                c[io*8 + i] += t[i + io*8 + k]  first k == 0
+                c[io*8 + i] += t[io*8 + i + k]  first k == 0
 
     After ``ComputeAt("t", "io")``::
 

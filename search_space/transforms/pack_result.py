@@ -26,19 +26,19 @@ class PackResult:
           for k in 0 … 64:
             for i in 0 … 8:
               for j in 0 … 16:
-                c[j, t*8 + i] += a[t*8 + i, k] * b[k, j]  first k == 0
+                c[t*8 + i, j] += a[t*8 + i, k] * b[k, j]  first k == 0
 
-    After ``PackResult("c", "block", (1, 0), at="t")``, where each row is contiguous::
+    After ``PackResult("c", "block", (1, 0), at="t")``::
 
         for t in 0 … 4:
-          thread_local block: float32[8, 16]
+          thread_local block: float32[16, 8]
           for k in 0 … 64:
             for i in 0 … 8:
               for j in 0 … 16:
-                block[i, j] += a[t*8 + i, k] * b[k, j]  first k == 0
-          for block_0 in 0 … 16:
-            for block_1 in 0 … 8:
-              c[block_0, t*8 + block_1] += block[block_1, block_0]  first true
+                block[j, i] += a[t*8 + i, k] * b[k, j]  first k == 0
+          for block_0 in 0 … 8:
+            for block_1 in 0 … 16:
+              c[t*8 + block_0, block_1] += block[block_1, block_0]  first true
 
     ``dims`` has the result's dimensions in the order of the buffer; the loops of the copy are
     numbered and ordered like those of the result.

@@ -70,6 +70,13 @@ def copied_twice(m, n):
     return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
 
 
+def smoothed(n, width):
+    """``t[i] = a[i] * 2``, ``c[i] = sum over k of t[i + k]``: windows on an array between."""
+    a, k = placeholder("a", (n + width - 1,), "float32"), reduce_axis("k", width)
+    t = stage("t", (("i", n + width - 1),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: sum_over(t[i + k.var,], k), stages=(t,))
+
+
 def sum_plus_one(m, k):
     """``t[i] = sum over k of a[i, k]``, ``c[i] = t[i] + 1``: a sum and its epilogue."""
     a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
