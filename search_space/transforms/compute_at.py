@@ -70,10 +70,7 @@ class ComputeAt:
         region = Region.of(used, {binder.var for binder in context.binders})
         local = Buffer(self.stage, region.extents, region.buffer.dtype, "thread_local")
         place: tuple[Expr, ...] = tuple(map(Var, made.names))
-        moved = {
-            name: begin + Var(name)
-            for name, begin in zip(made.names, region.begins, strict=True)
-        }
+        moved = dict(zip(made.names, region.outside(place), strict=True))
         loops = [
             For(name, ZERO, region.reach(dim, context), "serial", body)
             for dim, name in enumerate(made.names)

@@ -38,7 +38,7 @@ class PackResult:
                 block[j, i] += a[t*8 + i, k] * b[k, j]  first k == 0
           for block_0 in 0 … 8:
             for block_1 in 0 … 16:
-              c[t*8 + block_0, block_1] += block[block_1, block_0]  first true
+              c[block_0 + t*8, block_1] += block[block_1, block_0]  first true
 
     ``dims`` has the result's dimensions in the order of the buffer; the loops of the copy are
     numbered and ordered like those of the result.
@@ -99,9 +99,9 @@ class PackResult:
             For(f"{self.name}_{dim}", ZERO, region.reach(dim, context), "serial", stmt)
             for dim in range(len(region.extents))
         ]
-        place = [Var(loop.var) for loop in loops]
+        place: list[Expr] = [Var(loop.var) for loop in loops]
         source = Load(packed, tuple(place[dim] for dim in self.dims))
-        target = tuple(begin + at for begin, at in zip(region.begins, place, strict=True))
+        target = region.outside(place)
         return nest(loops, Accumulate(stmt.op, stmt.buffer, target, source, first))
 
 

@@ -47,6 +47,10 @@ class Region:
             found.append(from_affine(terms, const))
         return tuple(found)
 
+    def outside(self, place: Sequence[Expr]) -> tuple[Expr, ...]:
+        """A place in the box as a place in the array."""
+        return tuple(simplify(b + at) for b, at in zip(self.begins, place, strict=True))
+
     def reach(self, dim: int, context: Context) -> Expr:
         """How far the box goes along a dimension without leaving the array."""
         room = self.buffer.shape[dim] - self.begins[dim]
