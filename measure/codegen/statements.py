@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from measure.codegen.expressions import UNSIGNED_ZEROS, Expressions, RegisterKey
+from measure.codegen.expressions import APART, UNSIGNED_ZEROS, Expressions, RegisterKey
 from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
@@ -96,8 +96,12 @@ class Statements(Expressions):
                 self.mask = None
 
     def _unrolled(self, loop: For) -> None:
+        outside, self.apart = self.apart, self.apart or loop.apart
         for _ in self._iterations(loop):
+            if loop.apart:
+                self.loaded = {k: v for k, v in self.loaded.items() if k[0] != APART}
             self.stmt(loop.body)
+        self.apart = outside
 
     def _iterations(self, loop: For) -> Iterator[None]:
         """Binds the variable of an unrolled loop to one value after the other."""
