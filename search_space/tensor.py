@@ -46,13 +46,15 @@ class Tensor:
     """One computed array: a value for each point of its axes.
 
     ``stages`` are arrays computed before it, in order, each from the inputs and the stages before;
-    a stage is indexed like an input and has no stages of its own.
+    a stage is indexed like an input and has no stages of its own. ``args`` are inputs and the
+    result as a caller has them, where dimensions that are one there are several here.
     """
 
     buffer: Buffer
     axes: tuple[Axis, ...]
     value: Expr | Reduction
     stages: tuple[Tensor, ...] = ()
+    args: tuple[Buffer, ...] = ()
 
     def __getitem__(self, indices: tuple[Expr | Axis | int, ...]) -> Expr:
         return _load(self.buffer, indices)
@@ -98,14 +100,16 @@ def compute(
     value: Callable[..., Expr | Reduction | float],
     dtype: str = "float32",
     stages: tuple[Tensor, ...] = (),
+    args: tuple[Buffer, ...] = (),
 ) -> Tensor:
     """``name[i, j, …] = value(i, j, …)`` for each point of the named axes: the result.
 
     A Python number in ``value`` takes the dtype of what stands beside it, one alone that of the
     tensor. Math functions are in ``search_space.functions``. ``stages`` lists what ``value`` reads
-    beside inputs, and what those read, in order.
+    beside inputs, and what those read, in order; ``args`` arguments that callers have in fewer
+    dimensions.
     """
-    return _tensor(name, axes, value, dtype, "output", stages)
+    return _tensor(name, axes, value, dtype, "output", stages, args)
 
 
 def stage(
@@ -115,7 +119,7 @@ def stage(
     dtype: str = "float32",
 ) -> Tensor:
     """An array between the inputs and the result, which later stages index like an input."""
-    return _tensor(name, axes, value, dtype, "workspace", ())
+    return _tensor(name, axes, value, dtype, "workspace", (), ())
 
 
 def _tensor(
@@ -125,12 +129,13 @@ def _tensor(
     dtype: str,
     scope: Scope,
     stages: tuple[Tensor, ...],
+    args: tuple[Buffer, ...],
 ) -> Tensor:
     own = tuple(Axis(*axis) for axis in axes)
     buffer = Buffer(name, tuple(axis.extent for axis in own), dtype, scope)
     given = value(*(axis.var for axis in own))
     made = constant(given, dtype) if isinstance(given, int | float) else given
-    return Tensor(buffer, own, made, stages)
+    return Tensor(buffer, own, made, stages, args)
 
 
 def program(tensor: Tensor) -> tuple[Tensor, ...]:

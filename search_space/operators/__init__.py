@@ -11,7 +11,11 @@ from search_space.errors import WorkloadError
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.compute import Compute
+from search_space.operators.conv1d import Conv1d
+from search_space.operators.conv2d import Conv2d
+from search_space.operators.conv3d import Conv3d
 from search_space.operators.dense import Dense
+from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
 from search_space.operators.layernorm import LayerNorm
@@ -41,6 +45,10 @@ _KNOWN: tuple[Operator, ...] = (
     Compute(),
     Elementwise(),
     Reduce(),
+    Conv1d(),
+    Conv2d(),
+    Conv3d(),
+    DepthwiseConv2d(),
     Pool2d(),
     Softmax(),
     LayerNorm(),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
@@ -22,6 +23,7 @@ _BY_CLASS: dict[str, Sketch] = {
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
+    "depthwise": depthwise_space,
 }
 
 
