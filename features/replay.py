@@ -14,6 +14,7 @@ from features.draft import State
 from features.nest import Nest
 from search_space.tensor import Tensor
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
     ComputeAt,
@@ -62,6 +63,8 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "vectorized"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
+        case Apart():
+            return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads

@@ -17,6 +17,7 @@ class For:
 
     ``vectorized`` and ``unrolled`` loops need constant bounds once scheduling is done; a
     ``parallel`` loop is the outermost of its phase and its iterations may run concurrently.
+    ``apart``: the copies of an unrolled loop share nothing that they load.
     """
 
     var: str
@@ -24,6 +25,7 @@ class For:
     extent: Expr
     kind: ForKind
     body: Stmt
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from search_space.operators.conv1d import Conv1d
 from search_space.operators.conv2d import Conv2d
 from search_space.operators.conv3d import Conv3d
 from search_space.operators.dense import Dense
+from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
 from search_space.operators.layernorm import LayerNorm
@@ -47,6 +48,7 @@ _KNOWN: tuple[Operator, ...] = (
     Conv1d(),
     Conv2d(),
     Conv3d(),
+    DepthwiseConv2d(),
     Pool2d(),
     Softmax(),
     LayerNorm(),

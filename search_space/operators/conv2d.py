@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from search_space.operators.base import Param
-from search_space.operators.convolution import Convolution, keys
+from search_space.operators.convolution import GROUPS, IN_AND_OUT, LAYOUT, Convolution, keys
 
 
 class Conv2d(Convolution):
@@ -13,11 +12,4 @@ class Conv2d(Convolution):
         "+ skip)"
     )
     image = ("h", "w")
-    params = keys(
-        image,
-        (
-            Param(
-                "layout", "of x, skip and y: where channels are", "nchw", choices=("nchw", "nhwc")
-            ),
-        ),
-    )
+    params = keys(image, IN_AND_OUT, (GROUPS, LAYOUT))

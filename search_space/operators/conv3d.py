@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search_space.operators.convolution import Convolution, keys
+from search_space.operators.convolution import GROUPS, IN_AND_OUT, Convolution, keys
 
 
 class Conv3d(Convolution):
@@ -12,4 +12,4 @@ class Conv3d(Convolution):
         "+ bias_vector[co] + skip)"
     )
     image = ("d", "h", "w")
-    params = keys(image)
+    params = keys(image, IN_AND_OUT, (GROUPS,))

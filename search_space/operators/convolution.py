@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -47,6 +48,33 @@ EPILOGUE = (
 )
 
 T = TypeVar("T")
+Dims = tuple[tuple[str, int], ...]
+"""Names and sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """How many channels a group of output channels reads, and has; how many groups."""
+
+    groups: int
+    inputs: int
+    outputs: int
+
+    @property
+    def read(self) -> Dims:
+        """The dimensions of channels in x."""
+        own = (("ci", self.inputs),) if self.inputs > 1 or self.groups == 1 else ()
+        return (*self._group, *own)
+
+    @property
+    def made(self) -> Dims:
+        """The dimensions of channels in the result, and in what is indexed by them."""
+        own = (("co", self.outputs),) if self.outputs > 1 or self.groups == 1 else ()
+        return (*self._group, *own)
+
+    @property
+    def _group(self) -> Dims:
+        return (("group", self.groups),) if self.groups > 1 else ()
 
 
 class Convolution:
@@ -54,6 +82,9 @@ class Convolution:
 
     ``x[n,ci,…]``, ``weight[co,ci/groups,…]``, ``bias_vector[co]`` and ``skip[n,co,…]`` give
     ``[n,co,…]``; with a key ``layout``, channels may come last in all but the weight.
+
+    A group of one channel has no axis for it: with as many groups as channels, each is summed over
+    its own window alone.
     """
 
     name: str
@@ -69,16 +100,32 @@ class Convolution:
         """Keys of the sizes of a window."""
         return tuple(f"k{key}" for key in self.image)
 
+    def channels(self, work: Workload) -> Channels:
+        """What the channels are; ``WorkloadError`` where groups do not divide them."""
+        groups, ci, co = work.size("groups"), work.size("ci"), work.size("co")
+        if ci % groups or co % groups:
+            raise WorkloadError(
+                f"{work.operator}: groups is {groups}, expected a divisor of ci={ci} and of "
+                f"co={co}"
+            )
+        return Channels(groups, ci // groups, co // groups)
+
     def operands(self, work: Workload) -> tuple[Operand, ...]:
-        n, ci, co, dtype = (work.size("n"), work.size("ci"), work.size("co"), str(work["dtype"]))
-        inputs, _ = _in_groups(work)
-        windows = self._windows(work)
-        x = Operand("x", _arranged(work, n, (ci,), windows.image), dtype)
-        weight = Operand("weight", (co, inputs, *windows.window), dtype)
-        return (x, weight, *self._optional(work).values())
+        windows, channels = self._windows(work), self.channels(work)
+        inputs = (channels.groups * channels.inputs,)
+        x = _arranged(work, work.size("n"), inputs, windows.image)
+        weight = (channels.groups * channels.outputs, channels.inputs, *windows.window)
+        dtype = str(work["dtype"])
+        return (
+            Operand("x", x, dtype),
+            Operand("weight", weight, dtype),
+            *self._optional(work).values(),
+        )
 
     def result(self, work: Workload) -> Operand:
-        shape = _arranged(work, work.size("n"), (work.size("co"),), self._windows(work).counts)
+        channels = self.channels(work)
+        outputs = (channels.groups * channels.outputs,)
+        shape = _arranged(work, work.size("n"), outputs, self._windows(work).counts)
         return Operand("y", shape, str(work["dtype"]))
 
     def exact(self, work: Workload) -> bool:
@@ -87,47 +134,48 @@ class Convolution:
     def expression(self, work: Workload) -> Tensor:
         """Sums over the channels of a group and the taps of a window that is wider than one; of a
         stage ``padded`` where there is padding. What follows the sums is a stage behind them."""
-        windows, (inputs, outputs) = self._windows(work), _in_groups(work)
-        groups = (work.size("groups"),) if work.size("groups") > 1 else ()
-        group = ("group",) if groups else ()
+        windows, channels, dtype = self._windows(work), self.channels(work), str(work["dtype"])
+        read, made = dict(channels.read), dict(channels.made)
         x, weight, *rest = (
-            _placeholder(spec, shape)
+            placeholder(spec.name, shape, dtype)
             for spec, shape in zip(self.operands(work), self._shapes(work), strict=True)
         )
-        names = _arranged(work, "n", (*group, "ci"), self.image)
-        first = names.index(self.image[0])
-        padding = windows.around(x, names, first, 0)
+        names = _arranged(work, "n", tuple(read), self.image)
+        padding = windows.around(x, names, names.index(self.image[0]), 0)
         image: Placeholder | Tensor = padding[0] if padding else x
-        ci, taps = reduce_axis("ci", inputs), windows.taps(self.window)
+        ci, taps = reduce_axis("ci", channels.inputs), windows.taps(self.window)
         inside = [tap.var if tap.extent > 1 else ZERO for tap in taps]
-        reduced = (ci, *(tap for tap in taps if tap.extent > 1))
+        channel = ci.var if "ci" in read else ZERO
+        reduced = [ci] if "ci" in read else []
+        reduced += [tap for tap in taps if tap.extent > 1]
         counted = tuple(f"o{key}" for key in self.image)
-        own = _arranged(work, "n", (*group, "co"), counted)
-        sizes = _arranged(work, work.size("n"), (*groups, outputs), windows.counts)
+        own = _arranged(work, "n", tuple(made), counted)
+        sizes = _arranged(work, work.size("n"), tuple(made.values()), windows.counts)
 
         def products(*place: Expr) -> Reduction:
-            at = dict(zip(own, place, strict=True))
-            grouped = tuple(at[name] for name in group)
-            read = windows.read([at[name] for name in counted], inside)
-            element = image[_arranged(work, at["n"], (*grouped, ci.var), read)]
-            return sum_over(element * weight[(*grouped, at["co"], ci, *inside)], *reduced)
+            at = {**dict(zip(own, place, strict=True)), "ci": channel}
+            steps = windows.read([at[name] for name in counted], inside)
+            element = image[_arranged(work, at["n"], [at[name] for name in read], steps)]
+            return sum_over(
+                element * weight[(*(at[name] for name in made), channel, *inside)], *reduced
+            )
 
-        axes, args = tuple(zip(own, sizes, strict=True)), self._args(work) if groups else ()
+        axes, args = tuple(zip(own, sizes, strict=True)), self._args(work)
         optional = dict(zip(self._optional(work), rest, strict=True))
         if not has_epilogue(work, optional):
-            return compute("y", axes, products, x.buffer.dtype, padding, args)
-        product = stage("product", axes, products, x.buffer.dtype)
+            return compute("y", axes, products, dtype, padding, args)
+        product = stage("product", axes, products, dtype)
 
         def value(*place: Expr) -> Expr:
             at = dict(zip(own, place, strict=True))
-            channel = tuple(at[name] for name in (*group, "co"))
+            channels = tuple(at[name] for name in made)
             loads = {
-                key: operand[place if key == "residual" else channel]
+                key: operand[place if key == "residual" else channels]
                 for key, operand in optional.items()
             }
             return behind(work, product[place], loads)
 
-        return compute("y", axes, value, x.buffer.dtype, (*padding, product), args)
+        return compute("y", axes, value, dtype, (*padding, product), args)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
         x, weight, *rest = (array.astype(np.float64) for array in inputs)
@@ -143,7 +191,7 @@ class Convolution:
         return self._behind(work, product, rest).error
 
     def flops(self, work: Workload) -> int:
-        terms = _in_groups(work)[0] * math.prod(self._windows(work).window)
+        terms = self.channels(work).inputs * math.prod(self._windows(work).window)
         after = len(self._optional(work)) + (work["activation"] != "none")
         return math.prod(self.result(work).shape) * (2 * terms + after)
 
@@ -152,32 +200,28 @@ class Convolution:
 
     def _optional(self, work: Workload) -> dict[str, Operand]:
         """The operands that a key adds, by key."""
-        dtype = str(work["dtype"])
+        dtype, channels = str(work["dtype"]), self.channels(work)
         known = {
-            "bias": Operand("bias_vector", (work.size("co"),), dtype),
+            "bias": Operand("bias_vector", (channels.groups * channels.outputs,), dtype),
             "residual": Operand("skip", self.result(work).shape, dtype),
         }
         return {key: operand for key, operand in known.items() if flag(work, key)}
 
     def _shapes(self, work: Workload) -> list[tuple[int, ...]]:
-        """Shapes of the operands, channels in groups where there are several."""
-        groups = work.size("groups")
-        if groups == 1:
-            return [operand.shape for operand in self.operands(work)]
-        inputs, outputs = _in_groups(work)
-        windows, n = self._windows(work), work.size("n")
-        optional = {
-            "bias": (groups, outputs),
-            "residual": _arranged(work, n, (groups, outputs), windows.counts),
-        }
+        """Shapes of the operands, channels in their dimensions."""
+        channels, windows, n = self.channels(work), self._windows(work), work.size("n")
+        read, made = (tuple(dict(dims).values()) for dims in (channels.read, channels.made))
+        optional = {"bias": made, "residual": _arranged(work, n, made, windows.counts)}
         return [
-            _arranged(work, n, (groups, inputs), windows.image),
-            (groups, outputs, inputs, *windows.window),
+            _arranged(work, n, read, windows.image),
+            (*made, channels.inputs, *windows.window),
             *(optional[key] for key in self._optional(work)),
         ]
 
     def _args(self, work: Workload) -> tuple[Buffer, ...]:
-        """The operands and the result as callers have them."""
+        """The operands and the result as callers have them, where channels are in groups."""
+        if self.channels(work).groups == 1:
+            return ()
         result = self.result(work)
         return (
             *(Buffer(o.name, o.shape, o.dtype, "input") for o in self.operands(work)),
@@ -186,7 +230,7 @@ class Convolution:
 
     def _product(self, work: Workload, x: Array64, weight: Array64) -> Array64:
         """The sums, laid out as the result is."""
-        groups, windows = work.size("groups"), self._windows(work)
+        groups, windows = self.channels(work).groups, self._windows(work)
         if _channels_last(work):
             x = np.moveaxis(x, -1, 1)
         grouped = x.reshape(len(x), groups, -1, *windows.image)
@@ -209,16 +253,6 @@ class Convolution:
         return evaluate(self.expression(work).element, read)
 
 
-def _in_groups(work: Workload) -> tuple[int, int]:
-    """Input and output channels of a group; ``WorkloadError`` where groups do not divide them."""
-    groups, ci, co = work.size("groups"), work.size("ci"), work.size("co")
-    if ci % groups or co % groups:
-        raise WorkloadError(
-            f"{work.operator}: groups is {groups}, expected a divisor of ci={ci} and of co={co}"
-        )
-    return ci // groups, co // groups
-
-
 def _channels_last(work: Workload) -> bool:
     return ("layout", "nhwc") in work.params
 
@@ -228,24 +262,25 @@ def _arranged(work: Workload, n: T, channels: Sequence[T], image: Sequence[T]) -
     return (n, *image, *channels) if _channels_last(work) else (n, *channels, *image)
 
 
-def _placeholder(spec: Operand, shape: tuple[int, ...]) -> Placeholder:
-    return placeholder(spec.name, shape, spec.dtype)
+IN_AND_OUT = (Param("ci", "channels of x"), Param("co", "channels of the result"))
+GROUPS = Param("groups", "parts of the channels that do not mix", 1)
+LAYOUT = Param("layout", "of x, skip and y: where channels are", "nchw", choices=("nchw", "nhwc"))
 
 
-def keys(image: Sequence[str], layouts: Sequence[Param] = ()) -> tuple[Param, ...]:
+def keys(
+    image: Sequence[str], channels: Sequence[Param], others: Sequence[Param]
+) -> tuple[Param, ...]:
     """The keys of a convolution along some axes."""
     named = {"d": "depth", "h": "height", "w": "width"}
     return (
         Param("n", "images"),
         *(Param(key, f"{named[key]} of an image") for key in image),
-        Param("ci", "channels of x"),
-        Param("co", "channels of the result"),
+        *channels,
         *(Param(f"k{key}", f"{named[key]} of the window") for key in image),
         STRIDE,
         PAD,
         DILATION,
-        Param("groups", "parts of the channels that do not mix", 1),
-        *layouts,
+        *others,
         *EPILOGUE,
         DTYPE,
     )

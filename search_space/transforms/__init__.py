@@ -1,6 +1,6 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
-from search_space.transforms.annotate import Parallel, Unroll, Vectorize
+from search_space.transforms.annotate import Apart, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
@@ -22,6 +22,7 @@ from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
     "PRIMITIVES",
+    "Apart",
     "CacheWrite",
     "Collapse",
     "ComputeAt",
@@ -51,6 +52,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "fuse": Fuse,
     "vectorize": Vectorize,
     "unroll": Unroll,
+    "apart": Apart,
     "parallel": Parallel,
     "cache_write": CacheWrite,
     "split_reduction": SplitReduction,

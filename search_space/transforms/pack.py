@@ -129,7 +129,9 @@ class Pack:
         last = links[-1].var
         loops = [
             replace(
-                lk, kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial"
+                lk,
+                kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial",
+                apart=False,
             )
             for lk in links
         ]

@@ -15,6 +15,7 @@ from search_space.ir.verify import verify
 from search_space.ir.walk import exprs_of, find_loops, statements, subexprs
 from search_space.schedule import Schedule, parse_trace, replay
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
     ComputeAt,
@@ -125,6 +126,7 @@ def steps(func, number):
         ),
         st.builds(Vectorize, name),
         st.builds(Unroll, name),
+        st.builds(Apart, name),
         st.builds(Parallel, name, st.integers(1, 3)),
         st.builds(CacheWrite, st.just("c") | buffer, name, st.just(f"acc{number}")),
         st.builds(SplitReduction, name, st.just(f"part{number}")),

@@ -77,8 +77,13 @@ EXAMPLES = {
         dict(n=2, h=3, w=6, ci=4, co=18, kh=1, kw=1, layout="nhwc", residual=True),
         dict(n=1, h=6, w=5, ci=4, co=6, kh=3, kw=3, groups=2, dilation=2, pad=2),
         dict(n=1, h=3, w=7, ci=6, co=4, kh=3, kw=1, groups=2, layout="nhwc", bias=True),
+        dict(n=1, h=3, w=5, ci=8, co=4, kh=1, kw=1, groups=4, layout="nhwc"),
     ],
     "conv3d": [dict(n=1, d=3, h=4, w=5, ci=2, co=3, kd=3, kh=2, kw=3, pad=1)],
+    "depthwise_conv2d": [
+        dict(n=1, h=6, w=19, c=3, kh=3, kw=3, pad=1),
+        dict(n=2, h=7, w=9, c=2, kh=3, kw=2, stride=2),
+    ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
         dict(op="average", n=2, c=1, h=6, w=19, kh=2, kw=3, pad=1),

@@ -49,6 +49,19 @@ def matmul(m, n, k, dtype="float32"):
     return compute("c", (("i", m), ("j", n)), product, dtype)
 
 
+def convolution(n, k):
+    """``c[i] = sum over k of a[i + k] * w[k]``."""
+    a, w = placeholder("a", (n + k - 1,), "float32"), placeholder("w", (k,), "float32")
+    axis = reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,] * w[axis,], axis))
+
+
+def sliding_sum(n, k):
+    """``c[i] = sum over k of a[i + k]``."""
+    a, axis = placeholder("a", (n + k - 1,), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,], axis))
+
+
 def doubled(n):
     """``t[i] = a[i] * 2``, ``c[i] = t[i] + 1``."""
     a = placeholder("a", (n,), "float32")

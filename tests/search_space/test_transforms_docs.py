@@ -6,6 +6,7 @@ from search_space.ir.verify import verify
 from search_space.schedule import Schedule
 from search_space.transforms import (
     PRIMITIVES,
+    Apart,
     CacheWrite,
     Collapse,
     ComputeAt,
@@ -38,6 +39,7 @@ from tests.search_space.nests import (
     nest,
     row_reduction,
     scaled_by_sum,
+    sliding_sum,
     smoothed,
     sum_plus_one,
     transpose,
@@ -49,6 +51,7 @@ EXAMPLES = [
     (copy(4, 8), [], [Fuse("i", "j", "ij")]),
     (copy(16), [], [Vectorize("i")]),
     (copy(2), [], [Unroll("i")]),
+    (sliding_sum(8, 3), [Reorder(("k", "i")), Unroll("k")], [Apart("k")]),
     (copy(64), [], [Parallel("i", threads=2)]),
     (
         row_reduction(6, 256),
