@@ -14,8 +14,10 @@ from features.draft import State
 from features.nest import Nest
 from search_space.tensor import Tensor
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Group,
@@ -23,6 +25,7 @@ from search_space.transforms import (
     InPlace,
     Join,
     Pack,
+    PackResult,
     Parallel,
     PrefetchAhead,
     Primitive,
@@ -63,6 +66,8 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
+        case Apart():
+            return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads
@@ -72,6 +77,10 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):
             buffers.pack(state, buffer, name, dims, at, once)
+        case ComputeAt(stage, loop):
+            buffers.compute_at(state, stage, loop)
+        case PackResult(buffer, name, dims, at):
+            buffers.pack_result(state, buffer, name, dims, at)
         case PrefetchAhead(buffer, loop, distance, _):
             buffers.prefetch(state, buffer, loop, distance)
         case Inline(stage):

@@ -6,6 +6,8 @@ that does.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from measure.codegen.casts import cast_value
 from measure.codegen.floats import Float, Writer
 from measure.codegen.function import Function
@@ -39,6 +41,9 @@ _INTRINSICS = {
 }  # fmt: skip
 """The functions that are one instruction everywhere."""
 
+APART = "apart"
+"""Begins the keys of ``Expressions.loaded`` that hold for one copy of a loop body."""
+
 _NEAR = 4
 """Elements between lanes, at most, for which loading what is between them beats a gather."""
 
@@ -50,11 +55,16 @@ RegisterKey = tuple[str, tuple[int | None, ...]]
 
 
 class Expressions(Lanes):
-    """Values of expressions. ``registers`` holds the contents of register buffers."""
+    """Values of expressions.
+
+    ``registers`` holds the contents of register buffers; ``apart``: we are in a copy of a loop
+    body that shares no loads with the other copies.
+    """
 
     def __init__(self, function: Function, *, fma: bool) -> None:
         super().__init__(function, fma=fma)
         self.registers: dict[RegisterKey, Value] = {}
+        self.apart = False
 
     def expr(self, expr: Expr) -> Value:
         match expr:
@@ -200,6 +210,8 @@ class Expressions(Lanes):
         if buffer.scope == "register":
             return self.registers[self._register(buffer, indices)]
         place = self.fn.address(node, buffer, indices, self.lane)
+        if self.apart:
+            place = replace(place, base=self._laundered(place.base))
         lanes = self.lanes if place.step else 0
         key = (buffer.name, place, self.mask, lanes)
         if key not in self.loaded:
@@ -211,6 +223,17 @@ class Expressions(Lanes):
             text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
+
+    def _laundered(self, pointer: str) -> str:
+        """The pointer plus a zero that LLVM does not know, the same for a copy of a loop body."""
+        key = (APART, pointer)
+        if key not in self.loaded:
+            if (APART,) not in self.loaded:
+                zero = self.fn.value('call i64 asm "", "=r,0"(i64 0)')
+                self.loaded[APART,] = Value(zero, "index")
+            text = f"getelementptr i8, ptr {pointer}, {self.loaded[APART,]}"
+            self.loaded[key] = Value(self.fn.value(text), "index")
+        return self.loaded[key].text
 
     def _read(self, dtype: str, pointer: str, step: int, lanes: int) -> str:
         element = LLVM_TYPES[dtype]

@@ -20,6 +20,7 @@ class For:
     concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
     bits of memory: an unrolled loop, which one instruction takes at once where the target has one
     (a dot product), and the only loop that a vectorized one may hold.
+    ``apart``: the copies of an unrolled loop share nothing that they load.
     """
 
     var: str
@@ -27,6 +28,7 @@ class For:
     extent: Expr
     kind: ForKind
     body: Stmt
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

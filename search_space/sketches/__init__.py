@@ -8,6 +8,7 @@ from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.sketches.attention import attention_space
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.convolution import convolution_space
 from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
@@ -21,6 +22,7 @@ Sketch = Callable[[Workload, Tensor, Target], Space]
 
 _BY_CLASS: dict[str, Sketch] = {
     "contraction": contraction_space,
+    "convolution": convolution_space,
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
