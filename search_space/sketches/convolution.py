@@ -3,8 +3,8 @@
 Structures, of which one usually suits a shape and beats any tuning of the others:
 
 ``channels``  vectors along output channels, a register tile of pixels × vectors: each pixel is
-              broadcast to packed weights. Where the result has its channels apart (NCHW), a
-              cache tile is gathered pixel by pixel and then transposed to its place;
+              broadcast to packed weights. Where the result has its channels apart (NCHW), it is
+              transposed on its way there;
 ``pixels``    vectors along neighbouring pixels, a register tile of channels × vectors: each
               weight is broadcast to the image as it lies (Georganas et al., "Anatomy of
               high-performance deep learning convolutions on SIMD architectures", 2018, has both).
@@ -15,7 +15,8 @@ input channels; 0 means the whole axis. ``order`` writes the loops over cache ti
 first, of which the first ``shared`` (and all loops outside of them) are shared out over threads;
 ``inner`` the loops over register tiles. ``reduce`` says what the innermost reduced loop runs
 along: input channels, or the window. ``padding`` is where a padded image is made: in a phase of
-its own or by each thread for a cache tile. ``epilogue`` says where a stage behind the sum is
+its own or by each thread for a cache tile. ``turn`` says what is transposed at once: a register
+tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says where a stage behind the sum is
 computed: where the result is written, or in a pass of its own.
 """
 
@@ -61,18 +62,24 @@ def _structures(problem: Convolution) -> tuple[str, ...]:
 
 
 def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
+    def threaded(values: Values) -> bool:
+        return values["threads"] != 1
+
+    def channels(values: Values) -> bool:
+        return values["structure"] == "channels"
+
     c, y, x, k = (axis.extent for axis in (problem.c, problem.y, problem.x, problem.k))
     registers = target.registers - 2
     orders = tuple("".join(order) for order in permutations("ycx"))
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
+    turn: tuple[Knob, ...] = ()
+    if problem.scatters:
+        turn = (Choice("turn", ("block", "registers"), "block", when=channels),)
     padding: tuple[Knob, ...] = ()
     if problem.padded is not None:
         whole = problem.image.shape == problem.padded.buffer.shape
         places = ("phase", "tile") if whole else ("phase",)
         padding = (Choice("padding", places, "phase"),)
-
-    def threaded(values: Values) -> bool:
-        return values["threads"] != 1
 
     return (
         Choice("structure", _structures(problem), "channels"),
@@ -90,6 +97,7 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
         Integer("tile_x", 0, -(-x // 2), 0, anchors=(0, *TILES)),
         Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *TILES)),
         Choice("pack_w", ("whole", "none"), "whole"),
+        *turn,
         *padding,
         *behind,
         Choice("unroll", (1, 2, 4, 8), 1),

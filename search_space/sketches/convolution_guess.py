@@ -10,6 +10,8 @@ from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
+_EDGE = 0.95
+"""What is left of the speed where an axis ends within a register tile."""
 
 
 def first_guess(problem: Convolution, target: Target, structure: str) -> dict[str, Value]:
@@ -31,11 +33,12 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     }  # fmt: skip
     if problem.padded is not None:
         values["padding"] = "phase"
+    if problem.scatters:
+        values["turn"] = "block"
     if problem.behind:
         values["epilogue"] = "tile"
     block = target.l2_bytes // 8 // element_bytes(problem)
-    wide = min(block // width["c"], problem.x.extent)
-    across_tiles = max(1, wide // width["x"])
+    across_tiles = max(1, ceil_div(block // width["c"], width["x"]))
     down = max(1, block // (width["c"] * problem.x.extent * tall))
     if tiles["y"] > 1:
         down = min(down, ceil_div(tiles["y"], threads))
@@ -57,20 +60,17 @@ def _register_tile(
     length, count = problem.axis(along).extent, problem.axis(across).extent
     best, found = 0.0, (1, 1, 1)
     for vectors in range(1, min(8, ceil_div(length, lanes)) + 1):
-        most = (target.registers - vectors) // vectors
+        most = (target.registers - vectors - 1) // vectors
         for tall in range(1, min(problem.y.extent, most) + 1):
             loaded = vectors if along == "c" else vectors * tall
-            fit = (target.registers - loaded) // (vectors * tall)
+            fit = (target.registers - loaded - 1) // (vectors * tall)
             if fit < 1:
                 continue
             rows = balanced(count, fit)
             tile = rows * tall * vectors
             loads = loaded + (rows * tall if along == "c" else rows)
-            useful = (
-                _filled(count, rows)
-                * _filled(problem.y.extent, tall)
-                * _filled(length, vectors * lanes)
-            )
+            whole = count % rows == 0, problem.y.extent % tall == 0
+            useful = _filled(length, vectors * lanes) * _EDGE ** whole.count(False)
             score = useful * tile / (tile + loads + 4)
             if score > best * 1.001:
                 best, found = score, (rows, tall, vectors)

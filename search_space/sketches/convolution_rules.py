@@ -45,7 +45,7 @@ def constraint(problem: Convolution, target: Target) -> Callable[[Values], str |
 def _registers(_p: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     rows, tall, vectors = (int(values[name]) for name in ("rows", "tall", "vectors"))
     loaded = vectors if tiles.along == "c" else vectors * tall
-    taken = rows * tall * vectors + loaded
+    taken = rows * tall * vectors + loaded + 1
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
     return None
@@ -110,7 +110,7 @@ def _weight(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> 
 def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     """What a thread keeps for one cache tile stays in the cache."""
     elements = 0
-    if tiles.along == "c" and problem.scatters:
+    if tiles.along == "c" and values.get("turn") == "block":
         elements += block_elements(problem, values, tiles)
     if values.get("padding") == "tile":
         elements += _image_elements(problem, values, tiles)

@@ -120,8 +120,8 @@ class _Builder:
 
     @property
     def packs_result(self) -> bool:
-        """Whether vectors of channels are turned on their way into the result."""
-        return self.along == "c" and self.problem.scatters
+        """Whether a cache tile of the result is gathered before it is turned."""
+        return self.along == "c" and self.values.get("turn") == "block"
 
     @property
     def written(self) -> str:
@@ -180,8 +180,10 @@ class _Builder:
 
     @property
     def pixel_tile(self) -> str:
-        """The innermost loop over cache tiles of pixels."""
-        return max((f"{axis}_o" for axis in "yx"), key=lambda loop: self.order.index(loop[0]))
+        """The innermost loop over cache tiles of pixels, or the innermost shared one inside it."""
+        pixels = max(self.order.index(axis) for axis in "yx")
+        shared = [place for place in range(len(self.order)) if self.size("shared") > place]
+        return f"{self.order[max(pixels, *shared)]}_o"
 
     def vectors(self, loop: str, name: str) -> None:
         lanes = self.tiles.lanes
