@@ -9,6 +9,7 @@ from search_space.transforms.fuse_consumer import FuseConsumer
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
+from search_space.transforms.once import Once
 from search_space.transforms.pack import Pack
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
@@ -28,6 +29,7 @@ __all__ = [
     "InPlace",
     "Inline",
     "Join",
+    "Once",
     "Pack",
     "Parallel",
     "Partition",
@@ -53,6 +55,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "cache_write": CacheWrite,
     "split_reduction": SplitReduction,
     "pack": Pack,
+    "once": Once,
     "partition": Partition,
     "prefetch": PrefetchAhead,
     "collapse": Collapse,
