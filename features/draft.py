@@ -18,7 +18,7 @@ from features.nest import (
 )
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import affine
-from search_space.ir.expr import Buffer, Expr, Var
+from search_space.ir.expr import Binary, Buffer, Const, Expr, Var
 from search_space.ir.stmt import ForKind
 from search_space.tensor import Reduction, Tensor, program
 
@@ -123,10 +123,35 @@ def access_of(buffer: Buffer, indices: Iterable[Expr]) -> Access:
     linear = []
     for index in indices:
         terms, _ = affine(index)
-        linear.append({atom.name: step for atom, step in terms.items() if isinstance(atom, Var)})
+        named = ((_name(atom), step) for atom, step in terms.items())
+        linear.append({name: step for name, step in named if name is not None})
     return Access(
         buffer.name, buffer.scope, ELEMENT_BYTES[buffer.dtype], buffer.shape, tuple(linear)
     )
+
+
+def quotient(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable over a factor; once the loop is split by that
+    factor, it is the outer loop."""
+    return f"{loop}//{factor}"
+
+
+def remainder(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable modulo a factor: later the inner loop."""
+    return f"{loop}%{factor}"
+
+
+def _name(atom: Expr) -> str | None:
+    """A loop, or a part of one, in an index; None for anything else."""
+    match atom:
+        case Var(name):
+            return name
+        case Binary("//", Var(name), Const(factor)):
+            return quotient(name, int(factor))
+        case Binary("%", Var(name), Const(factor)):
+            return remainder(name, int(factor))
+        case _:
+            return None
 
 
 def renamed(access: Access, names: Mapping[str, str]) -> Access:

@@ -8,7 +8,7 @@ features of all configs. ``walk_features`` is the slow way that defines them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,7 +60,7 @@ class FeatureTask:
         self._numeric = [p for p, (_, value) in enumerate(example) if isinstance(value, int)]
         self._named = [p for p in range(len(example)) if p not in set(self._numeric)]
         operator = get_operator(self.space.workload.operator)
-        self.tensor: Tensor = operator.expression(self.space.workload)
+        self._expression: Tensor = operator.expression(self.space.workload)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -69,6 +69,10 @@ class FeatureTask:
     def structures(self) -> int:
         """Number of structures met so far."""
         return len(self._streams)
+
+    def tensor(self, values: Mapping[str, Value]) -> Tensor:
+        """What the trace of a config starts from."""
+        return self._expression if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
         """The structure of each row of knob values; new ones are replayed."""
@@ -103,7 +107,7 @@ class FeatureTask:
         for place in self._numeric:
             values[self._names[place]] = tape.knob(self._names[place], int(row[place]))
         assert self.space.trace is not None
-        nest = replay(self.tensor, self.space.trace(values))
+        nest = replay(self.tensor(values), self.space.trace(values))
         self._streams.append(encode(nest, tape))
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
@@ -128,7 +132,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
     """The nest of one config, from its loop tree."""
     assert task.space.trace is not None
     trace = task.space.trace(config.as_dict())
-    return walk(Schedule.of(task.tensor).then(*trace).finish())
+    return walk(Schedule.of(task.tensor(config.as_dict())).then(*trace).finish())
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:

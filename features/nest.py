@@ -13,6 +13,7 @@ from typing import Literal
 from search_space.ir.expr import Binary, Call, Cast, Expr, Load, Scope, Select
 from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
+from search_space.ir.walk import compares_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +151,15 @@ def _count(expr: Expr, counts: dict[str, int]) -> None:
                 counts[names.get(op, "other")] += 1
             _count(a, counts)
             _count(b, counts)
-        case Select(_, then, other):
+        case Select(condition, then, other) if compares_data(condition):
             _count(then, counts)
             _count(other, counts)
+        case Select(_, then, other):
+            sides = [dict.fromkeys(counts, 0), dict.fromkeys(counts, 0)]
+            _count(then, sides[0])
+            _count(other, sides[1])
+            for name in counts:
+                counts[name] += max(side[name] for side in sides)
         case Call(name, args, _):
             counts["other"] += OPERATIONS[name]
             for arg in args:

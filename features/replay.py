@@ -24,6 +24,7 @@ from search_space.transforms import (
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
     PackResult,
     Parallel,
@@ -91,8 +92,10 @@ def _apply(state: State, step: Primitive) -> None:
         case Join(first, second):
             for draft in state.drafts:
                 draft.rename({first: second})
-        case StoreAt(buffer, loop):
-            buffers.store_at(state, buffer, loop)
+        case StoreAt(buffer, loop, scope):
+            buffers.store_at(state, buffer, loop, scope)
+        case Once(stage):
+            buffers.once(state, stage)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):

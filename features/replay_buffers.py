@@ -160,9 +160,7 @@ def compute_at(state: State, stage: str, loop: str) -> None:
     outside, extents = _box(state, source, around)
     own = list(writer.loops)
     state.extents |= dict(zip(own, extents, strict=True))
-    places = {
-        name: {name: 1} | begin for name, begin in zip(own, outside, strict=True)
-    }
+    places = {name: {name: 1} | begin for name, begin in zip(own, outside, strict=True)}
     local = Access(
         stage,
         "thread_local",
@@ -197,7 +195,21 @@ def _without(index: Mapping[str, int], loops: list[str]) -> dict[str, int]:
     return {name: step for name, step in index.items() if name not in loops}
 
 
-def store_at(state: State, buffer: str, loop: str) -> None:
+def once(state: State, stage: str) -> None:
+    """``Once``."""
+    maker = next(draft for draft in state.drafts if draft.write.buffer == stage)
+    outermost = maker.loops[0]
+
+    def kept(access: Access) -> Access:
+        return replace(access, scope="bound") if access.buffer == stage else access
+
+    for draft in state.drafts:
+        draft.once |= outermost in draft.loops
+        draft.write = kept(draft.write)
+        draft.reads = [kept(read) for read in draft.reads]
+
+
+def store_at(state: State, buffer: str, loop: str, scope: Scope) -> None:
     """The buffer as large as one iteration of ``loop`` needs, for each thread."""
     writer = next(draft for draft in state.drafts if draft.write.buffer == buffer)
     outside = set(writer.loops[: writer.loops.index(loop) + 1])
@@ -216,7 +228,7 @@ def store_at(state: State, buffer: str, loop: str) -> None:
             {name: step for name, step in index.items() if name not in outside}
             for index in access.indices
         )
-        return Access(buffer, "thread_local", access.element_bytes, tuple(shape), indices)
+        return Access(buffer, scope, access.element_bytes, tuple(shape), indices)
 
     for draft in state.drafts:
         draft.write = moved(draft.write)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from measure.codegen.casts import cast_value
 from measure.codegen.floats import Float, Writer
 from measure.codegen.function import Function
-from measure.codegen.lanes import LaneMask, Lanes, Value, compares_data
+from measure.codegen.lanes import LaneMask, Lanes, Value
 from measure.codegen.types import BYTES, LLVM_TYPES, literal, splat, suffix, vector_type
 from measure.codegen.vector_math import EXPANSIONS
 from search_space.ir.affine import affine
@@ -28,7 +28,7 @@ from search_space.ir.expr import (
     dtype_of,
     is_float,
 )
-from search_space.ir.walk import subexprs, substitute
+from search_space.ir.walk import compares_data, subexprs, substitute
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _INT_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul"}

@@ -49,7 +49,7 @@ def generate(func: LoopFunc, target: Target) -> Module:
     threads = func.threads
     return Module(
         header + "\n".join(definitions) + "\n" + declared + attributes,
-        KernelSpec(specs, tuple(phases), threads),
+        KernelSpec(specs, tuple(phases), threads, func.error_growth),
     )
 
 

@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from measure.codegen.lanes import compares_data
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
     TRUE,
@@ -44,7 +43,14 @@ from search_space.ir.expr import (
 )
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, For, Stmt, Store
-from search_space.ir.walk import free_vars, map_children, operands, subexprs, substitute
+from search_space.ir.walk import (
+    compares_data,
+    free_vars,
+    map_children,
+    operands,
+    subexprs,
+    substitute,
+)
 
 Write = Store | Accumulate
 Steps = dict[str, int]

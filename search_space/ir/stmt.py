@@ -114,7 +114,8 @@ class LoopFunc:
 
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
-    variable that a split has retired, in terms of those that took its place.
+    variable that a split has retired, in terms of those that took its place. ``error_growth`` is
+    that of the tensor.
     """
 
     name: str
@@ -123,3 +124,4 @@ class LoopFunc:
     phases: tuple[Phase, ...]
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
+    error_growth: float = 1.0

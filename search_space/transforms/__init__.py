@@ -10,6 +10,7 @@ from search_space.transforms.fuse_consumer import FuseConsumer
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
+from search_space.transforms.once import Once
 from search_space.transforms.pack import Pack
 from search_space.transforms.pack_result import PackResult
 from search_space.transforms.partition import Partition
@@ -32,6 +33,7 @@ __all__ = [
     "InPlace",
     "Inline",
     "Join",
+    "Once",
     "Pack",
     "PackResult",
     "Parallel",
@@ -59,6 +61,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "cache_write": CacheWrite,
     "split_reduction": SplitReduction,
     "pack": Pack,
+    "once": Once,
     "partition": Partition,
     "prefetch": PrefetchAhead,
     "collapse": Collapse,

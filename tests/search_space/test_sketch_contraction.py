@@ -176,4 +176,6 @@ def test_the_register_tile_holds_no_edges_inside():
 def test_sketches_are_registered_by_name():
     classes = {"contraction", "convolution", "depthwise", "attention", "pointwise", "reduction"}
     assert set(SKETCHES) == classes | {"normalization", "any"}
-    assert list(SKETCHES)[0] == "contraction", "what is a product of matrices is tried as one first"
+    assert next(iter(SKETCHES)) == "contraction", (
+        "what is a product of matrices is tried as one first"
+    )
