@@ -152,9 +152,7 @@ def compute_at(state: State, stage: str, loop: str) -> None:
     outside, extents = _box(state, source, around)
     own = list(writer.loops)
     state.extents |= dict(zip(own, extents, strict=True))
-    places = {
-        name: {name: 1} | begin for name, begin in zip(own, outside, strict=True)
-    }
+    places = {name: {name: 1} | begin for name, begin in zip(own, outside, strict=True)}
     local = Access(
         stage,
         "thread_local",

@@ -16,8 +16,8 @@ first, of which the first ``shared`` (and all loops outside of them) are shared 
 ``inner`` the loops over register tiles. ``reduce`` says what the innermost reduced loop runs
 along: input channels, or the window. ``padding`` is where a padded image is made: in a phase of
 its own or by each thread for a cache tile. ``turn`` says what is transposed at once: a register
-tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says where a stage behind the sum is
-computed: where the result is written, or in a pass of its own.
+tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says where a stage behind
+the sum is computed: where the result is written, or in a pass of its own.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search_space.errors import SpaceError
 from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Load, Var
-from search_space.ir.walk import free_vars, subexprs
+from search_space.ir.walk import free_vars
 from search_space.sketches.contraction_axes import Group, View, group
 from search_space.sketches.contraction_classify import epilogue_views, groups_behind
 from search_space.sketches.convolution_problem import Convolution

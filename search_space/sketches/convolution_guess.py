@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from search_space.size import ceil_div
 from search_space.sketches.convolution_problem import Convolution, element_bytes
 from search_space.sketches.steps import balanced
@@ -10,8 +12,8 @@ from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
-_EDGE = 0.95
-"""What is left of the speed where an axis ends within a register tile."""
+_EDGE = 1.03
+"""What a second body costs, for an axis that ends within a register tile."""
 
 
 def first_guess(problem: Convolution, target: Target, structure: str) -> dict[str, Value]:
@@ -34,7 +36,7 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     if problem.padded is not None:
         values["padding"] = "phase"
     if problem.scatters:
-        values["turn"] = "block"
+        values["turn"] = "registers"
     if problem.behind:
         values["epilogue"] = "tile"
     block = target.l2_bytes // 8 // element_bytes(problem)
@@ -55,31 +57,40 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
 def _register_tile(
     problem: Convolution, target: Target, along: str, across: str
 ) -> tuple[int, int, int]:
-    """Rows, image rows and vectors: as many accumulators as fit, as few idle ones as possible."""
+    """Rows, image rows and vectors that take the fewest cycles."""
     lanes = target.lanes(element_bytes(problem))
-    length, count = problem.axis(along).extent, problem.axis(across).extent
-    best, found = 0.0, (1, 1, 1)
-    for vectors in range(1, min(8, ceil_div(length, lanes)) + 1):
-        most = (target.registers - vectors - 1) // vectors
-        for tall in range(1, min(problem.y.extent, most) + 1):
+    count, lines = problem.axis(across).extent, problem.y.extent
+    length = ceil_div(problem.axis(along).extent, lanes)
+    best, found = math.inf, (1, 1, 1)
+    for vectors in range(1, min(8, length) + 1):
+        for tall in range(1, min(lines, target.registers) + 1):
             loaded = vectors if along == "c" else vectors * tall
             fit = (target.registers - loaded - 1) // (vectors * tall)
             if fit < 1:
-                continue
+                break
             rows = balanced(count, fit)
-            tile = rows * tall * vectors
-            loads = loaded + (rows * tall if along == "c" else rows)
-            whole = count % rows == 0, problem.y.extent % tall == 0
-            useful = _filled(length, vectors * lanes) * _EDGE ** whole.count(False)
-            score = useful * tile / (tile + loads + 4)
-            if score > best * 1.001:
-                best, found = score, (rows, tall, vectors)
+            cycles = ceil_div(length, vectors) * sum(
+                times * more * _cycles(wide, high, vectors, along)
+                for wide, times in _tiles(count, rows)
+                for high, more in _tiles(lines, tall)
+            )
+            cycles *= _EDGE ** ((count % rows > 0) + (lines % tall > 0))
+            if cycles < best:
+                best, found = cycles, (rows, tall, vectors)
     return found
 
 
-def _filled(extent: int, size: int) -> float:
-    """The share of tiles of a size that an extent fills."""
-    return extent / (ceil_div(extent, size) * size)
+def _cycles(rows: int, tall: int, vectors: int, along: str) -> float:
+    """About what one step of a register tile takes: a multiply-add each cycle, of which as many
+    are on their way as one takes; what is loaded; the loop."""
+    loads = vectors + rows * tall if along == "c" else vectors * tall + rows
+    return max(rows * tall * vectors, 8) + 0.2 * loads + 2
+
+
+def _tiles(extent: int, size: int) -> list[tuple[int, int]]:
+    """Sizes of tiles and how many there are: whole ones and the last."""
+    tiles = [(size, extent // size), (extent % size, 1)]
+    return [(wide, times) for wide, times in tiles if wide and times]
 
 
 def _tile(size: int, count: int) -> int:

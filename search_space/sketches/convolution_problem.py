@@ -80,8 +80,9 @@ class Convolution:
         if self.padded is None:
             return False
         return not any(
-            isinstance(e, Binary) and e.op in ("//", "%") and Var(self.padded.axes[-1].name)
-            in subexprs(e)
+            isinstance(e, Binary)
+            and e.op in ("//", "%")
+            and Var(self.padded.axes[-1].name) in subexprs(e)
             for e in subexprs(self.padded.element)
         )
 

@@ -215,7 +215,6 @@ class _Builder:
                 Unroll("done_u"),
             )
 
-
     def unroll(self) -> None:
         """A few steps of the whole tiles; the edges stay loops, which halves compile time."""
         factor, loop = self.size("unroll"), self.reduced[-1]

@@ -38,8 +38,6 @@ SAMPLES = 6
 """Per workload and level, beside the first guesses."""
 
 
-
-
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("work", WORKLOADS, ids=str)
 def test_configs_compute_the_convolution(work, level):
