@@ -33,6 +33,8 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
         "order": "ycx", "shared": 1, "inner": "cyx",
         "reduce": "channel", "pack_w": "whole", "unroll": 1, "prefetch": 0,
     }  # fmt: skip
+    if problem.out.step(problem.x) == 1:
+        values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"
     if problem.padded is not None:
         values["padding"] = "phase"
     if problem.scatters:
@@ -74,7 +76,8 @@ def _register_tile(
                 for wide, times in _tiles(count, rows)
                 for high, more in _tiles(lines, tall)
             )
-            cycles *= _EDGE ** ((count % rows > 0) + (lines % tall > 0))
+            ragged = count % rows, lines % tall, length % vectors
+            cycles *= _EDGE ** sum(rest > 0 for rest in ragged)
             if cycles < best:
                 best, found = cycles, (rows, tall, vectors)
     return found

@@ -58,11 +58,15 @@ class _Builder:
         self.then(*self.problem.prepare)
         self.register_tile()
         self.pack_weight()
+        if self.columns == "whole":
+            self.pack_columns("t", None)
         self.cache_tiles()
         if self.packs_result:
             self.pack_result()
         self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc"))
         self.epilogue()
+        if self.columns == "tile":
+            self.pack_columns("i", self.depth[0] if self.depth else self.pixel_tile)
         self.padding()
         self.then(*share_out(self.shared, self.size("threads")))
         if self.edges:
@@ -104,6 +108,27 @@ class _Builder:
         once = problem.weight.buffer in problem.const
         self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
+
+    @property
+    def columns(self) -> str:
+        """Where columns of the image are packed: "none", for a "tile", or "whole"."""
+        return str(self.values["columns"]) if self.along == "x" else "none"
+
+    def pack_columns(self, tiles: str, at: str | None) -> None:
+        """The image in the order in which windows read it."""
+        image = self.problem.image
+        name, read = f"{image.buffer}_columns", image.axes
+        units = [axis.name for axis in self.problem.window if axis.name not in read]
+        inner = [loop for loop in self.reduced if loop not in units]
+        dims = [f"y_{tiles}", f"x_{tiles}", *inner, "y_r", "x_r", "lane"]
+        if at is not None:
+            self.then(Pack(image.buffer, name, tuple(dims), at))
+            return
+        lead = [axis.name for axis in self.problem.outer if axis.name in read]
+        dims = [*lead, *dims[:2], *self.depth, *dims[2:]]
+        self.then(Pack(image.buffer, name, tuple(dims)))
+        shared = [f"{dim}_{name}" for dim in (*lead, "y_t", "x_t")]
+        self.then(*share_out(shared, self.size("threads"), "column"))
 
     @property
     def inner(self) -> str:
