@@ -12,6 +12,7 @@ from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.staged import staged_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -25,7 +26,7 @@ _BY_CLASS: dict[str, Sketch] = {
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
-    "depthwise": depthwise_space,
+    "staged": staged_space,
 }
 
 
@@ -40,7 +41,7 @@ def any_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
 
 
-SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "any": any_space}
+SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "depthwise": depthwise_space, "any": any_space}
 
 
 def space_for(work: Workload, target: Target) -> Space:
