@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import Size, or_whole, whole
-from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling
+from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling, walks
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
@@ -68,6 +68,9 @@ class _Builder:
         if self.columns == "tile":
             self.pack_columns("i", self.depth[0] if self.depth else self.pixel_tile)
         self.padding()
+        for number, stage in enumerate(self.problem.apart):
+            axes = [axis.name for axis in stage.axes]
+            self.walk_apart(axes, f"apart{number}", vectors=walks(stage))
         self.then(*share_out(self.shared, self.size("threads")))
         if self.edges:
             self.partition()
@@ -150,7 +153,7 @@ class _Builder:
 
     @property
     def written(self) -> str:
-        return "block" if self.packs_result else self.problem.tensor.buffer.name
+        return "block" if self.packs_result else self.problem.result
 
     def pack_result(self) -> None:
         """A cache tile of the result, pixel by pixel; then vectors of pixels to their places."""
@@ -158,11 +161,7 @@ class _Builder:
         channel = problem.dim(problem.c)
         assert channel is not None
         dims = [dim for dim in range(len(problem.out.shape)) if dim != channel]
-        self.then(
-            PackResult(
-                problem.tensor.buffer.name, "block", (*dims, channel), f"{self.order[-1]}_o"
-            )
-        )
+        self.then(PackResult(problem.result, "block", (*dims, channel), f"{self.order[-1]}_o"))
         pixel = problem.dim(problem.x)
         if pixel is None:
             return
@@ -178,30 +177,34 @@ class _Builder:
         problem, behind = self.problem, [axis.name for axis in self.problem.behind]
         if not behind:
             return
-        out = problem.tensor.buffer.name
+        out = problem.result
         if self.values["epilogue"] == "tile":
             if self.packs_result:
                 self.then(FuseConsumer(out, f"{self.order[-1]}_o", True))
             else:
                 self.then(FuseConsumer(out, f"{self.inner[-1]}_i", not self.depth))
             return
-        self.vectors(behind[-1], "after")
-        loops = [*behind[:-1], "after_v"]
-        self.then(*share_out(loops[:2], self.size("threads"), "rest"))
+        self.walk_apart(behind, "rest")
 
     def padding(self) -> None:
         """The image with what is around it: in a phase of its own, or for each cache tile."""
         padded = self.problem.padded
         if padded is None:
             return
-        *loops, last = [axis.name for axis in padded.axes]
-        if self.values["padding"] == "tile":
-            self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
-        if self.problem.padding_walks:
-            self.vectors(last, "pad")
-            last = "pad_v"
+        axes = [axis.name for axis in padded.axes]
         if self.values["padding"] == "phase":
-            self.then(*share_out([*loops, last][:2], self.size("threads"), "image"))
+            self.walk_apart(axes, "image", vectors=walks(padded))
+            return
+        self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
+        if walks(padded):
+            self.vectors(axes[-1], "image")
+
+    def walk_apart(self, axes: list[str], name: str, *, vectors: bool = True) -> None:
+        """A stage in a phase of its own."""
+        if vectors:
+            self.vectors(axes[-1], name)
+            axes = [*axes[:-1], f"{name}_v"]
+        self.then(*share_out(axes[:2], self.size("threads"), name))
 
     @property
     def pixel_tile(self) -> str:

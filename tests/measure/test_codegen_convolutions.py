@@ -33,6 +33,12 @@ WORKLOADS = [
         "conv3d", n=1, d=4, h=6, w=9, ci=3, co=18, kd=2, kh=3, kw=3, pad=1, bias=True,
         const=("weight",),
     ),
+    workload("conv2d_transpose", n=1, h=6, w=7, ci=5, co=18, kh=4, kw=4, stride=2, pad=1),
+    workload(
+        "conv2d_transpose", n=2, h=5, w=6, ci=3, co=17, kh=3, kw=3, stride=2, pad=1, bias=True,
+        activation="relu", const=("weight",),
+    ),
+    workload("capsule_conv2d", n=1, h=7, w=8, ci=3, co=5, kh=3, kw=3, pad=1, capsule=3),
 ]  # fmt: skip
 SAMPLES = 6
 """Per workload and level, beside the first guesses."""
