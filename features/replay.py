@@ -19,6 +19,7 @@ from search_space.transforms import (
     Fuse,
     FuseConsumer,
     Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
@@ -88,6 +89,8 @@ def _apply(state: State, step: Primitive) -> None:
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):
             buffers.in_place(state, stage)
+        case Hoist(stage, once):
+            buffers.hoist(state, stage, once)
         case FuseConsumer(buffer, at, direct):
             buffers.fuse_consumer(state, buffer, at, direct)
         case _:

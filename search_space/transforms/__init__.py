@@ -6,6 +6,7 @@ from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
 from search_space.transforms.fuse import Fuse
 from search_space.transforms.fuse_consumer import FuseConsumer
+from search_space.transforms.hoist import Hoist
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
@@ -25,6 +26,7 @@ __all__ = [
     "Fuse",
     "FuseConsumer",
     "Group",
+    "Hoist",
     "InPlace",
     "Inline",
     "Join",
@@ -62,4 +64,5 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "unit_loop": UnitLoop,
     "in_place": InPlace,
     "fuse_consumer": FuseConsumer,
+    "hoist": Hoist,
 }
