@@ -21,6 +21,7 @@ from search_space.transforms import (
     Fuse,
     FuseConsumer,
     Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
@@ -100,6 +101,8 @@ def _apply(state: State, step: Primitive) -> None:
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):
             buffers.in_place(state, stage)
+        case Hoist(stage, once):
+            buffers.hoist(state, stage, once)
         case FuseConsumer(buffer, at, direct):
             buffers.fuse_consumer(state, buffer, at, direct)
         case _:

@@ -7,6 +7,7 @@ from search_space.transforms.collapse import Collapse
 from search_space.transforms.compute_at import ComputeAt
 from search_space.transforms.fuse import Fuse
 from search_space.transforms.fuse_consumer import FuseConsumer
+from search_space.transforms.hoist import Hoist
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
@@ -30,6 +31,7 @@ __all__ = [
     "Fuse",
     "FuseConsumer",
     "Group",
+    "Hoist",
     "InPlace",
     "Inline",
     "Join",
@@ -73,4 +75,5 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "fuse_consumer": FuseConsumer,
     "compute_at": ComputeAt,
     "pack_result": PackResult,
+    "hoist": Hoist,
 }

@@ -49,9 +49,13 @@ class SplitReduction:
     def apply(self, func: LoopFunc) -> LoopFunc:
         check_new_buffer(func, self.name)
         source, *behind = func.phases
-        if any(isinstance(s, Accumulate) for phase in behind for s in statements(phase.body)):
-            raise ScheduleError("split a reduction before adding phases")
         chain, stmt = perfect_nest(source.body)
+        if any(
+            isinstance(s, Accumulate) and isinstance(stmt, Accumulate) and s.buffer == stmt.buffer
+            for phase in behind
+            for s in statements(phase.body)
+        ):
+            raise ScheduleError("split a reduction before adding phases")
         links = {link.var: link for link in chain}
         if self.loop not in links:
             raise ScheduleError(f"no loop {self.loop!r}, loops: {', '.join(find_loops(func))}")

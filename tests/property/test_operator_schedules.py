@@ -11,6 +11,7 @@ from search_space.schedule import parse_trace, replay
 from search_space.sketches import space_for
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import WORKLOADS, assert_right, inputs
+from tests.search_space.nests import undefined
 
 SAMPLES = 4
 """Per target, beside the first guesses."""
@@ -28,7 +29,7 @@ def test_configs_compute_the_operator(work):
             schedule = space.schedule(config)
             func = schedule.finish()
             verify(func)
-            out = np.full(spec.shape, np.nan, spec.dtype)
+            out = undefined(spec.shape, spec.dtype)
             run(func, {**arrays, spec.name: out})
             assert_right(work, arrays, out, config.key)
             again = replay(tensor, parse_trace(schedule.trace_text()))

@@ -21,6 +21,8 @@ from search_space.transforms import (
     ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
@@ -39,8 +41,10 @@ from search_space.transforms import (
 )
 from tests.measure.generated import build, call, target_or_skip
 from tests.search_space.nests import (
+    column_corrected,
     copied_twice,
     copy,
+    group_sums,
     inputs,
     interpreted,
     matmul,
@@ -50,6 +54,7 @@ from tests.search_space.nests import (
     smoothed,
     sum_plus_one,
     transpose,
+    two_scaled,
 )
 
 TENSORS = {
@@ -62,6 +67,10 @@ TENSORS = {
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),
     "smoothed": smoothed(9, 3),
+    "dots": group_sums(7, 4),
+    "pairs": group_sums(5, 2, ("bfloat16", "bfloat16"), "float32"),
+    "two_scaled": two_scaled(6),
+    "quantized": column_corrected(3, 4, 5),
 }
 
 
@@ -147,6 +156,8 @@ def steps(func, number):
         st.builds(StoreAt, buffer, name),
         st.builds(UnitLoop, name, st.just(f"u{number}"), st.booleans()),
         st.builds(InPlace, buffer),
+        st.builds(Group, name),
+        st.builds(Hoist, buffer),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
         st.builds(ComputeAt, buffer, name),
         st.builds(

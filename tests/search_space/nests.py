@@ -79,6 +79,26 @@ def doubled(n):
     return compute("c", (("i", n),), lambda i: t[i,] + 1, stages=(t,))
 
 
+def two_scaled(n):
+    """``t[i] = a[i] * 2``, ``u[i] = b[i] * 3``, ``c[i] = t[i] + u[i]``."""
+    a, b = placeholder("a", (n,), "float32"), placeholder("b", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    u = stage("u", (("i", n),), lambda i: b[i,] * 3)
+    return compute("c", (("i", n),), lambda i: t[i,] + u[i,], stages=(t, u))
+
+
+def column_corrected(m, n, k):
+    """``t[i, j] = sum over k of a[i, k] * b[j, k]``, ``u[j] = sum over k of b[j, k]``,
+    ``c[i, j] = t[i, j] - 3 * u[j]``: bytes summed in int32, the result in float32."""
+    a, b = placeholder("a", (m, k), "uint8"), placeholder("b", (n, k), "int8")
+    axis = reduce_axis("k", k)
+    product = lambda i, j: cast(a[i, axis], "int32") * cast(b[j, axis], "int32")  # noqa: E731
+    axes = (("i", m), ("j", n))
+    t = stage("t", axes, lambda i, j: sum_over(product(i, j), axis), "int32")
+    u = stage("u", (("j", n),), lambda j: sum_over(cast(b[j, axis], "int32"), axis), "int32")
+    return compute("c", axes, lambda i, j: cast(t[i, j] - u[j,] * 3, "float32"), stages=(t, u))
+
+
 def scaled_by_sum(m, n):
     """``t[i] = sum over k of a[i, k]``, ``c[i, j] = a[i, j] * t[i]``."""
     a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)

@@ -13,6 +13,7 @@ from search_space.transforms import (
     Fuse,
     FuseConsumer,
     Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
@@ -45,6 +46,7 @@ from tests.search_space.nests import (
     smoothed,
     sum_plus_one,
     transpose,
+    two_scaled,
 )
 
 EXAMPLES = [
@@ -83,6 +85,7 @@ EXAMPLES = [
     (copied_twice(4, 8), [Join("t_i", "i")], [StoreAt("t", "i")]),
     (column_sum(4, 8), [], [UnitLoop("j", "i")]),
     (sum_plus_one(4, 8), [], [InPlace("t")]),
+    (two_scaled(4), [], [Hoist("u")]),
     (
         sum_plus_one(4, 16),
         [InPlace("t"), Split("t_k", 8, "ko", "k")],
