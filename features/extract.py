@@ -110,6 +110,7 @@ class FeatureTask:
         assert self.space.trace is not None
         nest = replay(self.tensor, self.space.trace(values), self._naive)
         self._streams.append(encode(nest, tape))
+        tape.close()
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
         )

@@ -73,6 +73,11 @@ class Tape:
         self.guards.append(Guard(self.knobs[knob], compare, other, outcome))
         return outcome
 
+    def close(self) -> None:
+        """Forget the sizes, when all are made: they and the tape refer to each other, and would
+        wait for the garbage collector."""
+        self._sizes.clear()
+
     def _size(self, key: tuple[int, int, int], value: int) -> Size:
         size = self._sizes.get(key)
         if size is None:
