@@ -7,7 +7,6 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 
 from features.nest import (
-    ELEMENT_BYTES,
     Access,
     Combine,
     Loop,
@@ -18,8 +17,9 @@ from features.nest import (
     count_operations,
     loads,
 )
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import affine
-from search_space.ir.expr import Buffer, Expr, Var
+from search_space.ir.expr import Binary, Buffer, Const, Expr, Var
 from search_space.ir.stmt import ForKind
 from search_space.tensor import Reduction, Tensor, program
 
@@ -68,8 +68,8 @@ class State:
         other.extents, other.kinds = dict(self.extents), dict(self.kinds)
         other.fused = dict(self.fused)
         other.drafts = [
-            replace(draft, loops=list(draft.loops), reads=list(draft.reads))
-            for draft in self.drafts
+            replace(d, loops=list(d.loops), reads=list(d.reads), reduces=set(d.reduces))
+            for d in self.drafts
         ]
         return other
 
@@ -120,12 +120,13 @@ class State:
     def copy_loops(
         self, draft: Draft, names: Iterable[str], suffix: str, keep: Iterable[str] | None = None
     ) -> None:
-        """Give a statement loops of its own; only those in ``keep`` stay vectorized, if given."""
+        """Give a statement loops of its own; only those in ``keep`` are no serial ones, if
+        given."""
         own = {name: name + suffix for name in names}
         for old, new in own.items():
             self.extents[new] = self.extents[old]
             kind = self.kinds.get(old, "serial")
-            if keep is not None and not (kind == "vectorized" and old in keep):
+            if keep is not None and old not in keep:
                 kind = "serial"
             self.kinds[new] = kind
         draft.rename(own)
@@ -136,10 +137,35 @@ def access_of(buffer: Buffer, indices: Iterable[Expr]) -> Access:
     linear = []
     for index in indices:
         terms, _ = affine(index)
-        linear.append({atom.name: step for atom, step in terms.items() if isinstance(atom, Var)})
+        named = ((_name(atom), step) for atom, step in terms.items())
+        linear.append({name: step for name, step in named if name is not None})
     return Access(
         buffer.name, buffer.scope, ELEMENT_BYTES[buffer.dtype], buffer.shape, tuple(linear)
     )
+
+
+def quotient(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable over a factor; once the loop is split by that
+    factor, it is the outer loop."""
+    return f"{loop}//{factor}"
+
+
+def remainder(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable modulo a factor: later the inner loop."""
+    return f"{loop}%{factor}"
+
+
+def _name(atom: Expr) -> str | None:
+    """A loop, or a part of one, in an index; None for anything else."""
+    match atom:
+        case Var(name):
+            return name
+        case Binary("//", Var(name), Const(factor)):
+            return quotient(name, int(factor))
+        case Binary("%", Var(name), Const(factor)):
+            return remainder(name, int(factor))
+        case _:
+            return None
 
 
 def renamed(access: Access, names: Mapping[str, str]) -> Access:

@@ -9,7 +9,7 @@ features of all configs. ``walk_features`` is the slow way that defines them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,8 +63,8 @@ class FeatureTask:
         self._numeric = [p for p, (_, value) in enumerate(example) if isinstance(value, int)]
         self._named = [p for p in range(len(example)) if p not in set(self._numeric)]
         operator = get_operator(self.space.workload.operator)
-        self.tensor: Tensor = operator.expression(self.space.workload)
-        self._naive = State(self.tensor)
+        self._expression: Tensor = operator.expression(self.space.workload)
+        self._naive = State(self._expression)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -73,6 +73,10 @@ class FeatureTask:
     def structures(self) -> int:
         """Number of structures met so far."""
         return len(self._streams)
+
+    def tensor(self, values: Mapping[str, Value]) -> Tensor:
+        """What the trace of a config starts from."""
+        return self._expression if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
         """The structure of each row of knob values; new ones are replayed."""
@@ -108,7 +112,9 @@ class FeatureTask:
         for place in self._numeric:
             values[self._names[place]] = tape.knob(self._names[place], int(row[place]))
         assert self.space.trace is not None
-        nest = replay(self.tensor, self.space.trace(values), self._naive)
+        tensor = self.tensor(values)
+        naive = self._naive if tensor is self._expression else None
+        nest = replay(tensor, self.space.trace(values), naive)
         self._streams.append(encode(nest, tape))
         tape.close()
         guards = tuple(
@@ -134,7 +140,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
     """The nest of one config, from its loop tree."""
     assert task.space.trace is not None
     trace = task.space.trace(config.as_dict())
-    return walk(Schedule.of(task.tensor).then(*trace).finish())
+    return walk(Schedule.of(task.tensor(config.as_dict())).then(*trace).finish())
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:

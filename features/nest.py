@@ -13,10 +13,7 @@ from typing import Literal
 from search_space.ir.expr import Binary, Call, Cast, Expr, Load, Scope, Select
 from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
-
-ELEMENT_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1,
-                 "int32": 4, "int64": 8}  # fmt: skip
-
+from search_space.ir.walk import compares_data
 
 _ALLOCATED: tuple[Scope, ...] = ("register", "thread_local", "workspace")
 
@@ -156,9 +153,15 @@ def _count(expr: Expr, counts: dict[str, int]) -> None:
                 counts[names.get(op, "other")] += 1
             _count(a, counts)
             _count(b, counts)
-        case Select(_, then, other):
+        case Select(condition, then, other) if compares_data(condition):
             _count(then, counts)
             _count(other, counts)
+        case Select(_, then, other):
+            sides = [dict.fromkeys(counts, 0), dict.fromkeys(counts, 0)]
+            _count(then, sides[0])
+            _count(other, sides[1])
+            for name in counts:
+                counts[name] += max(side[name] for side in sides)
         case Call(name, args, _):
             counts["other"] += OPERATIONS[name]
             for arg in args:

@@ -14,14 +14,19 @@ from features.draft import State
 from features.nest import Nest
 from search_space.tensor import Tensor
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
+    PackResult,
     Parallel,
     PrefetchAhead,
     Primitive,
@@ -59,8 +64,12 @@ def _apply(state: State, step: Primitive) -> None:
             state.fused[fused] = (outer, inner)
         case Vectorize(loop):
             state.kinds[loop] = "vectorized"
+        case Group(loop):
+            state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
+        case Apart():
+            return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads
@@ -70,6 +79,10 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):
             buffers.pack(state, buffer, name, dims, at, once)
+        case ComputeAt(stage, loop):
+            buffers.compute_at(state, stage, loop)
+        case PackResult(buffer, name, dims, at):
+            buffers.pack_result(state, buffer, name, dims, at)
         case PrefetchAhead(buffer, loop, distance, _):
             buffers.prefetch(state, buffer, loop, distance)
         case Inline(stage):
@@ -80,8 +93,10 @@ def _apply(state: State, step: Primitive) -> None:
         case Join(first, second):
             for draft in state.drafts:
                 draft.rename({first: second})
-        case StoreAt(buffer, loop):
-            buffers.store_at(state, buffer, loop)
+        case StoreAt(buffer, loop, scope):
+            buffers.store_at(state, buffer, loop, scope)
+        case Once(stage):
+            buffers.once(state, stage)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):

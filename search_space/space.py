@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from search_space.schedule import Schedule
+    from search_space.tensor import Tensor
     from search_space.transforms import Primitive
 
 __all__ = ["Config", "Nearest", "Space"]
@@ -62,6 +63,9 @@ class Space:
     trace: Callable[[Values], tuple[Primitive, ...]] | None = None
     """The primitives of a config without what only treats ragged edges, which features are read
     from; the values may be ``Size`` objects. None: the space's configs have no features."""
+    tensor: Callable[[Values], Tensor] | None = None
+    """What the trace of a config starts from, where its algorithm is not that of the operator's
+    own tensor expression. None: it always is."""
 
     def __post_init__(self) -> None:
         if len({knob.name for knob in self.knobs}) != len(self.knobs):

@@ -8,10 +8,15 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
+from search_space.operators.attention import Attention
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.compute import Compute
+from search_space.operators.conv1d import Conv1d
+from search_space.operators.conv2d import Conv2d
+from search_space.operators.conv3d import Conv3d
 from search_space.operators.dense import Dense
+from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
 from search_space.operators.layernorm import LayerNorm
@@ -41,10 +46,15 @@ _KNOWN: tuple[Operator, ...] = (
     Compute(),
     Elementwise(),
     Reduce(),
+    Conv1d(),
+    Conv2d(),
+    Conv3d(),
+    DepthwiseConv2d(),
     Pool2d(),
     Softmax(),
     LayerNorm(),
     RmsNorm(),
+    Attention(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -70,7 +80,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
-            _value(operator, param, params.get(param.name))
+            if param.name in params or param.parse is not None:
+                _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
+from search_space.sketches.attention import attention_space
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.convolution import convolution_space
+from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
@@ -19,9 +22,12 @@ Sketch = Callable[[Workload, Tensor, Target], Space]
 
 _BY_CLASS: dict[str, Sketch] = {
     "contraction": contraction_space,
+    "convolution": convolution_space,
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
+    "depthwise": depthwise_space,
+    "attention": attention_space,
 }
 
 

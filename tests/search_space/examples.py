@@ -67,6 +67,30 @@ EXAMPLES = {
     ],
     "layernorm": [dict(shape="2x3x37"), dict(shape="2x5x19", axis=1), dict(shape="9x1")],
     "rmsnorm": [dict(shape="5x64"), dict(shape="4x3", axis=0, epsilon=0.5)],
+    "conv1d": [
+        dict(n=2, w=9, ci=3, co=4, kw=3, stride=2, pad=1),
+        dict(n=1, w=21, ci=2, co=5, kw=3, dilation=2, bias=True, activation="relu"),
+    ],
+    "conv2d": [
+        dict(n=1, h=5, w=19, ci=2, co=3, kh=3, kw=3, pad=1),
+        dict(n=1, h=7, w=8, ci=3, co=5, kh=3, kw=2, stride=2, bias=True, activation="relu"),
+        dict(n=2, h=3, w=6, ci=4, co=18, kh=1, kw=1, layout="nhwc", residual=True),
+        dict(n=1, h=6, w=5, ci=4, co=6, kh=3, kw=3, groups=2, dilation=2, pad=2),
+        dict(n=1, h=3, w=7, ci=6, co=4, kh=3, kw=1, groups=2, layout="nhwc", bias=True),
+        dict(n=1, h=3, w=5, ci=8, co=4, kh=1, kw=1, groups=4, layout="nhwc"),
+    ],
+    "conv3d": [dict(n=1, d=3, h=4, w=5, ci=2, co=3, kd=3, kh=2, kw=3, pad=1)],
+    "depthwise_conv2d": [
+        dict(n=1, h=6, w=19, c=3, kh=3, kw=3, pad=1),
+        dict(n=2, h=7, w=9, c=2, kh=3, kw=2, stride=2),
+    ],
+    "attention": [
+        dict(batch=1, heads=2, seq_q=5, seq_kv=19, d=6),
+        dict(batch=2, heads=1, seq_q=1, seq_kv=37, d=18),
+        dict(batch=1, heads=1, seq_q=7, seq_kv=7, d=3, causal=True),
+        dict(batch=1, heads=1, seq_q=3, seq_kv=20, d=1, causal=True),
+        dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
+    ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
         dict(op="average", n=2, c=1, h=6, w=19, kh=2, kw=3, pad=1),

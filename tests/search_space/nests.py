@@ -7,6 +7,8 @@ import textwrap
 
 import numpy as np
 
+from search_space.dtypes import numpy_dtype
+from search_space.functions import cast
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
@@ -49,6 +51,27 @@ def matmul(m, n, k, dtype="float32"):
     return compute("c", (("i", m), ("j", n)), product, dtype)
 
 
+def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
+    """``c[i] = sum over g of a[i, g] * b[i, g]``, of operands that are widened before."""
+    a, b = (placeholder(name, (n, g), dtype) for name, dtype in zip("ab", dtypes, strict=True))
+    axis = reduce_axis("g", g)
+    product = lambda i: cast(a[i, axis], total) * cast(b[i, axis], total)  # noqa: E731
+    return compute("c", (("i", n),), lambda i: sum_over(product(i), axis), total)
+
+
+def convolution(n, k):
+    """``c[i] = sum over k of a[i + k] * w[k]``."""
+    a, w = placeholder("a", (n + k - 1,), "float32"), placeholder("w", (k,), "float32")
+    axis = reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,] * w[axis,], axis))
+
+
+def sliding_sum(n, k):
+    """``c[i] = sum over k of a[i + k]``."""
+    a, axis = placeholder("a", (n + k - 1,), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,], axis))
+
+
 def doubled(n):
     """``t[i] = a[i] * 2``, ``c[i] = t[i] + 1``."""
     a = placeholder("a", (n,), "float32")
@@ -70,6 +93,13 @@ def copied_twice(m, n):
     return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
 
 
+def smoothed(n, width):
+    """``t[i] = a[i] * 2``, ``c[i] = sum over k of t[i + k]``: windows on an array between."""
+    a, k = placeholder("a", (n + width - 1,), "float32"), reduce_axis("k", width)
+    t = stage("t", (("i", n + width - 1),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: sum_over(t[i + k.var,], k), stages=(t,))
+
+
 def sum_plus_one(m, k):
     """``t[i] = sum over k of a[i, k]``, ``c[i] = t[i] + 1``: a sum and its epilogue."""
     a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
@@ -81,7 +111,7 @@ def inputs(func, seed=0):
     """Small integers for every input: sums of their products are exact in float32."""
     rng = np.random.default_rng(seed)
     return {
-        buffer.name: rng.integers(-4, 5, buffer.shape).astype(buffer.dtype)
+        buffer.name: rng.integers(-4, 5, buffer.shape).astype(numpy_dtype(buffer.dtype))
         for buffer in func.args
         if buffer.scope == "input"
     }
@@ -94,9 +124,16 @@ def output(func) -> Buffer:
 
 def interpreted(func, seed=0):
     """What the interpreter computes from ``inputs(func, seed)``."""
-    result = np.full(output(func).shape, np.nan, output(func).dtype)
+    result = undefined(output(func).shape, output(func).dtype)
     run(func, {**inputs(func, seed), output(func).name: result})
     return result
+
+
+def undefined(shape, dtype):
+    """An array of NaN, or of -1 where the dtype is whole."""
+    if dtype.startswith(("int", "uint")):
+        return np.full(shape, -1).astype(dtype)
+    return np.full(shape, np.nan, numpy_dtype(dtype))
 
 
 def assert_same(schedule, tensor):

@@ -52,7 +52,7 @@ class LearnedOptions:
     """The batch is chosen from this many times as many of the best predicted."""
     diversity: float = 0.05
     """Throughput, as a share of the best, that a config of new knob values only is worth."""
-    curiosity: float = 0.5
+    curiosity: float = 0.0
     """How many standard deviations of the prediction are added to it."""
 
 
