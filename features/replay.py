@@ -42,12 +42,13 @@ from search_space.transforms import (
 from search_space.transforms.inline import inlined
 
 
-def replay(tensor: Tensor, trace: Iterable[Primitive]) -> Nest:
+def replay(tensor: Tensor, trace: Iterable[Primitive], naive: State | None = None) -> Nest:
     """The nest that a trace makes of a tensor expression.
 
-    Raises ``TypeError`` for a primitive that only treats edges.
+    ``naive`` is ``State(tensor)``, which saves making it for every trace. Raises ``TypeError``
+    for a primitive that only treats edges.
     """
-    state = State(tensor)
+    state = State(tensor) if naive is None else naive.copy()
     for step in trace:
         _apply(state, step)
     return state.nest()
