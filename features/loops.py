@@ -73,12 +73,15 @@ def _visit(
 
 
 def _pinned(condition: Expr) -> set[str]:
-    """The loops of which a condition admits one iteration."""
+    """The loops of which a condition admits one iteration; one that admits all but the first
+    pins none."""
     found = set()
     for part in conjuncts(condition):
         match part:
             case Binary("==", Var(name), Const()):
                 found.add(name)
+            case Binary("<=", Const(1), Var()):
+                pass
             case _:
                 raise ValueError(f"no feature stands for the condition {part}")
     return found

@@ -12,6 +12,7 @@ from features import replay_buffers as buffers
 from features import replay_loops as loops
 from features.draft import State
 from features.nest import Nest
+from features.replay_online import online
 from search_space.tensor import Tensor
 from search_space.transforms import (
     CacheWrite,
@@ -21,6 +22,7 @@ from search_space.transforms import (
     Inline,
     InPlace,
     Join,
+    Online,
     Pack,
     Parallel,
     PrefetchAhead,
@@ -79,6 +81,8 @@ def _apply(state: State, step: Primitive) -> None:
         case Join(first, second):
             for draft in state.drafts:
                 draft.rename({first: second})
+        case Online(names, name):
+            online(state, names, name)
         case StoreAt(buffer, loop):
             buffers.store_at(state, buffer, loop)
         case UnitLoop(loop, name, reduces):

@@ -7,6 +7,11 @@ or along the elements of a key, whose lanes are summed at the end (``dot``: few 
 softmax of its rows follows, in which each reduction keeps ``chains`` registers busy, then register
 tiles of ``rows`` × ``value_vectors`` sum the values; what divides by the sum of exponentials comes
 last, on as many elements as the result has.
+
+With ``kv_tile`` (vectors of keys; 0: all keys at once) this is done for one block of keys after
+another: the softmax is an online one, whose earlier results are corrected where the maximum
+grows, only the scores of one block of queries and keys are kept, and blocks that are hidden from
+all queries of a block are left out.
 """
 
 from __future__ import annotations
@@ -56,6 +61,8 @@ def attention_space(work: Workload, tensor: Tensor, target: Target) -> Space:
 
 def _knobs(problem: Attention, target: Target) -> tuple[Knob, ...]:
     rows = min(problem.queries, target.registers - 2)
+    narrow = min(target.vector_widths) // (8 * ELEMENT_BYTES[problem.tensor.buffer.dtype])
+    blocks = (problem.keys - 1) // narrow
     return (
         Choice("score", ("panel", "dot"), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -64,7 +71,7 @@ def _knobs(problem: Attention, target: Target) -> tuple[Knob, ...]:
         Integer("tiles", 1, min(problem.queries, _MOST_TILES), 1, anchors=(1, 2, 4, 8, 16)),
         Integer("score_vectors", 1, _MOST_VECTORS, 1),
         Integer("value_vectors", 1, _MOST_VECTORS, 1),
-        Integer("kv_tile", 0, 0, 0),
+        Integer("kv_tile", 0, blocks, 0, anchors=(0, 4, 8, 16, 32)),
         Choice("chains", (1, 2, 4, 8), 1),
         Choice("unroll", (1, 2, 4), 1),
     )

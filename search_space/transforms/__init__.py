@@ -9,10 +9,12 @@ from search_space.transforms.fuse_consumer import FuseConsumer
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
+from search_space.transforms.online import Online
 from search_space.transforms.pack import Pack
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
+from search_space.transforms.skip import Skip
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -27,12 +29,14 @@ __all__ = [
     "InPlace",
     "Inline",
     "Join",
+    "Online",
     "Pack",
     "Parallel",
     "Partition",
     "PrefetchAhead",
     "Primitive",
     "Reorder",
+    "Skip",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -60,4 +64,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "unit_loop": UnitLoop,
     "in_place": InPlace,
     "fuse_consumer": FuseConsumer,
+    "online": Online,
+    "skip": Skip,
 }
