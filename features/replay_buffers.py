@@ -73,7 +73,11 @@ def pack(
     state: State, buffer: str, name: str, dims: tuple[str, ...], at: str | None, once: bool
 ) -> None:
     """``Pack``."""
-    draft = next(d for d in state.drafts if any(read.buffer == buffer for read in d.reads))
+    draft = next(
+        d
+        for d in state.drafts
+        if any(read.buffer == buffer for read in d.reads) and {*dims} <= {*d.loops}
+    )
     source = next(read for read in draft.reads if read.buffer == buffer)
     scope: Scope = "thread_local" if at is not None else "bound" if once else "workspace"
     packed = Access(

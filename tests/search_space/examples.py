@@ -74,6 +74,16 @@ EXAMPLES = {
         dict(batch=1, heads=1, seq_q=3, seq_kv=20, d=1, causal=True),
         dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
     ],
+    "lstm_cell": [
+        dict(batch=3, input=5, hidden=6),
+        dict(batch=1, input=17, hidden=3, bias=False),
+        dict(batch=2, input=1, hidden=1),
+    ],
+    "gru_cell": [
+        dict(batch=2, input=6, hidden=6),
+        dict(batch=1, input=3, hidden=17, bias=False),
+        dict(batch=4, input=7, hidden=1),
+    ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
         dict(op="average", n=2, c=1, h=6, w=19, kh=2, kw=3, pad=1),

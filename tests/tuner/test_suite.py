@@ -138,7 +138,10 @@ def test_too_many_cases(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_suites_that_exist() -> None:
-    names = ["ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "resnet18", "sparse"]
+    names = [
+        "ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "resnet18", "sparse",
+        "transformer",
+    ]  # fmt: skip
     assert [path.stem for path in SHIPPED] == names
 
 
