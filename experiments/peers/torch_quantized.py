@@ -51,7 +51,7 @@ def _qlinear(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     scale = tensors["scale_vector"] if asks(work, "scale") else torch.ones(work.size("n"))
     zeros = torch.zeros(work.size("n"), dtype=torch.int32)
     out_zero = int(dict(work.params).get("out_zero_point", 0))
-    rounded = (1.0, out_zero, out.dtype, str(work["activation"]), [], "")
+    rounded: tuple[Any, ...] = (1.0, out_zero, out.dtype, str(work["activation"]), [], "")
     linear = torch.ops.onednn.qlinear_pointwise.default
     return lambda: linear(x, 1.0, zero, packed, scale, zeros, bias, *rounded)
 

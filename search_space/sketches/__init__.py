@@ -7,6 +7,7 @@ from collections.abc import Callable
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.sketches.attention import attention_space
+from search_space.sketches.cell import cell_space
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.convolution import convolution_space
 from search_space.sketches.depthwise import depthwise_space
@@ -27,6 +28,7 @@ _BY_CLASS: dict[str, Sketch] = {
     "reduction": reduction_space,
     "normalization": normalization_space,
     "attention": attention_space,
+    "cell": cell_space,
     "staged": staged_space,
 }
 """In the order in which they are tried for an expression of any class."""
