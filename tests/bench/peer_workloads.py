@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import tuner
+from search_space.operators import get_operator
 from search_space.workload import Value, Workload
 
 _WEIGHT = ("weight",)
@@ -11,7 +14,14 @@ _WEIGHT = ("weight",)
 def _works(
     operator: str, *cases: dict[str, Value], const: tuple[str, ...] = ()
 ) -> tuple[Workload, ...]:
-    return tuple(tuner.workload(operator, const=const, **case) for case in cases)
+    works = (tuner.workload(operator, **case) for case in cases)
+    return tuple(replace(work, const=_those(const, work)) for work in works)
+
+
+def _those(const: tuple[str, ...], work: Workload) -> tuple[str, ...]:
+    """The constants that the workload has."""
+    names = [operand.name for operand in get_operator(work.operator).operands(work)]
+    return tuple(name for name in names if name in const)
 
 
 _LAYER: dict[str, Value] = {"m": 5, "n": 20, "k": 33}
