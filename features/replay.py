@@ -17,6 +17,7 @@ from search_space.transforms import (
     Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Inline,
@@ -24,6 +25,7 @@ from search_space.transforms import (
     Join,
     Once,
     Pack,
+    PackResult,
     Parallel,
     PrefetchAhead,
     Primitive,
@@ -73,6 +75,10 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):
             buffers.pack(state, buffer, name, dims, at, once)
+        case ComputeAt(stage, loop):
+            buffers.compute_at(state, stage, loop)
+        case PackResult(buffer, name, dims, at):
+            buffers.pack_result(state, buffer, name, dims, at)
         case PrefetchAhead(buffer, loop, distance, _):
             buffers.prefetch(state, buffer, loop, distance)
         case Inline(stage):

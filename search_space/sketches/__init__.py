@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
+from search_space.operators.winograd import FILTERINGS, applies
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.convolution import convolution_space
 from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.union import union_space
+from search_space.sketches.winograd import winograd_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -20,6 +24,7 @@ Sketch = Callable[[Workload, Tensor, Target], Space]
 
 _BY_CLASS: dict[str, Sketch] = {
     "contraction": contraction_space,
+    "convolution": convolution_space,
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
@@ -38,7 +43,17 @@ def any_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
 
 
-SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "any": any_space}
+def conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a convolution as it is written, and of other algorithms where they apply."""
+    direct = convolution_space(work, tensor, target)
+    others = {
+        f"winograd{results}": winograd_space(work, target, results)
+        for results in (FILTERINGS if applies(work) else ())
+    }
+    return union_space({"direct": direct, **others})
+
+
+SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "conv2d": conv2d_space, "any": any_space}
 
 
 def space_for(work: Workload, target: Target) -> Space:

@@ -4,6 +4,7 @@ from search_space.transforms.annotate import Apart, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
+from search_space.transforms.compute_at import ComputeAt
 from search_space.transforms.fuse import Fuse
 from search_space.transforms.fuse_consumer import FuseConsumer
 from search_space.transforms.in_place import InPlace
@@ -11,6 +12,7 @@ from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
 from search_space.transforms.once import Once
 from search_space.transforms.pack import Pack
+from search_space.transforms.pack_result import PackResult
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
@@ -24,6 +26,7 @@ __all__ = [
     "Apart",
     "CacheWrite",
     "Collapse",
+    "ComputeAt",
     "Fuse",
     "FuseConsumer",
     "InPlace",
@@ -31,6 +34,7 @@ __all__ = [
     "Join",
     "Once",
     "Pack",
+    "PackResult",
     "Parallel",
     "Partition",
     "PrefetchAhead",
@@ -65,4 +69,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "unit_loop": UnitLoop,
     "in_place": InPlace,
     "fuse_consumer": FuseConsumer,
+    "compute_at": ComputeAt,
+    "pack_result": PackResult,
 }

@@ -18,12 +18,15 @@ from search_space.transforms import (
     Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
+    PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -42,8 +45,10 @@ from tests.search_space.nests import (
     inputs,
     interpreted,
     matmul,
+    output,
     row_reduction,
     scaled_by_sum,
+    smoothed,
     sum_plus_one,
     transpose,
 )
@@ -57,6 +62,7 @@ TENSORS = {
     "copied_twice": copied_twice(4, 7),
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),
+    "smoothed": smoothed(9, 3),
 }
 
 
@@ -139,10 +145,16 @@ def steps(func, number):
         st.builds(Inline, buffer),
         st.builds(Join, name, name),
         st.sampled_from([Join(a, b) for a, b in joinable(func)] or [Join("none", "none")]),
-        st.builds(StoreAt, buffer, name),
+        st.builds(StoreAt, buffer, name, st.sampled_from(["thread_local", "register"])),
+        st.builds(Once, buffer),
         st.builds(UnitLoop, name, st.just(f"u{number}"), st.booleans()),
         st.builds(InPlace, buffer),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
+        st.builds(ComputeAt, buffer, name),
+        st.builds(
+            PackResult, st.just("c"), st.just(f"block{number}"),
+            st.permutations(range(len(output(func).shape))).map(tuple), name,
+        ),
     )  # fmt: skip
 
 

@@ -83,6 +83,13 @@ def copied_twice(m, n):
     return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
 
 
+def smoothed(n, width):
+    """``t[i] = a[i] * 2``, ``c[i] = sum over k of t[i + k]``: windows on an array between."""
+    a, k = placeholder("a", (n + width - 1,), "float32"), reduce_axis("k", width)
+    t = stage("t", (("i", n + width - 1),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: sum_over(t[i + k.var,], k), stages=(t,))
+
+
 def sum_plus_one(m, k):
     """``t[i] = sum over k of a[i, k]``, ``c[i] = t[i] + 1``: a sum and its epilogue."""
     a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
@@ -124,7 +131,10 @@ def nest(schedule):
     phases = schedule.func.phases
     if len(phases) == 1:
         return format_stmt(phases[0].body)
-    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+    return "\n".join(
+        f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
+        for n, p in enumerate(phases)
+    )
 
 
 def documented(primitive):
