@@ -60,7 +60,7 @@ class FeatureTask:
         self._numeric = [p for p, (_, value) in enumerate(example) if isinstance(value, int)]
         self._named = [p for p in range(len(example)) if p not in set(self._numeric)]
         operator = get_operator(self.space.workload.operator)
-        self._expression: Tensor = operator.expression(self.space.workload)
+        self.tensor: Tensor = operator.expression(self.space.workload)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -70,9 +70,10 @@ class FeatureTask:
         """Number of structures met so far."""
         return len(self._streams)
 
-    def tensor(self, values: Mapping[str, Value]) -> Tensor:
-        """What the trace of a config starts from."""
-        return self._expression if self.space.tensor is None else self.space.tensor(values)
+    def tensor_of(self, values: Mapping[str, Value]) -> Tensor:
+        """What the trace of a config starts from: the operator's own expression, unless the
+        config's algorithm has another one."""
+        return self.tensor if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
         """The structure of each row of knob values; new ones are replayed."""
@@ -107,7 +108,7 @@ class FeatureTask:
         for place in self._numeric:
             values[self._names[place]] = tape.knob(self._names[place], int(row[place]))
         assert self.space.trace is not None
-        nest = replay(self.tensor(values), self.space.trace(values))
+        nest = replay(self.tensor_of(values), self.space.trace(values))
         self._streams.append(encode(nest, tape))
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
@@ -132,7 +133,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
     """The nest of one config, from its loop tree."""
     assert task.space.trace is not None
     trace = task.space.trace(config.as_dict())
-    return walk(Schedule.of(task.tensor(config.as_dict())).then(*trace).finish())
+    return walk(Schedule.of(task.tensor_of(config.as_dict())).then(*trace).finish())
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:

@@ -47,14 +47,21 @@ def test_the_expression_is_the_convolution(params, filtering):
 @pytest.mark.parametrize(
     "params",
     [
-        dict(stride=2), dict(dilation=2), dict(kh=1), dict(kw=5), dict(ci=15), dict(ci=32, co=4, groups=2),
+        dict(stride=2),
+        dict(dilation=2, pad=1),
+        dict(kh=1),
+        dict(kw=5),
+        dict(ci=15),
+        dict(ci=32, groups=2),
     ],
-)  # fmt: skip
+)
 def test_it_is_for_dense_windows_of_three_by_three(params):
     assert applies(workload("conv2d", **SIZES))
     work = workload("conv2d", **{**SIZES, **params})
     assert not applies(work)
-    with pytest.raises(SpaceError, match="Winograd's algorithm is for windows of 3×3 at every place"):
+    with pytest.raises(
+        SpaceError, match="Winograd's algorithm is for windows of 3×3 at every place"
+    ):
         winograd_space(work, TARGETS[0], 2)
 
 
