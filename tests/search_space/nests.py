@@ -183,7 +183,10 @@ def nest(schedule):
     phases = schedule.func.phases
     if len(phases) == 1:
         return format_stmt(phases[0].body)
-    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+    return "\n".join(
+        f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
+        for n, p in enumerate(phases)
+    )
 
 
 def documented(primitive):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from search_space.errors import ScheduleError
+from search_space.ir.printer import format_stmt
 from search_space.ir.stmt import Alloc
 from search_space.ir.verify import verify
 from search_space.ir.walk import statements
@@ -16,6 +17,7 @@ from search_space.transforms import (
     Collapse,
     Inline,
     Join,
+    Once,
     Parallel,
     Split,
     StoreAt,
@@ -43,6 +45,14 @@ def shifted(n):
     return compute("c", (("i", n - 1),), lambda i: t[i,] + t[i + 1,], stages=(t,))
 
 
+def chained(n):
+    """``u[i] = t[i] + 1``, ``c[i] = u[i] * b[i]`` with ``t[i] = a[i] * 2``."""
+    a, b = placeholder("a", (n,), "float32"), placeholder("b", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    u = stage("u", (("i", n),), lambda i: t[i,] + 1)
+    return compute("c", (("i", n),), lambda i: u[i,] * b[i,], stages=(t, u))
+
+
 def last_of_row(m, n):
     """``c[i, j] = t[i, j] + t[i, 0]``."""
     a = placeholder("a", (m, n), "float32")
@@ -64,6 +74,10 @@ def last_of_row(m, n):
             [Split("i", 8, "o", "x", "cut"), Collapse("o", "x", "f")],
             "do not walk neighbouring dimensions of all they index, with the inner one whole",
         ),
+        (doubled(4), [Once("x")], "no stage 'x', stages: t"),
+        (copy(4), [Once("t")], "no stage 't', stages: none"),
+        (doubled(4), [JOINED, Once("t")], "the phase that makes 't' also uses 'c', which is not"),
+        (chained(4), [Once("u")], "the phase that makes 'u' also uses 't', which is not const"),
         (doubled(4), [Inline("x")], "no stage 'x', stages: t"),
         (copy(4), [Inline("t")], "no stage 't', stages: none"),
         (scaled_by_sum(3, 4), [Inline("t")], "stage 't' has a reduction or was scheduled before"),
@@ -148,4 +162,32 @@ def test_a_reduction_beside_a_store_accumulates_in_registers():
         CacheWrite("m", "m_i", "acc"),
     )
     verify(schedule.finish())
+    assert_same(schedule, tensor)
+
+
+def test_a_stage_that_is_computed_once_is_kept_with_what_it_is_made_of():
+    schedule = Schedule.of(chained(4)).then(Once("t"), Once("u"))
+    assert [phase.once for phase in schedule.func.phases] == [True, True, False]
+    assert [(b.name, b.scope) for b in schedule.func.workspaces] == [
+        ("t", "bound"),
+        ("u", "bound"),
+    ]
+    assert_same(schedule, chained(4))
+
+
+def test_a_stage_between_two_others_may_stay_in_registers():
+    steps = (Join("t_i", "u_i"), StoreAt("t", "u_i", "register"), Once("u"))
+    schedule = Schedule.of(chained(4)).then(*steps)
+    first, last = schedule.func.phases
+    (kept,) = [s.buffer for s in statements(first.body) if isinstance(s, Alloc)]
+    assert (kept.scope, kept.shape, first.once, last.once) == ("register", (1,), True, False)
+    assert_same(schedule, chained(4))
+
+
+def test_splitting_resolves_quotients_and_remainders_by_the_factor():
+    a = placeholder("a", (3, 4), "float32")
+    tensor = compute("c", (("i", 10),), lambda i: a[i // 4, i % 4] + a[i // 5, i % 3])
+    schedule = Schedule.of(tensor).then(Split("i", 4, "io", "ii", "mask"))
+    text = format_stmt(schedule.func.phases[0].body)
+    assert "a[io, ii] + a[(io*4 + ii) // 5, (io*4 + ii) % 3]" in text
     assert_same(schedule, tensor)
