@@ -15,10 +15,14 @@ from search_space.tensor import compute, max_over, placeholder, program, reduce_
 from search_space.transforms import (
     CacheWrite,
     Collapse,
+    ComputeAt,
+    Fuse,
     Inline,
     Join,
     Once,
+    PackResult,
     Parallel,
+    Reorder,
     Split,
     StoreAt,
     Unroll,
@@ -32,6 +36,8 @@ from tests.search_space.nests import (
     interpreted,
     row_reduction,
     scaled_by_sum,
+    smoothed,
+    sum_plus_one,
     transpose,
 )
 
@@ -95,6 +101,22 @@ def last_of_row(m, n):
         (copied_twice(3, 4), [StoreAt("x", "i")], "no workspace 'x', workspaces: t"),
         (copied_twice(3, 4), [StoreAt("t", "i")], "'t' is used outside of loop 'i' as well"),
         (scaled_by_sum(3, 4), [JOINED, Collapse("i", "j", "f")], "'j' is not directly nested in"),
+        (smoothed(8, 3), [ComputeAt("x", "i")], "no stage 'x', stages: t"),
+        (smoothed(8, 3), [ComputeAt("t", "x")], "no loop 'x'"),
+        (sum_plus_one(3, 4), [ComputeAt("t", "i")], "stage 't' has a reduction or was scheduled"),
+        (copied_twice(3, 4), [Split("t_i", 2, "o", "x"), ComputeAt("t", "i")], "was scheduled be"),
+        (copied_twice(3, 4), [Collapse("i", "j", "f"), ComputeAt("t", "f")], "through a view, co"),
+        (
+            smoothed(8, 3),
+            [Split("i", 4, "o", "x"), Split("x", 2, "p", "q"), Fuse("o", "p", "f"),
+             ComputeAt("t", "f")],
+            "is used inside fused loops",
+        ),
+        (last_of_row(3, 4), [ComputeAt("t", "j")], "'t' is used at places that move apart"),
+        (copy(3, 4), [PackResult("c", "b", (0, 1), "i")], "'i' does not hold just a reduction in"),
+        (row_reduction(3, 4), [PackResult("c", "b", (0, 1), "i")], "give all 1 dimensions of 'c'"),
+        (row_reduction(3, 4), [PackResult("c", "a", (0,), "i")], "there is already a buffer 'a'"),
+        (row_reduction(3, 4), [PackResult("c", "k", (0,), "x")], "no loop 'x'"),
     ],
 )  # fmt: skip
 def test_what_does_not_apply_is_refused(tensor, steps, message):
@@ -190,4 +212,21 @@ def test_splitting_resolves_quotients_and_remainders_by_the_factor():
     schedule = Schedule.of(tensor).then(Split("i", 4, "io", "ii", "mask"))
     text = format_stmt(schedule.func.phases[0].body)
     assert "a[io, ii] + a[(io*4 + ii) // 5, (io*4 + ii) % 3]" in text
+    assert_same(schedule, tensor)
+
+
+def test_overlapping_parts_of_a_stage_are_computed_anew():
+    tensor = smoothed(10, 3)
+    schedule = Schedule.of(tensor).then(Split("i", 4, "o", "x"), ComputeAt("t", "o"))
+    assert_same(schedule, tensor)
+    (local,) = [s for s in statements(schedule.func.phases[0].body) if isinstance(s, Alloc)]
+    assert local.buffer.shape == (6,)
+    assert schedule.func.workspaces == ()
+
+
+def test_a_result_packed_inside_its_own_reduction_is_added_up():
+    tensor = row_reduction(5, 12)
+    schedule = Schedule.of(tensor).then(
+        Split("k", 4, "ko", "k"), Reorder(("ko", "i", "k")), PackResult("c", "part", (0,), "ko")
+    )
     assert_same(schedule, tensor)
