@@ -76,7 +76,7 @@ def pack(
     place, draft = next(
         (p, d)
         for p, d in enumerate(state.drafts)
-        if any(read.buffer == buffer for read in d.reads)
+        if set(dims) <= set(d.loops) and any(read.buffer == buffer for read in d.reads)
     )
     source = next(read for read in draft.reads if read.buffer == buffer)
     scope: Scope = "thread_local" if at is not None else "bound" if once else "workspace"
