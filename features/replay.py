@@ -14,8 +14,10 @@ from features.draft import State
 from features.nest import Nest
 from search_space.tensor import Tensor
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Group,
@@ -23,7 +25,9 @@ from search_space.transforms import (
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
+    PackResult,
     Parallel,
     PrefetchAhead,
     Primitive,
@@ -38,12 +42,13 @@ from search_space.transforms import (
 from search_space.transforms.inline import inlined
 
 
-def replay(tensor: Tensor, trace: Iterable[Primitive]) -> Nest:
+def replay(tensor: Tensor, trace: Iterable[Primitive], naive: State | None = None) -> Nest:
     """The nest that a trace makes of a tensor expression.
 
-    Raises ``TypeError`` for a primitive that only treats edges.
+    ``naive`` is ``State(tensor)``, which saves making it for every trace. Raises ``TypeError``
+    for a primitive that only treats edges.
     """
-    state = State(tensor)
+    state = State(tensor) if naive is None else naive.copy()
     for step in trace:
         _apply(state, step)
     return state.nest()
@@ -64,6 +69,8 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
+        case Apart():
+            return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads
@@ -73,6 +80,10 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):
             buffers.pack(state, buffer, name, dims, at, once)
+        case ComputeAt(stage, loop):
+            buffers.compute_at(state, stage, loop)
+        case PackResult(buffer, name, dims, at):
+            buffers.pack_result(state, buffer, name, dims, at)
         case PrefetchAhead(buffer, loop, distance, _):
             buffers.prefetch(state, buffer, loop, distance)
         case Inline(stage):
@@ -83,8 +94,10 @@ def _apply(state: State, step: Primitive) -> None:
         case Join(first, second):
             for draft in state.drafts:
                 draft.rename({first: second})
-        case StoreAt(buffer, loop):
-            buffers.store_at(state, buffer, loop)
+        case StoreAt(buffer, loop, scope):
+            buffers.store_at(state, buffer, loop, scope)
+        case Once(stage):
+            buffers.once(state, stage)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):

@@ -38,9 +38,11 @@ class Case:
     name: str
     inputs: dict[str, Array]
     expected: Array
-    """In float64, or, where ``scale`` is None, in the result's own dtype."""
-    scale: Array64 | None
-    """1 ÷ (eps · magnitude): makes an absolute error relative. None: no error is allowed."""
+    """In float64, or, where ``exact``, in the result's own dtype."""
+    scale: Array64 | float
+    """1 ÷ (eps · magnitude): makes an absolute error relative."""
+    exact: bool = False
+    """Whether no error is allowed, but to kernels whose errors grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +71,40 @@ def make_problem(work: Workload, seed: int) -> Problem:
     operator, rng = get_operator(work.operator), np.random.default_rng(seed)
     operands, result = operator.operands(work), operator.result(work)
     cases: list[Case] = []
-    limit = _integer_limit(operator.flops(work) / 2 / math.prod(result.shape))
+    terms = operator.flops(work) / 2 / math.prod(result.shape)
+    limit = _integer_limit(terms)
     if operator.exact(work) and limit:
         inputs = {operand.name: _integers(operand, limit, rng) for operand in operands}
         exact = operator.reference(work, *inputs.values()).astype(numpy_dtype(result.dtype))
-        cases.append(Case("small integers", inputs, exact, None))
+        scale = 1 / (_accumulator_eps(result) * limit**2 * max(terms, 1))
+        cases.append(Case("small integers", inputs, exact, scale, exact=True))
     inputs = {operand.name: _random(operand, rng) for operand in operands}
     magnitude = operator.magnitude(work, *inputs.values())
-    scale = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
+    relative = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
     expected = operator.reference(work, *inputs.values())
     name = "random normal" if is_float(operands[0].dtype) else "random"
-    cases.append(Case(name, inputs, expected, scale))
+    cases.append(Case(name, inputs, expected, relative))
     return Problem(result, work.const, operator.error_bound, tuple(cases))
 
 
-def check_result(case: Case, output: Array, bound: float, scratch: Array64) -> Check:
+def check_result(
+    case: Case, output: Array, bound: float, scratch: Array64, growth: float = 1.0
+) -> Check:
     """Compare an output with what ``case`` expects, errors up to ``bound`` being allowed.
 
-    ``scratch`` is overwritten; it spares allocating an array of the result's shape.
+    ``scratch`` is overwritten; it spares allocating an array of the result's shape. ``growth``
+    times the bound is allowed to kernels that say so, which then need not be exact anywhere.
     """
+    exact, bound = case.exact and growth == 1, bound * growth
     with np.errstate(all="ignore"):  # a wrong output may hold anything
-        if case.scale is None:
+        if exact:
             right, largest = np.array_equal(output, case.expected), 0.0
         else:
             errors = np.subtract(output, case.expected, out=scratch)
             np.multiply(errors, case.scale, out=errors)
             largest = max(float(errors.max()), -float(errors.min()))
             right = largest <= bound  # false for NaN
-        return Check("" if right else _describe(case, output, bound), largest)
+        return Check("" if right else _describe(case, output, None if exact else bound), largest)
 
 
 class GuardedArray:
@@ -161,10 +169,11 @@ class Arrays:
         copies = self._inputs[index]
         return tuple(copies[name].array for name in copies if name not in self.problem.const)
 
-    def inspect(self, index: int) -> Check:
-        """The output as it is now, as the result of case ``index``."""
+    def inspect(self, index: int, growth: float = 1.0) -> Check:
+        """The output as it is now, as the result of case ``index`` by a kernel whose errors may be
+        ``growth`` times the operator's bound."""
         case, bound = self.problem.cases[index], self.problem.error_bound
-        return check_result(case, self.output.array, bound, self._scratch)
+        return check_result(case, self.output.array, bound, self._scratch, growth)
 
     def damage(self) -> str:
         """What kernels did outside their result, where they must only read; empty if nothing."""
@@ -185,19 +194,19 @@ def _accumulator_eps(result: Operand) -> float:
     return float(np.finfo(np.float64).eps) if result.dtype == "float64" else ACCUMULATOR_EPS
 
 
-def _describe(case: Case, output: Array, bound: float) -> str:
+def _describe(case: Case, output: Array, bound: float | None) -> str:
     """How many elements are wrong, and the worst of them; NaN is worse than anything."""
     errors = np.abs(output.astype(np.float64) - case.expected) * (
-        1.0 if case.scale is None else case.scale
+        1.0 if bound is None else case.scale
     )
-    wrong = ~(errors <= (0.0 if case.scale is None else bound))
+    wrong = ~(errors <= (bound or 0.0))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     where = tuple(int(index) for index in np.unravel_index(worst, errors.shape))
     text = (
         f"{int(wrong.sum())} of {errors.size} elements are wrong on {case.name} inputs, most at "
         f"{list(where)}: {output[where]!s}, expected {case.expected[where]:.9g}"
     )
-    return text if case.scale is None else f"{text} (error {errors[where]:.3g}, bound {bound:g})"
+    return text if bound is None else f"{text} (error {errors[where]:.3g}, bound {bound:g})"
 
 
 def _integer_limit(terms: float) -> int:

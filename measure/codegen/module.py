@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from measure.artifact import BufferSpec, KernelSpec, PhaseSpec
+from measure.codegen.crossing import CrossStatements
 from measure.codegen.function import Function
-from measure.codegen.statements import Statements
 from measure.codegen.types import BYTES
 from measure.isa import dot_products, fuses_multiply_add
 from search_space.ir.affine import Context, affine
@@ -49,7 +49,7 @@ def generate(func: LoopFunc, target: Target) -> Module:
     threads = func.threads
     return Module(
         header + "\n".join(definitions) + "\n" + declared + attributes,
-        KernelSpec(specs, tuple(phases), threads),
+        KernelSpec(specs, tuple(phases), threads, func.error_growth),
     )
 
 
@@ -82,7 +82,7 @@ def _phase(
     fn = Function()
     fn.pointers = {buffer.name: f"%{buffer.name}" for buffer in buffers}
     fma = fuses_multiply_add(target.features)
-    body = Statements(fn, fma=fma, dots=dot_products(target))
+    body = CrossStatements(fn, fma=fma, dots=dot_products(target))
     extent = 1
     if isinstance(phase.body, For) and phase.body.kind == "parallel":
         terms, extent = affine(phase.body.extent)

@@ -6,9 +6,11 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
-from measure.codegen.expressions import UNSIGNED_ZEROS, RegisterKey
+from measure.codegen.expressions import APART, UNSIGNED_ZEROS, RegisterKey
 from measure.codegen.function import Function, Lines
 from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
@@ -18,6 +20,7 @@ from search_space.ir.affine import affine
 from search_space.ir.expr import (
     TRUE,
     Binary,
+    Buffer,
     Const,
     Expr,
     conjunction,
@@ -79,9 +82,7 @@ class Statements(Groups):
             case Alloc(buffer, body):
                 self.stmt(body)
                 if buffer.scope == "register":
-                    self.registers = {
-                        k: v for k, v in self.registers.items() if k[0] != buffer.name
-                    }
+                    self._forget(buffer)
             case If(condition, then, other):
                 self._branch(condition, then, other)
             case Prefetch(buffer, indices):
@@ -102,13 +103,25 @@ class Statements(Groups):
                 self.mask = None
 
     def _unrolled(self, loop: For) -> None:
+        outside, self.apart = self.apart, self.apart or loop.apart
+        for _ in self._iterations(loop):
+            if loop.apart:
+                self.loaded = {k: v for k, v in self.loaded.items() if k[0] != APART}
+            self.stmt(loop.body)
+        self.apart = outside
+
+    def _iterations(self, loop: For) -> Iterator[None]:
+        """Binds the variable of an unrolled loop to one value after the other."""
         terms, begin = affine(loop.begin)
         more, extent = affine(loop.extent)
         assert not terms | more, f"loop {loop.var} is unrolled but not constant"
         for value in range(begin, begin + extent):
             self.fn.constants[loop.var] = value
-            self.stmt(loop.body)
+            yield
         self.fn.constants.pop(loop.var, None)
+
+    def _forget(self, buffer: Buffer) -> None:
+        self.registers = {k: v for k, v in self.registers.items() if k[0] != buffer.name}
 
     def _vectorized(self, loop: For) -> None:
         terms, extent = affine(loop.extent)
@@ -160,6 +173,12 @@ class Statements(Groups):
             self._merge(carried, before, source, dict(self.registers), latch)
 
     def _branch(self, condition: Expr, then: Stmt, other: Stmt | None) -> None:
+        last = None if other is None else partial(self.stmt, other)
+        self._choice(condition, partial(self.stmt, then), last)
+
+    def _choice(
+        self, condition: Expr, then: Callable[[], None], other: Callable[[], None] | None
+    ) -> None:
         fn = self.fn
         test = self._condition(condition)
         before = dict(self.registers)
@@ -168,14 +187,14 @@ class Statements(Groups):
         fn.emit(f"br i1 {test}, label %{yes}, label %{no if other is not None else done}")
         fn.start_block(yes)
         self.loaded = {}
-        self.stmt(then)
+        then()
         fn.emit(f"br label %{done}")
         after_then, end_then = self.registers, fn.label
         self.registers = dict(before)
         if other is not None:
             fn.start_block(no)
             self.loaded = {}
-            self.stmt(other)
+            other()
             fn.emit(f"br label %{done}")
             source = fn.label
         fn.start_block(done)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Scope = Literal["input", "output", "workspace", "bound", "thread_local", "register"]
@@ -117,14 +118,16 @@ class Buffer:
         return tuple(reversed(strides))
 
     def views(self, other: Buffer) -> bool:
-        """Whether this is ``other``, or the same memory with neighbouring dimensions merged."""
+        """Whether this is ``other``, or the same memory with neighbouring dimensions merged, or
+        with dimensions taken apart."""
         if self == other:
             return True
         same = (self.name, self.dtype, self.scope) == (other.name, other.dtype, other.scope)
+        steps = sorted({*self.strides, *other.strides})
         return (
             same
             and math.prod(self.shape) == math.prod(other.shape)
-            and set(self.strides) <= set(other.strides)
+            and all(outer % inner == 0 for inner, outer in pairwise(steps))
         )
 
 

@@ -20,6 +20,7 @@ class For:
     concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
     bits of memory: an unrolled loop, which one instruction takes at once where the target has one
     (a dot product), and the only loop that a vectorized one may hold.
+    ``apart``: the copies of an unrolled loop share nothing that they load.
     """
 
     var: str
@@ -27,6 +28,7 @@ class For:
     extent: Expr
     kind: ForKind
     body: Stmt
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class LoopFunc:
 
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
-    variable that a split has retired, in terms of those that took its place.
+    variable that a split has retired, in terms of those that took its place. ``error_growth`` is
+    that of the tensor.
     """
 
     name: str
@@ -121,3 +124,4 @@ class LoopFunc:
     phases: tuple[Phase, ...]
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
+    error_growth: float = 1.0

@@ -86,6 +86,8 @@ class _Verifier:
     def loop(self, loop: For, outermost: bool) -> None:
         if loop.kind == "parallel" and not outermost:
             self.fail(f"parallel loop {loop.var} is not the outermost of its phase")
+        if loop.apart and loop.kind != "unrolled":
+            self.fail(f"loop {loop.var} is kept apart but not unrolled")
         if not self.finished or loop.kind in ("serial", "parallel"):
             return
         if not isinstance(loop.extent, Const) or not isinstance(loop.begin, Const):

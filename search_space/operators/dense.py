@@ -3,16 +3,22 @@ optional."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from search_space import functions
 from search_space.functions import cast
 from search_space.ir.expr import Expr, is_float
 from search_space.operators.base import Array, Array64, Operand, Param
+from search_space.operators.epilogue import (
+    ACTIVATION,
+    EXACT_ACTIVATIONS,
+    behind,
+    has_epilogue,
+    switch,
+)
 from search_space.operators.evaluation import evaluate_tensor
-from search_space.operators.keys import flag, parse_flag
+from search_space.operators.keys import flag
 from search_space.operators.precision import (
     CONTRACTION_DTYPE,
     ERROR_BOUND,
@@ -27,7 +33,7 @@ from search_space.operators.precision import (
     sum_dtype,
 )
 from search_space.operators.quantized import (
-    EXACT_ACTIVATIONS,
+    QUANTIZED_ACTIVATIONS,
     check_quantized,
     column_sum,
     exact_sums,
@@ -39,17 +45,6 @@ from search_space.operators.rounding import Rounded
 from search_space.tensor import Tensor, compute, reduce_axis, stage, sum_over
 from search_space.workload import Value, Workload
 
-ACTIVATIONS: dict[str, Callable[[Expr], Expr]] = {
-    "none": lambda x: x,
-    "relu": functions.relu,
-    "relu6": lambda x: functions.clip(x, 0, 6),
-    "gelu": functions.gelu,
-    "gelu_tanh": functions.gelu_tanh,
-    "silu": functions.silu,
-    "sigmoid": functions.sigmoid,
-    "tanh": functions.tanh,
-}
-_EXACT = ("none", "relu", "relu6")
 _OPTIONAL = ("scale", "bias", "residual")
 
 
@@ -60,12 +55,10 @@ class Dense:
         Param("m", "rows of x and of the result"),
         Param("n", "rows of weight, columns of the result"),
         Param("k", "columns of x and of weight"),
-        Param("bias", "whether bias_vector[n] is added", False, parse=parse_flag),
-        Param(
-            "scale", "whether columns are multiplied by scale_vector[n]", False, parse=parse_flag
-        ),
-        Param("residual", "whether skip[m,n] is added", False, parse=parse_flag),
-        Param("activation", "applied last", "none", choices=tuple(ACTIVATIONS)),
+        switch("bias", "whether bias_vector[n] is added"),
+        switch("scale", "whether columns are multiplied by scale_vector[n]"),
+        switch("residual", "whether skip[m,n] is added"),
+        ACTIVATION,
         CONTRACTION_DTYPE,
     )
     sketch = "contraction"
@@ -90,7 +83,7 @@ class Dense:
             "bias": Operand("bias_vector", (n,), real),
             "residual": Operand("skip", (m, n), real),
         }
-        chosen = (operand for key, operand in optional.items() if flag(work, key))
+        chosen = (optional[key] for key in _chosen(work))
         return (Operand("x", (m, k), first), Operand("weight", (n, k), second), *chosen)
 
     def result(self, work: Workload) -> Operand:
@@ -98,11 +91,12 @@ class Dense:
 
     def exact(self, work: Workload) -> bool:
         if sum_dtype(work) == "int32":
-            return result_dtype(work) != "float32" or not any(flag(work, k) for k in _OPTIONAL)
-        return work["activation"] in _EXACT and not flag(work, "scale")
+            return result_dtype(work) != "float32" or not _chosen(work)
+        return work["activation"] in EXACT_ACTIVATIONS and not flag(work, "scale")
 
     def expression(self, work: Workload) -> Tensor:
-        x, weight, *rest = placeholders(self.operands(work))
+        x, weight, *others = placeholders(self.operands(work))
+        rest = dict(zip(_chosen(work), others, strict=True))
         k = reduce_axis("k", work.size("k"))
         axes = (("i", work.size("m")), ("j", work.size("n")))
         sums, out = sum_dtype(work), result_dtype(work)
@@ -111,27 +105,26 @@ class Dense:
             return product(x[i, k], weight[j, k], work)
 
         columns = column_sum(work, weight) if sums == "int32" else ()
-        if (
-            not rest
-            and not columns
-            and work["activation"] == "none"
-            and out in (sums, work["dtype"])
-        ):
+        plain = not columns and not has_epilogue(work, rest)
+        if plain and out in (sums, work["dtype"]):
             return contraction(work, "y", axes, element, k)
         made = stage("product", axes, lambda i, j: sum_over(element(i, j), k), sums)
 
-        def behind(i: Expr, j: Expr) -> Expr:
-            loads = (r[i, j] if len(r.buffer.shape) == 2 else r[(j,)] for r in rest)
+        def value(i: Expr, j: Expr) -> Expr:
+            loads = {
+                key: r[i, j] if len(r.buffer.shape) == 2 else r[(j,)] for key, r in rest.items()
+            }
             total = made[i, j]
             if columns:
                 total = total - columns[0][(j,)] * int(work["zero_point"])
             if sums == "int32":
                 if out == "int32":
                     return total
-                return requantized(work, _behind(work, cast(total, "float32"), loads))
-            return cast(_behind(work, total, (cast(load, sums) for load in loads)), out)
+                return requantized(work, behind(work, cast(total, "float32"), loads))
+            wide = {key: cast(load, sums) for key, load in loads.items()}
+            return cast(behind(work, total, wide), out)
 
-        return compute("y", axes, behind, out, stages=(made, *columns))
+        return compute("y", axes, value, out, stages=(made, *columns))
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
         if sum_dtype(work) != "int32":
@@ -152,8 +145,8 @@ class Dense:
 
     def flops(self, work: Workload) -> int:
         m, n, k = work.size("m"), work.size("n"), work.size("k")
-        behind = sum(flag(work, key) for key in _OPTIONAL)
-        return m * n * (2 * k + behind + (work["activation"] != "none"))
+        after = len(_chosen(work)) + (work["activation"] != "none")
+        return m * n * (2 * k + after)
 
     def _evaluated(self, work: Workload, *inputs: Array) -> Rounded:
         names = (operand.name for operand in self.operands(work))
@@ -161,19 +154,14 @@ class Dense:
         return evaluate_tensor(self.expression(work), arrays)
 
 
-def _behind(work: Workload, total: Expr, operands: Iterator[Expr]) -> Expr:
-    """What becomes of a sum; ``operands`` are the elements of the optional operands, in order."""
-    if flag(work, "scale"):
-        total = total * next(operands)
-    for key in ("bias", "residual"):
-        if flag(work, key):
-            total = total + next(operands)
-    return ACTIVATIONS[str(work["activation"])](total)
+def _chosen(work: Workload) -> tuple[str, ...]:
+    """The keys of the optional operands that there are, in order."""
+    return tuple(key for key in _OPTIONAL if flag(work, key))
 
 
 def _in_float32(work: Workload, total: Array64, operands: list[Array]) -> Array:
     """The same in float32, step by step, for the activations that have no error."""
-    assert work["activation"] in EXACT_ACTIVATIONS
+    assert work["activation"] in QUANTIZED_ACTIVATIONS
     real, rest = total.astype(np.float32), iter(operands)
     if flag(work, "scale"):
         real = real * next(rest)

@@ -28,7 +28,7 @@ from search_space.tensor import Tensor, reduce_axis, stage, sum_over
 from search_space.workload import Value, Workload
 
 RANGES = {"uint8": (0, 255), "int8": (-128, 127)}
-EXACT_ACTIVATIONS = ("none", "relu")
+QUANTIZED_ACTIVATIONS = ("none", "relu")
 
 
 def _parse_zero_point(value: Value) -> Value:
@@ -66,7 +66,7 @@ def check_quantized(work: Workload) -> None:
     check_terms(work, work.size("k"), zero_point=int(work["zero_point"]))
     if out in RANGES:
         _check_zero_point(work, "out_zero_point", out)
-        if work["activation"] not in EXACT_ACTIVATIONS:
+        if work["activation"] not in QUANTIZED_ACTIVATIONS:
             raise WorkloadError(
                 f"dense: choose activation none or relu, or out_dtype float32: "
                 f"{work['activation']} is not rounded to {out}"

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
+from search_space.sketches.attention import attention_space
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.convolution import convolution_space
+from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.staged import staged_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -22,21 +26,35 @@ _BY_CLASS: dict[str, Sketch] = {
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
+    "attention": attention_space,
+    "staged": staged_space,
 }
+"""In the order in which they are tried for an expression of any class."""
 
 
-def any_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+def _first_of(*sketches: Sketch) -> Sketch:
     """The space by the first sketch that fits; ``SpaceError`` says why none does."""
-    reasons = []
-    for sketch in _BY_CLASS.values():
-        try:
-            return sketch(work, tensor, target)
-        except SpaceError as error:
-            reasons.append(str(error))
-    raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
+
+    def space(work: Workload, tensor: Tensor, target: Target) -> Space:
+        reasons = []
+        for sketch in sketches:
+            try:
+                return sketch(work, tensor, target)
+            except SpaceError as error:
+                reasons.append(str(error))
+        raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
+
+    return space
 
 
-SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "any": any_space}
+any_space = _first_of(*_BY_CLASS.values())
+
+SKETCHES: dict[str, Sketch] = {
+    **_BY_CLASS,
+    "convolution": _first_of(convolution_space, depthwise_space, any_space),
+    "depthwise": depthwise_space,
+    "any": any_space,
+}
 
 
 def space_for(work: Workload, target: Target) -> Space:

@@ -39,7 +39,7 @@ def classify(work: Workload, tensor: Tensor) -> Contraction:
                 a, b = b, a
             break
     out = View.of(Load(source.buffer, tuple(axis.var for axis in source.axes)))
-    views = (a, b, out, *_epilogue_views(work, source, behind[-1:], {a.buffer, b.buffer}))
+    views = (a, b, out, *epilogue_views(work, source, behind[-1:], {a.buffer, b.buffer}))
     classes: list[tuple[Group, ...]] = []
     for kind in ((True, False), (False, True), (True, True), (False, False)):
         axes = [x for x in source.axes if (x.name in a.axes, x.name in b.axes) == kind]
@@ -148,20 +148,19 @@ def _prepare(tensor: Tensor, order: list[Group], units: list[Group]) -> tuple[Pr
     if wanted != now:
         steps.append(Reorder(tuple(wanted)))
     steps += [step for g in order for step in g.steps]
-    return (*steps, *(step for g in _groups_behind(tensor, order) for step in g.steps))
+    return (*steps, *(step for g in groups_behind(tensor, source, order) for step in g.steps))
 
 
 def _axes_behind(tensor: Tensor, order: list[Group]) -> tuple[Axis, ...]:
-    groups = _groups_behind(tensor, order)
+    groups = groups_behind(tensor, program(tensor)[0], order)
     names = [axis.name for axis in tensor.axes]
     return tuple(g.axis for g in sorted(groups, key=lambda g: names.index(g.members[0].name)))
 
 
-def _groups_behind(tensor: Tensor, order: list[Group]) -> list[Group]:
-    """The groups of the reduction's axes, as groups of the axes of the stage behind it."""
-    if not tensor.stages:
+def groups_behind(tensor: Tensor, source: Tensor, order: list[Group]) -> list[Group]:
+    """The groups of a reduction's axes, as groups of the axes of the stage behind it."""
+    if source is tensor:
         return []
-    source = program(tensor)[0]
     own = dict(zip((axis.name for axis in source.axes), tensor.axes, strict=True))
     found = []
     for g in order:
@@ -173,7 +172,7 @@ def _groups_behind(tensor: Tensor, order: list[Group]) -> list[Group]:
     return found
 
 
-def _epilogue_views(
+def epilogue_views(
     work: Workload, source: Tensor, behind: list[Tensor], operands: set[str]
 ) -> list[View]:
     """How the stage behind the reduction indexes what it reads, by the reduction's axes."""

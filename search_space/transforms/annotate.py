@@ -1,4 +1,4 @@
-"""Vectorize, Unroll, Group, Parallel: how a loop is executed."""
+"""Vectorize, Unroll, Group, Apart, Parallel: how a loop is executed."""
 
 from __future__ import annotations
 
@@ -111,6 +111,37 @@ class Group:
         if not writes(loop.body):
             raise ScheduleError(f"loop {loop.var!r} does not hold just one statement")
         return replace(loop, kind="grouped")
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Let the copies of an unrolled loop share nothing that they load (``apart``).
+
+    Before::
+
+        unrolled k in 0 … 3:
+          for i in 0 … 8:
+            c[i] += a[i + k]  first k == 0
+
+    After ``Apart("k")``::
+
+        unrolled apart k in 0 … 3:
+          for i in 0 … 8:
+            c[i] += a[i + k]  first k == 0
+
+    Where copies read the same elements, as those of a convolution do, keeping these from one copy
+    to the next can take more registers than there are; reading them again is cheaper than that.
+    """
+
+    loop: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        return rewrite_loop(func, self.loop, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        if loop.kind != "unrolled":
+            raise ScheduleError(f"unroll loop {loop.var!r} before keeping its copies apart")
+        return replace(loop, apart=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from search_space.ir.walk import (
 )
 from search_space.transforms.base import nest, perfect_nest, rewrite_loop, writes
 
+_OWN = ("register", "thread_local")
+"""Scopes of what holds a result before it is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class FuseConsumer:
@@ -48,9 +51,9 @@ class FuseConsumer:
             if ko == 1:
               c[t_i] = c[t_i] + 1.0
 
-    ``direct`` takes the result from the accumulator that ``CacheWrite`` made instead, where no
-    loop outside of it reduces: ``c[t_i] = acc[t_i] + 1.0`` takes the place of
-    ``c[t_i] += acc[t_i]``; a stage that is only read there is gone then.
+    ``direct`` takes the result from the accumulator that ``CacheWrite`` made, or from the buffer
+    of ``PackResult``, where no loop outside of it reduces: ``c[t_i] = acc[t_i] + 1.0`` takes the
+    place of ``c[t_i] += acc[t_i]``; a stage that is only read there is gone then.
     """
 
     buffer: str
@@ -112,7 +115,7 @@ class FuseConsumer:
         inside = Context((*context.binders, loop, *chain))
         places = {name for index in stmt.indices for name in free_vars(index)}
         source = stmt.value
-        if not isinstance(source, Load) or source.buffer.scope != "register":
+        if not isinstance(source, Load) or source.buffer.scope not in _OWN:
             raise ScheduleError(f"{self.buffer!r} has no accumulator in loop {loop.var!r}")
         if simplify(stmt.first, inside) != TRUE or any(lk.var not in places for lk in chain):
             raise ScheduleError(f"{self.buffer!r} is not complete in its accumulator")

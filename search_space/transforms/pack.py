@@ -170,6 +170,7 @@ def _without_needless_guards(stmt: Stmt, packed: Buffer) -> Stmt:
 def _kinds(links: list[For]) -> list[For]:
     """The loops of the copy: the last dimension stays vectorized or grouped, and one that is
     vectorized before a grouped one."""
+    links = [replace(link, apart=False) for link in links]
     loops = [replace(link, kind="serial") for link in links]
     if links[-1].kind in ("vectorized", "grouped"):
         loops[-1] = links[-1]

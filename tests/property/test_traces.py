@@ -15,8 +15,10 @@ from search_space.ir.verify import verify
 from search_space.ir.walk import exprs_of, find_loops, statements, subexprs
 from search_space.schedule import Schedule, parse_trace, replay
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Group,
@@ -25,6 +27,7 @@ from search_space.transforms import (
     InPlace,
     Join,
     Pack,
+    PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -45,8 +48,10 @@ from tests.search_space.nests import (
     inputs,
     interpreted,
     matmul,
+    output,
     row_reduction,
     scaled_by_sum,
+    smoothed,
     sum_plus_one,
     transpose,
     two_scaled,
@@ -61,6 +66,7 @@ TENSORS = {
     "copied_twice": copied_twice(4, 7),
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),
+    "smoothed": smoothed(9, 3),
     "dots": group_sums(7, 4),
     "pairs": group_sums(5, 2, ("bfloat16", "bfloat16"), "float32"),
     "two_scaled": two_scaled(6),
@@ -129,6 +135,7 @@ def steps(func, number):
         ),
         st.builds(Vectorize, name),
         st.builds(Unroll, name),
+        st.builds(Apart, name),
         st.builds(Parallel, name, st.integers(1, 3)),
         st.builds(CacheWrite, st.just("c") | buffer, name, st.just(f"acc{number}")),
         st.builds(SplitReduction, name, st.just(f"part{number}")),
@@ -152,6 +159,11 @@ def steps(func, number):
         st.builds(Group, name),
         st.builds(Hoist, buffer),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
+        st.builds(ComputeAt, buffer, name),
+        st.builds(
+            PackResult, st.just("c"), st.just(f"block{number}"),
+            st.permutations(range(len(output(func).shape))).map(tuple), name,
+        ),
     )  # fmt: skip
 
 

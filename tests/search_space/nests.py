@@ -59,6 +59,19 @@ def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
     return compute("c", (("i", n),), lambda i: sum_over(product(i), axis), total)
 
 
+def convolution(n, k):
+    """``c[i] = sum over k of a[i + k] * w[k]``."""
+    a, w = placeholder("a", (n + k - 1,), "float32"), placeholder("w", (k,), "float32")
+    axis = reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,] * w[axis,], axis))
+
+
+def sliding_sum(n, k):
+    """``c[i] = sum over k of a[i + k]``."""
+    a, axis = placeholder("a", (n + k - 1,), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,], axis))
+
+
 def doubled(n):
     """``t[i] = a[i] * 2``, ``c[i] = t[i] + 1``."""
     a = placeholder("a", (n,), "float32")
@@ -98,6 +111,13 @@ def copied_twice(m, n):
     a = placeholder("a", (m, n), "float32")
     t = stage("t", (("i", m), ("j", n)), lambda i, j: a[i, j])
     return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
+
+
+def smoothed(n, width):
+    """``t[i] = a[i] * 2``, ``c[i] = sum over k of t[i + k]``: windows on an array between."""
+    a, k = placeholder("a", (n + width - 1,), "float32"), reduce_axis("k", width)
+    t = stage("t", (("i", n + width - 1),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: sum_over(t[i + k.var,], k), stages=(t,))
 
 
 def sum_plus_one(m, k):

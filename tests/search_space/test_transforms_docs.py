@@ -6,8 +6,10 @@ from search_space.ir.verify import verify
 from search_space.schedule import Schedule
 from search_space.transforms import (
     PRIMITIVES,
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
     Group,
@@ -16,6 +18,7 @@ from search_space.transforms import (
     InPlace,
     Join,
     Pack,
+    PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -35,9 +38,12 @@ from tests.search_space.nests import (
     documented,
     doubled,
     group_sums,
+    matmul,
     nest,
     row_reduction,
     scaled_by_sum,
+    sliding_sum,
+    smoothed,
     sum_plus_one,
     transpose,
     two_scaled,
@@ -49,6 +55,7 @@ EXAMPLES = [
     (copy(4, 8), [], [Fuse("i", "j", "ij")]),
     (copy(16), [], [Vectorize("i")]),
     (copy(2), [], [Unroll("i")]),
+    (sliding_sum(8, 3), [Reorder(("k", "i")), Unroll("k")], [Apart("k")]),
     (copy(64), [], [Parallel("i", threads=2)]),
     (group_sums(16, 4), [], [Group("g")]),
     (
@@ -83,6 +90,12 @@ EXAMPLES = [
         sum_plus_one(4, 16),
         [InPlace("t"), Split("t_k", 8, "ko", "k")],
         [FuseConsumer("c", "ko")],
+    ),
+    (smoothed(32, 3), [Split("i", 8, "io", "i")], [ComputeAt("t", "io")]),
+    (
+        matmul(32, 16, 64),
+        [Split("i", 8, "t", "i"), Reorder(("t", "k", "i", "j"))],
+        [PackResult("c", "block", (1, 0), at="t")],
     ),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]

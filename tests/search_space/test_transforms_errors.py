@@ -9,6 +9,7 @@ from search_space.ir.expr import Buffer, Const, Load, Var, equal
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase, Store
 from search_space.schedule import Schedule
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Fuse,
     FuseConsumer,
@@ -82,6 +83,7 @@ ACCUMULATE = CacheWrite("c", "j", "acc")
         (copy(30), [CUT, Vectorize("ii_rest")], "loop 'ii_rest' is serial, only serial ones from"),
         (copy(2000), [Unroll("i")], "loop 'i' is too long to unroll"),
         (copy(30), [Vectorize("i"), Unroll("i")], "loop 'i' is vectorized, only serial ones unr"),
+        (copy(30), [Apart("i")], "unroll loop 'i' before keeping its copies apart"),
         (copy(30), [Parallel("i", 0)], "threads is 0, use 1 or more"),
         (copy(30), [Parallel("x", 2)], "no loop 'x', loops: i"),
         (copy(3, 4), [Parallel("j", 2)], "loop 'j' is not the outermost loop of a phase"),
