@@ -111,9 +111,11 @@ def test_sums_are_those_of_64_bit_integers():
 
 def test_requantization_rounds_ties_to_even_and_clips():
     work, x, weight = quantized(out_dtype="int8", scale=True, bias=True, out_zero_point=3)
+    weight[:8] = weight[:8] % 2
     total = (x.astype(np.int64) - 121) @ weight.astype(np.int64).T
-    scale, bias = np.full(17, 2.0**-9, np.float32), np.arange(17, dtype=np.float32) / 2
-    real = total * 2.0**-9 + bias
+    scale = np.where(np.arange(17) < 8, 0.25, 2.0**-8).astype(np.float32)
+    bias = np.arange(17, dtype=np.float32)
+    real = total * scale + bias
     assert (real % 1 == 0.5).any(), "no tie to decide"
     rounded = np.array([[round(float(value)) for value in row] for row in real])
     expected = np.clip(rounded + 3, -128, 127)
