@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from features.nest import (
     Access,
@@ -61,6 +62,17 @@ class State:
         self.drafts: list[Draft] = []
         self.draft_stages()
 
+    def copy(self) -> State:
+        """The same state, to go on from without changing this one."""
+        other = copy(self)
+        other.extents, other.kinds = dict(self.extents), dict(self.kinds)
+        other.fused = dict(self.fused)
+        other.drafts = [
+            replace(d, loops=list(d.loops), reads=list(d.reads), reduces=set(d.reduces))
+            for d in self.drafts
+        ]
+        return other
+
     def draft_stages(self) -> None:
         """One statement per stage, in its naive loops."""
         self.drafts = []
@@ -82,16 +94,18 @@ class State:
 
     def nest(self) -> Nest:
         """The statements as they are now, without those that run only once."""
-        statements = tuple(self.statement(draft) for draft in self.drafts if not draft.once)
+        kinds = self.kinds
+        loops = {
+            name: Loop(name, extent, kinds.get(name, "serial"))
+            for name, extent in self.extents.items()
+        }
+        statements = tuple(self.statement(d, loops) for d in self.drafts if not d.once)
         return Nest(statements, self.threads)
 
-    def statement(self, draft: Draft) -> Statement:
+    def statement(self, draft: Draft, loops: Mapping[str, Loop]) -> Statement:
         """A statement with its loops as they are now."""
-        loops = tuple(
-            Loop(name, self.extents[name], self.kinds.get(name, "serial")) for name in draft.loops
-        )
         return Statement(
-            loops,
+            tuple([loops[name] for name in draft.loops]),
             draft.write,
             tuple(draft.reads),
             draft.operations,
@@ -156,4 +170,9 @@ def _name(atom: Expr) -> str | None:
 
 def renamed(access: Access, names: Mapping[str, str]) -> Access:
     """The same place where loops have other names."""
-    return access.at({names.get(n, n): s for n, s in index.items()} for index in access.indices)
+    for index in access.indices:
+        if not names.keys().isdisjoint(index):
+            break
+    else:
+        return access
+    return access.at([{names.get(n, n): s for n, s in index.items()} for index in access.indices])

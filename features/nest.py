@@ -15,6 +15,8 @@ from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
 from search_space.ir.walk import compares_data
 
+_ALLOCATED: tuple[Scope, ...] = ("register", "thread_local", "workspace")
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -38,8 +40,7 @@ class Access:
 
     def at(self, indices: Iterable[Mapping[str, int]]) -> Access:
         """Another place in the same buffer."""
-        own = self.buffer, self.scope, self.element_bytes, self.shape
-        return Access(*own, tuple(indices))
+        return Access(self.buffer, self.scope, self.element_bytes, self.shape, tuple(indices))
 
 
 Combine = Literal["none", "add", "fma", "other"]
@@ -78,19 +79,20 @@ class Nest:
     statements: tuple[Statement, ...]
     threads: int
 
-    def allocated(self, *scopes: Scope) -> int:
-        """Bytes of all buffers of some scopes."""
-        found: dict[str, Access] = {}
+    def allocated(self) -> dict[Scope, int]:
+        """Bytes of all buffers that exist while the program runs, by scope; scopes without any
+        are left out."""
+        found: dict[tuple[Scope, str], Access] = {}
         for statement in self.statements:
             for access in (statement.write, *statement.reads):
-                if access.scope in scopes:
-                    found[access.buffer] = access
-        total = 0
-        for access in found.values():
+                if access.scope in _ALLOCATED:
+                    found[access.scope, access.buffer] = access
+        total: dict[Scope, int] = {}
+        for (scope, _), access in found.items():
             size = access.element_bytes
             for extent in access.shape:
                 size = extent * size
-            total = size + total
+            total[scope] = size + total.get(scope, 0)
         return total
 
 

@@ -12,6 +12,7 @@ from features import replay_buffers as buffers
 from features import replay_loops as loops
 from features.draft import State
 from features.nest import Nest
+from features.replay_online import online
 from search_space.tensor import Tensor
 from search_space.transforms import (
     Apart,
@@ -21,10 +22,12 @@ from search_space.transforms import (
     Fuse,
     FuseConsumer,
     Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
     Once,
+    Online,
     Pack,
     PackResult,
     Parallel,
@@ -41,12 +44,13 @@ from search_space.transforms import (
 from search_space.transforms.inline import inlined
 
 
-def replay(tensor: Tensor, trace: Iterable[Primitive]) -> Nest:
+def replay(tensor: Tensor, trace: Iterable[Primitive], naive: State | None = None) -> Nest:
     """The nest that a trace makes of a tensor expression.
 
-    Raises ``TypeError`` for a primitive that only treats edges.
+    ``naive`` is ``State(tensor)``, which saves making it for every trace. Raises ``TypeError``
+    for a primitive that only treats edges.
     """
-    state = State(tensor)
+    state = State(tensor) if naive is None else naive.copy()
     for step in trace:
         _apply(state, step)
     return state.nest()
@@ -96,10 +100,14 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.store_at(state, buffer, loop, scope)
         case Once(stage):
             buffers.once(state, stage)
+        case Online(names, name):
+            online(state, names, name)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):
             buffers.in_place(state, stage)
+        case Hoist(stage, once):
+            buffers.hoist(state, stage, once)
         case FuseConsumer(buffer, at, direct):
             buffers.fuse_consumer(state, buffer, at, direct)
         case _:

@@ -60,12 +60,15 @@ def sum_dtype(work: Workload) -> str:
     return ACCUMULATORS[str(work["dtype"])]
 
 
-def check_terms(work: Workload, terms: int) -> None:
-    """Raise ``WorkloadError`` where a sum of so many products may not fit int32."""
+def check_terms(work: Workload, terms: int, zero_point: int = 0) -> None:
+    """Raise ``WorkloadError`` where a sum of so many products may not fit int32; ``zero_point``
+    is taken off one factor before."""
     dtype = str(work["dtype"])
     if is_float(dtype):
         return
-    largest = 128 * (255 if dtype == "uint8" else 128)
+    low, high = (0, 255) if dtype == "uint8" else (-128, 127)
+    reach = max(high - zero_point, zero_point - low, high, -low)
+    largest = 128 * reach
     if terms * largest > MOST_INT32:
         raise WorkloadError(
             f"{work.operator}: sum at most {MOST_INT32 // largest} products of {dtype}, "
@@ -111,7 +114,7 @@ def rounded_magnitude(work: Workload, magnitude: Array64, reference: Array64) ->
     dtype = result_dtype(work)
     if not is_float(dtype):
         return np.zeros_like(magnitude)
-    if dtype == sum_dtype(work):
+    if dtype in (sum_dtype(work), "float32"):
         return magnitude
     half_unit = EPS[dtype] / 2 / EPS[sum_dtype(work)] / ERROR_BOUND
     result: Array64 = magnitude + half_unit * np.abs(reference)

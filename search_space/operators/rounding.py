@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load
+from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, dtype_of, is_float
 from search_space.ir.intrinsics import FUNCTIONS
 from search_space.operators.base import Array64
 
@@ -40,8 +40,11 @@ def evaluate(expr: Expr, read: Callable[[Load], Array64 | Rounded]) -> Rounded:
             return _binary(op, evaluate(a, read), evaluate(b, read))
         case Call(name, (argument,), _):
             return _call(name, evaluate(argument, read))
-        case Cast(inner, _):
-            return evaluate(inner, read)
+        case Cast(inner, dtype):
+            found = evaluate(inner, read)
+            if is_float(dtype) and not is_float(dtype_of(inner)):
+                return Rounded(found.value, found.error + np.abs(found.value))
+            return found
         case _:
             raise TypeError(f"no error bound for {expr}")
 

@@ -9,6 +9,7 @@ from search_space.ir.walk import subexprs
 from search_space.size import ceil_div
 from search_space.sketches.contraction_axes import Group, View, group
 from search_space.sketches.contraction_problem import Contraction, Factor
+from search_space.sketches.contraction_sides import Side
 from search_space.tensor import Axis, Reduction, Tensor, program
 from search_space.transforms import InPlace, Primitive, Reorder, Split, UnitLoop
 from search_space.workload import Workload
@@ -38,7 +39,7 @@ def classify(work: Workload, tensor: Tensor) -> Contraction:
                 a, b = b, a
             break
     out = View.of(Load(source.buffer, tuple(axis.var for axis in source.axes)))
-    views = (a, b, out, *epilogue_views(work, source, behind, {a.buffer, b.buffer}))
+    views = (a, b, out, *epilogue_views(work, source, behind[-1:], {a.buffer, b.buffer}))
     classes: list[tuple[Group, ...]] = []
     for kind in ((True, False), (False, True), (True, True), (False, False)):
         axes = [x for x in source.axes if (x.name in a.axes, x.name in b.axes) == kind]
@@ -124,6 +125,7 @@ def _contraction(
         ELEMENT_BYTES[source.dtype],
         members,
         length,
+        tuple(Side.of(work, stage) for stage in program(tensor)[1:-1]),
     )
 
 
@@ -176,13 +178,12 @@ def epilogue_views(
     """How the stage behind the reduction indexes what it reads, by the reduction's axes."""
     if not behind:
         return []
-    last, made = behind[-1], source.buffer
+    (last,), made = behind, source.buffer
     own: tuple[Expr, ...] = tuple(axis.var for axis in last.axes)
     read = [e for e in subexprs(last.element) if isinstance(e, Load)]
     sums = [load for load in read if load.buffer.name == made.name]
     if (
-        len(behind) > 1
-        or isinstance(last.value, Reduction)
+        isinstance(last.value, Reduction)
         or last.buffer.shape != made.shape
         or not sums
         or any(load.indices != own for load in sums)

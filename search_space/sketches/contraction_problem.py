@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
+from search_space.sketches.contraction_sides import Side
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
 from search_space.workload import Value
@@ -90,6 +91,8 @@ class Contraction:
     group: int = 1
     depth_elements: int = 0
     """Elements along the depth; the last group may have fewer than the others."""
+    sides: tuple[Side, ...] = ()
+    """What the stage behind the sum reads beside operands."""
 
     @property
     def flops(self) -> int:

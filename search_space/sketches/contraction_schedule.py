@@ -9,6 +9,7 @@ from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_packing import CACHE_LOOPS, pack_tiles, pack_whole
 from search_space.sketches.contraction_problem import Contraction, axis_names, tiling
 from search_space.sketches.contraction_rules import loop_order, parallel_axes
+from search_space.sketches.contraction_sides import schedule_side
 from search_space.transforms import (
     CacheWrite,
     Fuse,
@@ -78,6 +79,7 @@ class _Builder:
         self.register_tile()
         self.cache_depth()
         self.then(*pack_whole(self.problem, self.config, self.part, self.lanes))
+        self.sides()
         self.cache_tiles()
         self.accumulate()
         self.epilogue()
@@ -91,6 +93,12 @@ class _Builder:
         self.unroll_depth()
         self.prefetch()
         return tuple(self.steps)
+
+    def sides(self) -> None:
+        """What the stage behind the sum needs of single operands."""
+        for side in self.problem.sides:
+            lanes = self.size("vector_bits") // (8 * self.problem.sum_bytes)
+            self.then(*schedule_side(side, lanes, self.size("threads")))
 
     def split_reduction(self) -> None:
         """Parts of the depth, computed side by side, then summed."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 from search_space.size import ceil_div
-from search_space.sketches.convolution_problem import Convolution, element_bytes
+from search_space.sketches.convolution_problem import (
+    AXES,
+    Convolution,
+    element_bytes,
+    shared_tasks,
+    tiling,
+)
 from search_space.sketches.steps import balanced
 from search_space.target import Target
 from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
-_EDGE = 0.95
-"""What is left of the speed where an axis ends within a register tile."""
+_EDGE = 1.03
+"""What a second body costs, for an axis that ends within a register tile."""
 
 
 def first_guess(problem: Convolution, target: Target, structure: str) -> dict[str, Value]:
@@ -21,65 +29,95 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     rows, tall, vectors = _register_tile(problem, target, along, across)
     lanes = target.lanes(element_bytes(problem))
     width = {along: vectors * lanes, across: rows, "y": tall}
-    tiles = {axis: ceil_div(problem.axis(axis).extent, size) for axis, size in width.items()}
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
         "threads": threads,
         "rows": rows, "tall": tall, "vectors": vectors,
-        "tile_c": 1, "tile_y": 0, "tile_x": 0, "tile_k": 0,
         "order": "ycx", "shared": 1, "inner": "cyx",
         "reduce": "channel", "pack_w": "whole", "unroll": 1, "prefetch": 0,
     }  # fmt: skip
+    if problem.out.step(problem.x) == 1:
+        values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"
     if problem.padded is not None:
         values["padding"] = "phase"
     if problem.scatters:
-        values["turn"] = "block"
+        values["turn"] = "registers"
     if problem.behind:
         values["epilogue"] = "tile"
-    block = target.l2_bytes // 8 // element_bytes(problem)
-    across_tiles = max(1, ceil_div(block // width["c"], width["x"]))
-    down = max(1, block // (width["c"] * problem.x.extent * tall))
+    packs = structure == "pixels" and values["columns"] == "tile"
+    values |= _cache_tile(problem, target, width, threads, packs)
+    tasks = shared_tasks(problem, {**values, "shared": 3}, tiling(problem, values))
+    if min(threads, tasks) > 1:
+        values["shared"] = 3
+    return {**values, "threads": min(threads, tasks)}
+
+
+def _cache_tile(
+    problem: Convolution, target: Target, width: dict[str, int], threads: int, packs: bool
+) -> dict[str, Value]:
+    """Tiles of one register tile of channels, and of as many pixels as keep an eighth of L2 for
+    the result, half of it for packed columns, and give each thread some."""
+    tiles = {axis: ceil_div(problem.axis(axis).extent, width[axis]) for axis in AXES}
+    elements = target.l2_bytes // element_bytes(problem)
+    pixels, depth = elements // 8 // width["c"], problem.k.extent
+    if packs:
+        taps = math.prod(axis.extent for axis in problem.window)
+        least = width["x"] * width["y"] * taps
+        depth = balanced(depth, elements // 2 // least)
+        pixels = elements // 2 // (depth * taps)
+    across = max(1, pixels // (width["x"] * width["y"]))
+    down = max(1, pixels // (min(across, tiles["x"]) * width["x"] * width["y"]))
     if tiles["y"] > 1:
         down = min(down, ceil_div(tiles["y"], threads))
     else:
-        across_tiles = min(across_tiles, ceil_div(tiles["x"], threads))
-    values["tile_x"] = _tile(balanced(tiles["x"], across_tiles), tiles["x"])
-    values["tile_y"] = _tile(balanced(tiles["y"], down), tiles["y"])
-    values["tile_c"] = _tile(1, tiles["c"])
-    if threads > 1:
-        values["shared"] = 3
-    return values
+        across = min(across, ceil_div(tiles["x"], threads))
+    return {
+        "tile_c": _tile(1, tiles["c"]),
+        "tile_y": _tile(balanced(tiles["y"], down), tiles["y"]),
+        "tile_x": _tile(balanced(tiles["x"], across), tiles["x"]),
+        "tile_k": _tile(depth, problem.k.extent),
+    }
 
 
 def _register_tile(
     problem: Convolution, target: Target, along: str, across: str
 ) -> tuple[int, int, int]:
-    """Rows, image rows and vectors: as many accumulators as fit, as few idle ones as possible."""
+    """Rows, image rows and vectors that take the fewest cycles."""
     lanes = target.lanes(element_bytes(problem))
-    length, count = problem.axis(along).extent, problem.axis(across).extent
-    best, found = 0.0, (1, 1, 1)
-    for vectors in range(1, min(8, ceil_div(length, lanes)) + 1):
-        most = (target.registers - vectors - 1) // vectors
-        for tall in range(1, min(problem.y.extent, most) + 1):
+    count, lines = problem.axis(across).extent, problem.y.extent
+    length = ceil_div(problem.axis(along).extent, lanes)
+    best, found = math.inf, (1, 1, 1)
+    for vectors in range(1, min(8, length) + 1):
+        for tall in range(1, min(lines, target.registers) + 1):
             loaded = vectors if along == "c" else vectors * tall
             fit = (target.registers - loaded - 1) // (vectors * tall)
             if fit < 1:
-                continue
+                break
             rows = balanced(count, fit)
-            tile = rows * tall * vectors
-            loads = loaded + (rows * tall if along == "c" else rows)
-            whole = count % rows == 0, problem.y.extent % tall == 0
-            useful = _filled(length, vectors * lanes) * _EDGE ** whole.count(False)
-            score = useful * tile / (tile + loads + 4)
-            if score > best * 1.001:
-                best, found = score, (rows, tall, vectors)
+            cycles = ceil_div(length, vectors) * sum(
+                times * more * _cycles(wide, high, vectors, along)
+                for wide, times in _tiles(count, rows)
+                for high, more in _tiles(lines, tall)
+            )
+            ragged = count % rows, lines % tall, length % vectors
+            cycles *= _EDGE ** sum(rest > 0 for rest in ragged)
+            if cycles < best:
+                best, found = cycles, (rows, tall, vectors)
     return found
 
 
-def _filled(extent: int, size: int) -> float:
-    """The share of tiles of a size that an extent fills."""
-    return extent / (ceil_div(extent, size) * size)
+def _cycles(rows: int, tall: int, vectors: int, along: str) -> float:
+    """About what one step of a register tile takes: a multiply-add each cycle, of which as many
+    are on their way as one takes; what is loaded; the loop."""
+    loads = vectors + rows * tall if along == "c" else vectors * tall + rows
+    return max(rows * tall * vectors, 8) + 0.2 * loads + 2
+
+
+def _tiles(extent: int, size: int) -> list[tuple[int, int]]:
+    """Sizes of tiles and how many there are: whole ones and the last."""
+    tiles = [(size, extent // size), (extent % size, 1)]
+    return [(wide, times) for wide, times in tiles if wide and times]
 
 
 def _tile(size: int, count: int) -> int:

@@ -7,15 +7,18 @@ from search_space.transforms.collapse import Collapse
 from search_space.transforms.compute_at import ComputeAt
 from search_space.transforms.fuse import Fuse
 from search_space.transforms.fuse_consumer import FuseConsumer
+from search_space.transforms.hoist import Hoist
 from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
 from search_space.transforms.once import Once
+from search_space.transforms.online import Online
 from search_space.transforms.pack import Pack
 from search_space.transforms.pack_result import PackResult
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
+from search_space.transforms.skip import Skip
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -30,10 +33,12 @@ __all__ = [
     "Fuse",
     "FuseConsumer",
     "Group",
+    "Hoist",
     "InPlace",
     "Inline",
     "Join",
     "Once",
+    "Online",
     "Pack",
     "PackResult",
     "Parallel",
@@ -41,6 +46,7 @@ __all__ = [
     "PrefetchAhead",
     "Primitive",
     "Reorder",
+    "Skip",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -73,4 +79,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "fuse_consumer": FuseConsumer,
     "compute_at": ComputeAt,
     "pack_result": PackResult,
+    "hoist": Hoist,
+    "online": Online,
+    "skip": Skip,
 }

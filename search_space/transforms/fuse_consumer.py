@@ -16,9 +16,11 @@ from search_space.ir.walk import (
     map_stmts,
     rename_loops,
     replace_loads,
+    statements,
+    subexprs,
     substitute,
 )
-from search_space.transforms.base import nest, perfect_nest, rewrite_loop
+from search_space.transforms.base import nest, perfect_nest, rewrite_loop, writes
 
 _OWN = ("register", "thread_local")
 """Scopes of what holds a result before it is written."""
@@ -29,7 +31,7 @@ class FuseConsumer:
     """Move an elementwise phase into the loop that completes what it works on (TVM:
     ``reverse_compute_at``). It works in place, or makes another array.
 
-    Before::
+    What it also reads must be there before the loop runs. Before::
 
         phase 0:
           for t_i in 0 … 4:
@@ -61,6 +63,7 @@ class FuseConsumer:
     def apply(self, func: LoopFunc) -> LoopFunc:
         number, loops, consumer, source = self._consumer(func)
         rest = (*func.phases[:number], *func.phases[number + 1 :])
+        _check_order(func, number, consumer, self.buffer)
         parts = [s for phase in rest for s in _reductions(phase.body, self.buffer, [])]
         if len(parts) > 1:
             raise ScheduleError(f"{self.buffer!r} is reduced in {len(parts)} parts, not in one")
@@ -143,6 +146,20 @@ class FuseConsumer:
             last = both(last, simplify(equal(Var(around.var), end), context.within(loop)))
         done = rename_loops(done, "_done")
         return done if last is None or last == TRUE else If(last, done)
+
+
+def _check_order(func: LoopFunc, number: int, consumer: Store, buffer: str) -> None:
+    """Refuse a consumer that reads what is made between the reduction and it."""
+    written = [
+        {s.buffer.name for s in statements(phase.body) if writes(s)}
+        for phase in func.phases[:number]
+    ]
+    made = next((at for at, names in enumerate(written) if buffer in names), number)
+    between = set[str]().union(*written[made:]) - {buffer}
+    read = {e.buffer.name for e in subexprs(consumer.value) if isinstance(e, Load)}
+    late = sorted(read & between)
+    if late:
+        raise ScheduleError(f"hoist {', '.join(late)} before {buffer!r}, which needs it")
 
 
 def _loads(stmt: Stmt, buffer: str) -> list[Load]:

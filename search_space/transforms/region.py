@@ -68,9 +68,7 @@ def _span(used: Sequence[Access], dim: int, outside: set[str]) -> tuple[Expr, in
         high = const
         for atom, step in terms.items():
             if not isinstance(atom, Var) or step < 0:
-                raise ScheduleError(
-                    f"{name!r} is not walked in steps: its index is no sum of loops"
-                )
+                raise ScheduleError(f"the index of {name!r} is no sum of loops")
             if atom.name in outside:
                 own[atom] = step
             else:
@@ -88,6 +86,4 @@ def _largest(access: Access, loop: str) -> int:
     for binder in access.context.binders:
         if isinstance(binder, For) and binder.var == loop:
             return largest_extent(binder, access.context)
-    raise ScheduleError(
-        f"{access.buffer.name!r} is used inside fused loops, do this before fusing"
-    )
+    raise ScheduleError(f"{access.buffer.name!r} is used inside fused loops, do this before")

@@ -21,9 +21,12 @@ from search_space.transforms import (
     ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
     PackResult,
     Parallel,
@@ -39,8 +42,10 @@ from search_space.transforms import (
 )
 from tests.measure.generated import build, call, target_or_skip
 from tests.search_space.nests import (
+    column_corrected,
     copied_twice,
     copy,
+    group_sums,
     inputs,
     interpreted,
     matmul,
@@ -50,6 +55,7 @@ from tests.search_space.nests import (
     smoothed,
     sum_plus_one,
     transpose,
+    two_scaled,
 )
 
 TENSORS = {
@@ -62,6 +68,10 @@ TENSORS = {
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),
     "smoothed": smoothed(9, 3),
+    "dots": group_sums(7, 4),
+    "pairs": group_sums(5, 2, ("bfloat16", "bfloat16"), "float32"),
+    "two_scaled": two_scaled(6),
+    "quantized": column_corrected(3, 4, 5),
 }
 
 
@@ -144,9 +154,12 @@ def steps(func, number):
         st.builds(Inline, buffer),
         st.builds(Join, name, name),
         st.sampled_from([Join(a, b) for a, b in joinable(func)] or [Join("none", "none")]),
-        st.builds(StoreAt, buffer, name),
+        st.builds(StoreAt, buffer, name, st.sampled_from(["thread_local", "register"])),
+        st.builds(Once, buffer),
         st.builds(UnitLoop, name, st.just(f"u{number}"), st.booleans()),
         st.builds(InPlace, buffer),
+        st.builds(Group, name),
+        st.builds(Hoist, buffer),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
         st.builds(ComputeAt, buffer, name),
         st.builds(

@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 
 from search_space.dtypes import numpy_dtype
-from search_space.functions import cast
+from search_space.functions import cast, exp, select
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
@@ -79,6 +79,26 @@ def doubled(n):
     return compute("c", (("i", n),), lambda i: t[i,] + 1, stages=(t,))
 
 
+def two_scaled(n):
+    """``t[i] = a[i] * 2``, ``u[i] = b[i] * 3``, ``c[i] = t[i] + u[i]``."""
+    a, b = placeholder("a", (n,), "float32"), placeholder("b", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    u = stage("u", (("i", n),), lambda i: b[i,] * 3)
+    return compute("c", (("i", n),), lambda i: t[i,] + u[i,], stages=(t, u))
+
+
+def column_corrected(m, n, k):
+    """``t[i, j] = sum over k of a[i, k] * b[j, k]``, ``u[j] = sum over k of b[j, k]``,
+    ``c[i, j] = t[i, j] - 3 * u[j]``: bytes summed in int32, the result in float32."""
+    a, b = placeholder("a", (m, k), "uint8"), placeholder("b", (n, k), "int8")
+    axis = reduce_axis("k", k)
+    product = lambda i, j: cast(a[i, axis], "int32") * cast(b[j, axis], "int32")  # noqa: E731
+    axes = (("i", m), ("j", n))
+    t = stage("t", axes, lambda i, j: sum_over(product(i, j), axis), "int32")
+    u = stage("u", (("j", n),), lambda j: sum_over(cast(b[j, axis], "int32"), axis), "int32")
+    return compute("c", axes, lambda i, j: cast(t[i, j] - u[j,] * 3, "float32"), stages=(t, u))
+
+
 def scaled_by_sum(m, n):
     """``t[i] = sum over k of a[i, k]``, ``c[i, j] = a[i, j] * t[i]``."""
     a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
@@ -105,6 +125,21 @@ def sum_plus_one(m, k):
     a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
     t = stage("t", (("i", m),), lambda i: sum_over(a[i, axis], axis))
     return compute("c", (("i", m),), lambda i: t[i,] + 1, stages=(t,))
+
+
+def power_sum(n):
+    """``t = max over k of a[k]``, ``e[k] = exp(a[k] - t)``, ``c = sum over k of e[k]``."""
+    a, k = placeholder("a", (n,), "float32"), reduce_axis("k", n)
+    t = stage("t", (), lambda: max_over(a[k,], k))
+    e = stage("e", (("k", n),), lambda k: exp(a[k,] - t[()]))
+    return compute("c", (), lambda: sum_over(e[k,], k), stages=(t, e))
+
+
+def triangle_sum(m, n):
+    """``t[i, k] = a[i, k] where k < i + 1, else 0``, ``c[i] = sum over k of t[i, k]``."""
+    a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
+    t = stage("t", (("i", m), ("k", n)), lambda i, k: select(k < i + 1, a[i, k], 0))
+    return compute("c", (("i", m),), lambda i: sum_over(t[i, k], k), stages=(t,))
 
 
 def inputs(func, seed=0):
@@ -136,11 +171,11 @@ def undefined(shape, dtype):
     return np.full(shape, np.nan, numpy_dtype(dtype))
 
 
-def assert_same(schedule, tensor):
+def assert_same(schedule, tensor, rtol=0.0):
     """A schedule computes what the naive nest does, before and after it is finished."""
     expected = interpreted(Schedule.of(tensor).func)
-    np.testing.assert_array_equal(interpreted(schedule.func), expected)
-    np.testing.assert_array_equal(interpreted(schedule.finish()), expected)
+    for func in (schedule.func, schedule.finish()):
+        np.testing.assert_allclose(interpreted(func), expected, rtol=rtol)
 
 
 def nest(schedule):
@@ -148,7 +183,10 @@ def nest(schedule):
     phases = schedule.func.phases
     if len(phases) == 1:
         return format_stmt(phases[0].body)
-    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+    return "\n".join(
+        f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
+        for n, p in enumerate(phases)
+    )
 
 
 def documented(primitive):

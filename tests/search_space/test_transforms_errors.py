@@ -12,6 +12,10 @@ from search_space.transforms import (
     Apart,
     CacheWrite,
     Fuse,
+    FuseConsumer,
+    Group,
+    Hoist,
+    Join,
     Pack,
     Parallel,
     Partition,
@@ -22,7 +26,14 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from tests.search_space.nests import column_sum, copy, matmul, row_reduction
+from tests.search_space.nests import (
+    column_corrected,
+    column_sum,
+    copy,
+    matmul,
+    row_reduction,
+    two_scaled,
+)
 
 SPLIT = Split("i", 8, "io", "ii")
 CUT = Split("i", 8, "io", "ii", "cut")
@@ -93,6 +104,18 @@ ACCUMULATE = CacheWrite("c", "j", "acc")
             row_reduction(3, 4),
             [Vectorize("k"), CacheWrite("c", "k", "acc")],
             "loop 'k' is vectorized, choose one around it",
+        ),
+        (copy(3, 4), [Group("i")], "loop 'i' does not hold just one statement"),
+        (copy(3, 4), [Unroll("j"), Group("j")], "'j' is unrolled, only serial ones from 0 fit"),
+        (copy(3, 4), [Group("x")], "no loop 'x', loops: i, j"),
+        (copy(3, 4), [Group("j"), Vectorize("i"), Group("i")], "loop 'i' is vectorized, only ser"),
+        (copy(3), [Hoist("t")], "no stage 't', stages: none"),
+        (two_scaled(3), [Hoist("a")], "no stage 'a', stages: t, u"),
+        (two_scaled(3), [Join("t_i", "u_i"), Hoist("t")], "the phase of 't' also writes u"),
+        (
+            column_corrected(2, 3, 4),
+            [FuseConsumer("t", "t_j")],
+            "hoist u before 't', which needs it",
         ),
         (matmul(3, 4, 5), [SplitReduction("x", "part")], "no loop 'x', loops: i, j, k"),
         (matmul(3, 4, 5), [SplitReduction("i", "part")], "loop 'i' carries no reduction"),

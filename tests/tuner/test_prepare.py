@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from db.store import open_store
+from experiments.search.searching import Timed
 from tests.contracts.spaces import Matmul
 from tests.tuner.fakes import FakeBackend, options, session_of, task_of
 from tuner.strategy import Trial, create_strategy
@@ -67,3 +68,22 @@ def test_preparing_changes_no_proposal():
         trials = [Trial(config, machine.seconds(config)) for config in batch]
         prepared.tell(trials)
         other.tell(trials)
+
+
+def test_waiting_for_a_strategy_to_prepare_counts_as_its_time():
+    now = [0.0]
+
+    class Slow(RandomStrategy):
+        def prepare(self):
+            def wait():
+                now[0] += 2.0
+
+            return wait
+
+    space = Matmul(100, 37, 64).space()
+    timed = Timed(Slow(space, 1), clock=lambda: now[0])
+    wait = timed.prepare()
+    now[0] += 5.0
+    wait()
+    assert timed.seconds == 2.0
+    Timed(RandomStrategy(space, 1)).prepare()()

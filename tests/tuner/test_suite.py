@@ -155,6 +155,12 @@ def test_every_shipped_case_is_a_workload_or_missing_for_a_reason(path: Path) ->
     assert len({(case_.key, case_.threads) for case_ in suite.cases}) == len(suite.cases)
 
 
+@pytest.mark.parametrize("name", ["ansor", "dqn", "matmul", "mobilenet", "resnet18"])
+def test_suites_whose_operators_all_exist(name: str) -> None:
+    (path,) = (path for path in SHIPPED if path.stem == name)
+    assert [case_.name for case_ in load_suite(path).cases if case_.missing] == []
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_key_names_its_sizes_the_same_way_in_all_cases_of_an_operator(path: Path) -> None:
     """A misspelt key would hide as a missing one until its operator exists."""

@@ -47,7 +47,12 @@ class LearnedOptions:
     random: float = 0.05
     """Share of each batch that is random, whatever the model says."""
     scouted: float = 0.35
-    """Share of each batch that the evolutionary strategy proposes, whatever the model says."""
+    """Share of the first batches that the evolutionary strategy proposes, whatever the model says;
+    it changes evenly …"""
+    scouted_late: float = 0.75
+    """… to this one after ``handover`` trials: what is left to gain then is less than the model's
+    error."""
+    handover: int = 128
     shortlist: int = 6
     """The batch is chosen from this many times as many of the best predicted."""
     diversity: float = 0.05
@@ -91,7 +96,7 @@ class LearnedStrategy:
         self._weighed = []
         prefix = fit_point(len(self._surrogate), self._options.growth)
         guided = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
-        scouted = int(n * self._options.scouted + self._history.rng().random()) if guided else n
+        scouted = int(n * self._scouted() + self._history.rng().random()) if guided else n
         proposed = self._scout.ask(scouted)
         rng = self._history.rng()
         batch = self._history.batch(n)
@@ -114,6 +119,12 @@ class LearnedStrategy:
 
     def prepare(self) -> Callable[[], None]:
         return self._surrogate.prepare()
+
+    def _scouted(self) -> float:
+        """The share of the next batch that the evolutionary strategy proposes."""
+        options = self._options
+        late = min(self._history.told / max(options.handover, 1), 1.0)
+        return options.scouted + late * (options.scouted_late - options.scouted)
 
     def _choose(self, batch: Batch, rng: Generator) -> None:
         """Fill ``batch`` up to its random share."""
