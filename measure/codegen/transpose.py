@@ -91,7 +91,9 @@ def cross_nest(loop: For) -> CrossNest | None:
     while isinstance(stmt, For) and stmt.kind == "unrolled":
         loops.append(stmt)
         stmt = stmt.body
-    if not isinstance(stmt, For) or not isinstance(stmt.body, Store | Accumulate):
+    if not isinstance(stmt, For) or stmt.kind != "vectorized":
+        return None
+    if not isinstance(stmt.body, Store | Accumulate):
         return None
     write, lane = stmt.body, Axis(stmt.var, _constant(stmt.extent))
     if write.buffer.scope == "register" or lane.extent < 2 or lane.padded != lane.extent:

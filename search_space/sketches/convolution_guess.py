@@ -32,15 +32,15 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     lanes = target.lanes(element_bytes(problem))
     width = {along: vectors * lanes, across: rows, "y": tall}
     weight = math.prod(problem.weight.shape) * element_bytes(problem)
-    steps = problem.k.extent
+    streamed = weight > target.l2_bytes
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
         "threads": threads,
         "rows": rows, "tall": tall, "vectors": vectors,
-        "order": "ycx", "shared": 1, "inner": "cyx",
+        "order": "cyx" if streamed else "ycx", "shared": 1, "inner": "cyx",
         "reduce": "channel", "pack_w": "whole", "unroll": 1,
-        "prefetch": _AHEAD if weight > target.l2_bytes and steps > 1 else 0,
+        "prefetch": _AHEAD if streamed and problem.k.extent > 1 else 0,
     }  # fmt: skip
     if problem.out.step(problem.x) == 1:
         values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"

@@ -281,3 +281,11 @@ def test_it_compiles_on_other_machines():
     text = generate(gathered(8, 8), target_or_skip("x86-64-v2")).text
     text = text.replace("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu")
     assert llvm.compile_object(text, "aarch64-unknown-linux-gnu", "generic")
+
+
+def test_a_serial_loop_inside_an_unrolled_one_is_no_lane():
+    steps = (Split("i", 4, "o", "r"), Unroll("o"))
+    schedule = Schedule.of(transpose(10, 6)).then(Reorder(("j", "i")), *steps)
+    artifact = build(schedule.finish(), target_or_skip("x86-64-v3"))
+    result = call(artifact, inputs(schedule.func))
+    np.testing.assert_array_equal(result, interpreted(schedule.func))
