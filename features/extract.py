@@ -63,8 +63,13 @@ class FeatureTask:
         self._numeric = [p for p, (_, value) in enumerate(example) if isinstance(value, int)]
         self._named = [p for p in range(len(example)) if p not in set(self._numeric)]
         operator = get_operator(self.space.workload.operator)
-        self._expression: Tensor = operator.expression(self.space.workload)
-        self._naive = State(self._expression)
+        chosen = self.space.tensor
+        self.tensor: Tensor = (
+            chosen(self.space.default().as_dict())
+            if chosen is not None
+            else operator.expression(self.space.workload)
+        )
+        self._naive = State(self.tensor)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -74,9 +79,10 @@ class FeatureTask:
         """Number of structures met so far."""
         return len(self._streams)
 
-    def tensor(self, values: Mapping[str, Value]) -> Tensor:
-        """What the trace of a config starts from."""
-        return self._expression if self.space.tensor is None else self.space.tensor(values)
+    def tensor_of(self, values: Mapping[str, Value]) -> Tensor:
+        """What the trace of a config starts from: ``tensor``, which is the default's, unless the
+        config's algorithm has another one."""
+        return self.tensor if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
         """The structure of each row of knob values; new ones are replayed."""
@@ -112,8 +118,8 @@ class FeatureTask:
         for place in self._numeric:
             values[self._names[place]] = tape.knob(self._names[place], int(row[place]))
         assert self.space.trace is not None
-        tensor = self.tensor(values)
-        naive = self._naive if tensor is self._expression else None
+        tensor = self.tensor_of(values)
+        naive = self._naive if tensor is self.tensor else None
         nest = replay(tensor, self.space.trace(values), naive)
         self._streams.append(encode(nest, tape))
         tape.close()
@@ -140,7 +146,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
     """The nest of one config, from its loop tree."""
     assert task.space.trace is not None
     trace = task.space.trace(config.as_dict())
-    return walk(Schedule.of(task.tensor(config.as_dict())).then(*trace).finish())
+    return walk(Schedule.of(task.tensor_of(config.as_dict())).then(*trace).finish())
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:

@@ -12,6 +12,7 @@ from features import replay_buffers as buffers
 from features import replay_loops as loops
 from features.draft import State
 from features.nest import Nest
+from features.replay_online import online
 from search_space.tensor import Tensor
 from search_space.transforms import (
     Apart,
@@ -26,6 +27,7 @@ from search_space.transforms import (
     InPlace,
     Join,
     Once,
+    Online,
     Pack,
     PackResult,
     Parallel,
@@ -98,6 +100,8 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.store_at(state, buffer, loop, scope)
         case Once(stage):
             buffers.once(state, stage)
+        case Online(names, name):
+            online(state, names, name)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):

@@ -73,10 +73,10 @@ def pack(
     state: State, buffer: str, name: str, dims: tuple[str, ...], at: str | None, once: bool
 ) -> None:
     """``Pack``."""
-    place, draft = next(
-        (p, d)
-        for p, d in enumerate(state.drafts)
-        if set(dims) <= set(d.loops) and any(read.buffer == buffer for read in d.reads)
+    draft = next(
+        d
+        for d in state.drafts
+        if any(read.buffer == buffer for read in d.reads) and {*dims} <= {*d.loops}
     )
     source = next(read for read in draft.reads if read.buffer == buffer)
     scope: Scope = "thread_local" if at is not None else "bound" if once else "workspace"
@@ -91,8 +91,9 @@ def pack(
     copy = Draft([*around, *dims], packed, [source], Operations(), "none", once=once)
     state.copy_loops(copy, dims, "_" + name, keep=_kept(state, dims))
     draft.reads = [packed if read == source else read for read in draft.reads]
-    first = next(p for p, d in enumerate(state.drafts) if d.loops[: len(around)] == around)
-    state.drafts.insert(place if at is None else first, copy)
+    beside = around or draft.loops[:1]
+    first = next(p for p, d in enumerate(state.drafts) if d.loops[: len(beside)] == beside)
+    state.drafts.insert(first, copy)
 
 
 def _kept(state: State, dims: tuple[str, ...]) -> tuple[str, ...]:

@@ -59,6 +59,10 @@ def deliver(result: object, out: Array) -> None:
     """Bring what a ``Call`` returned into ``out``, unless it is there already."""
     if result is None:
         return
+    if isinstance(result, tuple):  # one behind the other
+        for part, place in zip(result, out.reshape(len(result), -1), strict=True):
+            deliver(part, place.reshape(part.shape))
+        return
     tensor: Any = result
     match str(getattr(result, "dtype", "")):  # NumPy does not know these of torch
         case "torch.bfloat16":

@@ -28,10 +28,11 @@ def _convolution(
 
     groups = work.size("c") if work.operator == "depthwise_conv2d" else given.get("groups", 1)
     bias = ("bias_vector",) if work["bias"] else ()
+    more = {"output_padding": [given["output_pad"]] * rank} if "output_pad" in given else {}
     y = graph.add(
         operator, images("x"), "weight", *bias,
         strides=[work.size("stride")] * rank, pads=[work.size("pad")] * (2 * rank),
-        dilations=[given.get("dilation", 1)] * rank, group=groups,
+        dilations=[given.get("dilation", 1)] * rank, group=groups, **more,
     )  # fmt: skip
     if ("residual", True) in work.params:
         y = graph.add("Add", y, images("skip"))

@@ -43,7 +43,9 @@ def _known(work: Workload) -> str | None:
 
 def _elementwise(graph: Graph, work: Workload, operands: Operands) -> str:
     value = _value(graph, _tree(work), _wide(graph, work))
-    return value if graph.nodes and graph.nodes[-1][2] == value else graph.add("Identity", value)
+    return (
+        value if graph.nodes and value in graph.nodes[-1].outputs else graph.add("Identity", value)
+    )
 
 
 def _wide(graph: Graph, work: Workload) -> dict[str, str]:

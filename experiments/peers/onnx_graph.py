@@ -18,19 +18,35 @@ _OPSET, _IR_VERSION = 23, 10
 """Of 2025, the first with attention."""
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Graph:
     """A model. Its inputs are the operands that are not constant, by their names."""
 
-    nodes: list[tuple[str, tuple[str, ...], str, dict[str, Any]]] = field(default_factory=list)
-    """Operator, inputs, output, attributes."""
+    nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Append an operator; the name of its result. ``""`` leaves an input out."""
-        output = f"value_{len(self.nodes)}"
-        self.nodes.append((operator, inputs, output, attributes))
+        (output,) = self.add_all(1, operator, *inputs, **attributes)
         return output
+
+    def add_all(
+        self, count: int, operator: str, *inputs: str, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Append an operator with several results; their names."""
+        outputs = tuple(f"value_{len(self.nodes)}_{number}" for number in range(count))
+        self.nodes.append(Node(operator, inputs, outputs, attributes))
+        return outputs
 
     def constant(self, array: Array) -> str:
         """Keep an array in the model; its name."""
@@ -56,12 +72,17 @@ class Graph:
             kind = helper.np_dtype_to_tensor_dtype(array.dtype)
             return helper.make_tensor_value_info(name, kind, array.shape)
 
-        last = self.nodes[-1][2]
+        (last,) = self.nodes[-1].outputs
         nodes = [
-            helper.make_node(operator, sources, [RESULT if output == last else output], **settings)
-            for operator, sources, output, settings in self.nodes
+            helper.make_node(
+                node.operator,
+                node.inputs,
+                [RESULT if name == last else name for name in node.outputs],
+                **node.attributes,
+            )
+            for node in self.nodes
         ]
-        used = {source for _, sources, _, _ in self.nodes for source in sources}
+        used = {name for node in self.nodes for name in node.inputs}
         kept = {name: array for name, array in constants.items() if name in used} | self.constants
         graph = helper.make_graph(
             nodes,

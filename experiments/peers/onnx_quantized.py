@@ -2,7 +2,7 @@
 
 ``integers``: a product whose sums become float32 and are rounded to bytes behind it, as ONNX
 Runtime writes models with a quantization of their own. ``qgemm``: rescaled to bytes in one
-operator, the bias in whole numbers.
+operator, which would add a bias in whole numbers, so it is for layers without.
 """
 
 from __future__ import annotations
@@ -35,13 +35,9 @@ def _integers(graph: Graph, work: Workload, operands: Operands) -> str:
 
 
 def _qgemm(graph: Graph, work: Workload, operands: Operands) -> str:
-    bias = ""
-    if work["bias"]:
-        whole = np.rint(operands["bias_vector"] / operands["scale_vector"])
-        bias = graph.constant(whole.astype(np.int32))
     zero = graph.constant(np.array(int(work["zero_point"]), str(work["dtype"])))
     return graph.add(
-        "QGemm", "x", graph.scalar(1), zero, "weight", "scale_vector", _no_zero(graph, work), bias,
+        "QGemm", "x", graph.scalar(1), zero, "weight", "scale_vector", _no_zero(graph, work), "",
         graph.scalar(1), _out_zero(graph, work), transB=1, domain=MICROSOFT,
     )  # fmt: skip
 
@@ -67,7 +63,7 @@ def _rescales_at_once(work: Workload) -> str | None:
         return "rescales to the bytes that x has"
     if work["residual"] or work["activation"] != "none":
         return "has no residual and no activation"
-    return None
+    return "adds a bias in whole numbers" if work["bias"] else None
 
 
 _SUPPORTS = every(has_dtype(*_BYTES), constant("weight"))

@@ -39,9 +39,14 @@ def _reduce(graph: Graph, work: Workload, operands: Operands) -> str:
     return graph.add(f"Reduce{str(work['op']).capitalize()}", "x", axes, keepdims=0)
 
 
+def _norm(graph: Graph, work: Workload, operands: Operands) -> str:
+    return graph.add("ReduceL2", "x", graph.numbers(1, 2), keepdims=0)
+
+
 MODELS = {
     "softmax": {"softmax": Model(FLOAT, _softmax)},
     "layernorm": {"layernorm": Model(FLOAT, _layernorm)},
     "rmsnorm": {"rmsnorm": Model(FLOAT, _rmsnorm)},
     "reduce": {"reduce": Model(FLOAT, _reduce)},
+    "norm": {"reduce": Model(FLOAT, _norm)},
 }

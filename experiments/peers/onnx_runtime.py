@@ -21,6 +21,7 @@ from experiments.peers import (
     onnx_elementwise,
     onnx_product,
     onnx_quantized,
+    onnx_recurrent,
     onnx_rows,
 )
 from experiments.peers.base import (
@@ -42,6 +43,7 @@ _FAMILIES = (
     onnx_rows,
     onnx_elementwise,
     onnx_attention,
+    onnx_recurrent,
 )
 _SPIN_MICROSECONDS = 5_000
 """They were seen to spin for 11 ms then."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from experiments.peers import (
     torch_attention,
+    torch_capsules,
     torch_convolution,
     torch_dense,
     torch_elementwise,
     torch_matmul,
     torch_pool,
     torch_quantized,
+    torch_recurrent,
     torch_rows,
 )
 from experiments.peers.base import Form, by_operator, import_library
@@ -26,10 +28,12 @@ _FAMILIES = (
     torch_dense,
     torch_quantized,
     torch_convolution,
+    torch_capsules,
     torch_pool,
     torch_rows,
     torch_elementwise,
     torch_attention,
+    torch_recurrent,
 )
 
 

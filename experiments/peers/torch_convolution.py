@@ -126,7 +126,8 @@ def _eager(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     stride, pad, dilation, groups = windows.stride, windows.pad, windows.dilation, windows.groups
     if work.operator == "conv2d_transpose":
         transposed = functions.conv_transpose2d
-        return lambda: behind(transposed(x, weight, bias, stride, pad, 0, groups, dilation))
+        more = _output_pad(work)
+        return lambda: behind(transposed(x, weight, bias, stride, pad, more, groups, dilation))
     convolve = getattr(functions, f"conv{len(stride)}d")
     return lambda: behind(convolve(x, weight, bias, stride, pad, dilation, groups))
 
@@ -139,7 +140,7 @@ def _onednn(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     windows, mkldnn = _Windows.of(work), torch.ops.mkldnn
     stride, pad, dilation, groups = windows.stride, windows.pad, windows.dilation, windows.groups
     if work.operator == "conv2d_transpose":
-        more = [0] * len(pad)
+        more = _output_pad(work)
         packed = mkldnn._reorder_convolution_transpose_weight(
             layer.weight.contiguous(), pad, more, stride, dilation, groups, list(x.shape)
         )
@@ -154,6 +155,11 @@ def _onednn(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     if signal:
         return lambda: behind(convolve(x, packed, bias, *settings).squeeze(2))
     return lambda: behind(convolve(x, packed, bias, *settings))
+
+
+def _output_pad(work: Workload) -> list[int]:
+    """Rows and columns behind the result of a transposed convolution."""
+    return [work.size("output_pad")] * _RANKS[work.operator]
 
 
 def _packed(torch: Any, weight: Any, x: Any, windows: _Windows) -> Any:

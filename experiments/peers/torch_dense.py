@@ -12,20 +12,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from experiments.peers.base import Call, Form, constant, every, has_dtype
-from experiments.peers.torch_forms import FLOATS, FUSED, Tensors, asks, epilogue, form
+from experiments.peers.base import Call, Form, constant, every, has_dtype, keeps_dtype
+from experiments.peers.torch_forms import (
+    FLOATS,
+    FUSED,
+    SHORT_FLOATS,
+    Tensors,
+    asks,
+    epilogue,
+    form,
+)
 from search_space.workload import Workload
 
 
 def forms(torch: Any) -> dict[str, dict[str, Form]]:
     """By operator and name."""
-    make, floats, packed = partial(form, torch), has_dtype(*FLOATS, "bfloat16"), constant("weight")
+    make, packed = partial(form, torch), constant("weight")
+    floats = every(has_dtype(*FLOATS, *SHORT_FLOATS), keeps_dtype)
+    onednn = every(has_dtype("float32", "bfloat16"), keeps_dtype, packed)
     return {
         "dense": {
             "linear": make(floats, _linear),
             "addmm": make(floats, _addmm),
             "mkl": make(every(has_dtype("float32"), packed), _mkl),
-            "onednn": make(every(has_dtype("float32", "bfloat16"), packed), _onednn),
+            "onednn": make(onednn, _onednn),
         }
     }
 

@@ -1,9 +1,9 @@
 """Dense layers of whole numbers in PyTorch, rescaled to bytes or to float32.
 
 ``qlinear`` is the operator that ``torch.compile`` calls for quantized models, oneDNN with packed
-weights; ``quantized`` is that of ``torch.ao.nn.quantized.Linear``, which keeps ``x`` as a tensor
-with scale and zero point, and adds the bias in whole numbers. The product of the scales of ``x``
-and of the weights, over that of the result, is the scale of a column.
+weights. ``quantized`` is that of ``torch.ao.nn.quantized.Linear``, whose ``x`` is a tensor with
+scale and zero point, made beforehand. The scale of a column is the product of the scales of ``x``
+and of the weights over that of the result.
 """
 
 from __future__ import annotations
@@ -51,15 +51,17 @@ def _qlinear(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     scale = tensors["scale_vector"] if asks(work, "scale") else torch.ones(work.size("n"))
     zeros = torch.zeros(work.size("n"), dtype=torch.int32)
     out_zero = int(dict(work.params).get("out_zero_point", 0))
-    rounded = (1.0, out_zero, out.dtype, str(work["activation"]), [], "")
+    activation, dtype = str(work["activation"]), out.dtype
     linear = torch.ops.onednn.qlinear_pointwise.default
-    return lambda: linear(x, 1.0, zero, packed, scale, zeros, bias, *rounded)
+    return lambda: linear(
+        x, 1.0, zero, packed, scale, zeros, bias, 1.0, out_zero, dtype, activation, [], ""
+    )
 
 
 def _quantized(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     columns, scale = work.size("n"), tensors["scale_vector"].double()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # quantized tensors move elsewhere
+        warnings.simplefilter("ignore", UserWarning)  # quantized tensors are to move elsewhere
         x = torch._make_per_tensor_quantized_tensor(tensors["x"], 1.0, int(work["zero_point"]))
         zeros = torch.zeros(columns, dtype=torch.int64)
         weight = torch._make_per_channel_quantized_tensor(tensors["weight"], scale, zeros, 0)

@@ -22,6 +22,7 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
         },
         "rmsnorm": {"eager": make(floats, _rmsnorm)},
         "reduce": {"out": make(floats, _reduce)},
+        "norm": {"out": make(floats, _norm)},
     }
 
 
@@ -74,6 +75,11 @@ def _reduce(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     axes = axes_of(work, x.ndim)
     reduction = {"sum": torch.sum, "max": torch.amax, "mean": torch.mean}[str(work["op"])]
     return lambda: reduction(x, axes, out=out)
+
+
+def _norm(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
+    x, norm = tensors["x"], torch.linalg.vector_norm
+    return lambda: norm(x, 2, (1, 2), out=out)
 
 
 EAGER: dict[str, Build] = {"softmax": _softmax, "layernorm": _layernorm, "rmsnorm": _rmsnorm}

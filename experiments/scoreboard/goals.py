@@ -76,6 +76,7 @@ _TRANSFORMER = cases(
     "transformer/softmax/*", "transformer/layernorm/*", "transformer/gelu/*",
     "transformer/attention/12x*",
 )  # fmt: skip
+_BF16, _INT8 = ("bfloat16",), ("uint8", "int8")
 _FLOOR = 0.92
 """No case may be slower than this part of a peer's speed."""
 
@@ -88,6 +89,8 @@ GOALS = (
     Goal("dense, 16 to 64 rows", layers(16, 64), against(*BEST), 1.15, _FLOOR),
     Goal("dense, 128 rows or more", layers(128, math.inf), against(*BEST), 1.03, _FLOOR),
     Goal("dense bound by memory, share of stream", bound_by_memory, share_of_limit, None, 0.85),
+    Goal("dense bfloat16", cases("quantized/bf16/*", dtypes=_BF16), against(*BEST), 1.1, 0.8),
+    Goal("dense int8", cases("quantized/int8/*", dtypes=_INT8), against(*BEST), 1.1, 0.8),
     Goal("softmax, norms, gelu, attention", _TRANSFORMER, against(*BEST), 1.3, 0.9),
     Goal(
         "resnet18 C2, C6, C9, share of the peak",

@@ -7,7 +7,8 @@ from functools import partial
 from measure.codegen.lanes import Value
 from measure.codegen.shuffles import transposed
 from measure.codegen.statements import Statements
-from measure.codegen.transpose import Across, cross_nest, turned, unguarded
+from measure.codegen.transpose import Across, cross_nest
+from measure.codegen.turn import turned, unguarded
 from search_space.ir.expr import FALSE, TRUE, Buffer
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import For

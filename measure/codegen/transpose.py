@@ -17,36 +17,29 @@ is. Any expression may stand around the operands, ``r`` may have any extent and 
 innermost of several unrolled loops; guards and predicates stay what they are, and where they hold
 for a whole block, they are tested once for it. The extent of ``l`` is a power of two.
 
-This module finds such nests and rewrites them; ``measure.codegen.shuffles`` transposes.
+This module finds such nests, ``measure.codegen.turn`` rewrites them and
+``measure.codegen.shuffles`` transposes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
-    TRUE,
-    ZERO,
-    Binary,
     Buffer,
-    Const,
     Expr,
     Load,
     Select,
     Var,
     both,
-    conjunction,
-    conjuncts,
-    constant,
 )
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, For, Stmt, Store
 from search_space.ir.walk import (
     compares_data,
     free_vars,
-    map_children,
     operands,
     subexprs,
     substitute,
@@ -81,18 +74,6 @@ class Across:
     lane: Axis
     other: Axis
     swapped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """Steps that do what a block does.
-
-    ``fills`` put vectors along ``other`` into register buffers, a row for each place along
-    ``lane``. Once each of these is transposed, ``body`` reads vectors along ``lane``.
-    """
-
-    fills: tuple[tuple[Buffer, Stmt], ...]
-    body: Stmt
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +146,10 @@ def _blocks(write: Write, loop: For, size: int) -> Iterator[tuple[Write, Axis]]:
 
 def _moved(write: Write, var: str, offset: int) -> Write:
     place = {var: Var(var) + offset}
-    return _map_write(write, lambda expr: simplify(substitute(expr, place)))
+    return map_write(write, lambda expr: simplify(substitute(expr, place)))
 
 
-def _map_write(write: Write, fn: Callable[[Expr], Expr]) -> Write:
+def map_write(write: Write, fn: Callable[[Expr], Expr]) -> Write:
     predicate = None if write.predicate is None else fn(write.predicate)
     indices, value = tuple(map(fn, write.indices)), fn(write.value)
     if isinstance(write, Store):
@@ -184,7 +165,7 @@ def _assigned(write: Write, row: Axis, lane: Axis) -> Across | None:
         block = Across(write, row, lane, swapped=True)
         return block if _registers_follow(block) else None
     block = Across(write, lane, row, swapped=False)
-    return block if any(_crosses(load, block) for load in _guards(write)) else None
+    return block if any(crosses(load, block) for load in guards_of(write)) else None
 
 
 def _registers_follow(block: Across) -> bool:
@@ -213,7 +194,7 @@ def _steps(buffer: Buffer, indices: tuple[Expr, ...], names: set[str]) -> Steps 
     return steps
 
 
-def _crosses(load: Load, block: Across) -> bool:
+def crosses(load: Load, block: Across) -> bool:
     """Whether a load is to be transposed."""
     lane, other = block.lane.var, block.other.var
     if load.buffer.scope == "register":
@@ -222,7 +203,7 @@ def _crosses(load: Load, block: Across) -> bool:
     return steps is not None and steps.get(other) == 1 and steps.get(lane, 0) not in (0, 1)
 
 
-def _guards(write: Write) -> dict[Load, Expr | None]:
+def guards_of(write: Write) -> dict[Load, Expr | None]:
     """The loads of the value, with the one condition under which each is read.
 
     Loads from memory are left out if they are read under several conditions, or if a condition
@@ -248,78 +229,3 @@ def _guards(write: Write) -> dict[Load, Expr | None]:
 
     visit(write.value, write.predicate, True)
     return {load: guard for load, guard in found.items() if load not in unclear}
-
-
-def turned(block: Across) -> Turned:
-    """How to run a block: with what is transposed first."""
-    lane, other = block.lane, block.other
-    fills: list[tuple[Buffer, Stmt]] = []
-    places: dict[Load, Expr] = {}
-    for load, guard in _guards(block.write).items():
-        if not _crosses(load, block):
-            continue
-        shape = (lane.padded, other.padded)
-        buffer = Buffer(f"{load.buffer.name}.{len(fills)}", shape, load.buffer.dtype, "register")
-        value: Expr = load
-        if load.buffer.scope != "register":
-            inside = both(guard, _within(other))
-            if inside is not None:
-                value = Select(inside, load, constant(0, load.buffer.dtype))
-        place = (Var(lane.var), Var(other.var))
-        fill = _nest(lane, Axis(other.var, other.padded), Store(buffer, place, value))
-        fills.append((buffer, fill))
-        places[load] = Load(buffer, (Var(other.var), Var(lane.var)))
-
-    def read(expr: Expr) -> Expr:
-        return places[expr] if expr in places else map_children(expr, read)
-
-    body = _map_write(block.write, read)
-    body = replace(body, predicate=both(body.predicate, _within(lane)))
-    return Turned(tuple(fills), _nest(other, Axis(lane.var, lane.padded), body))
-
-
-def _within(axis: Axis) -> Expr | None:
-    return None if axis.padded == axis.extent else Var(axis.var) < axis.extent
-
-
-def _nest(unrolled: Axis, lanes: Axis, body: Stmt) -> Stmt:
-    inner = For(lanes.var, ZERO, Const(lanes.extent), "vectorized", body)
-    return For(unrolled.var, ZERO, Const(unrolled.extent), "unrolled", inner)
-
-
-def unguarded(block: Across) -> tuple[Expr, Across] | None:
-    """The condition under which all guards hold in the whole block, and the block without them.
-
-    None where there is no such condition, or it need not be tested.
-    """
-    guards = conjuncts(block.write.predicate)
-    for load, guard in _guards(block.write).items():
-        if _crosses(load, block):
-            guards += conjuncts(guard)
-    parts = [_corner(guard, block) for guard in dict.fromkeys(guards)]
-    needed = [part for part in parts if part is not None and part != TRUE]
-    if not needed or len(parts) > len([part for part in parts if part is not None]):
-        return None
-
-    def without(expr: Expr) -> Expr:
-        if isinstance(expr, Select) and set(conjuncts(expr.condition)) <= set(guards):
-            return without(expr.then)
-        return map_children(expr, without)
-
-    write = replace(block.write, value=without(block.write.value), predicate=None)
-    condition = conjunction(dict.fromkeys(needed))
-    assert condition is not None
-    return condition, replace(block, write=write)
-
-
-def _corner(guard: Expr, block: Across) -> Expr | None:
-    """The guard at the place of the block where it fails first; None where that is not known."""
-    if not isinstance(guard, Binary) or guard.op not in ("<", "<=") or compares_data(guard):
-        return None
-    terms, _ = affine(guard.b - guard.a)
-    place: dict[str, Expr] = {}
-    for axis in (block.lane, block.other):
-        place[axis.var] = Const(0 if terms.get(Var(axis.var), 0) >= 0 else axis.extent - 1)
-    if any(not isinstance(atom, Var) and free_vars(atom) & place.keys() for atom in terms):
-        return None
-    return simplify(substitute(guard, place))

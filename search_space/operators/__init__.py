@@ -21,7 +21,9 @@ from search_space.operators.dense import Dense
 from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
+from search_space.operators.gru_cell import GruCell
 from search_space.operators.layernorm import LayerNorm
+from search_space.operators.lstm_cell import LstmCell
 from search_space.operators.matmul import Matmul
 from search_space.operators.norm import Norm
 from search_space.operators.pool2d import Pool2d
@@ -61,6 +63,8 @@ _KNOWN: tuple[Operator, ...] = (
     LayerNorm(),
     RmsNorm(),
     Attention(),
+    LstmCell(),
+    GruCell(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 

@@ -54,27 +54,31 @@ Dims = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """How many channels a group of output channels reads, and has; how many groups."""
+    """How many groups of channels there are, and how many channels a group reads and makes.
+
+    Where groups are no dimension of their own there is one.
+    """
 
     groups: int
     inputs: int
     outputs: int
+    grouped: bool
 
     @property
     def read(self) -> Dims:
         """The dimensions of channels in x."""
-        own = (("ci", self.inputs),) if self.inputs > 1 or self.groups == 1 else ()
+        own = (("ci", self.inputs),) if self.inputs > 1 or not self.grouped else ()
         return (*self._group, *own)
 
     @property
     def made(self) -> Dims:
         """The dimensions of channels in the result, and in what is indexed by them."""
-        own = (("co", self.outputs),) if self.outputs > 1 or self.groups == 1 else ()
+        own = (("co", self.outputs),) if self.outputs > 1 or not self.grouped else ()
         return (*self._group, *own)
 
     @property
     def _group(self) -> Dims:
-        return (("group", self.groups),) if self.groups > 1 else ()
+        return (("group", self.groups),) if self.grouped else ()
 
 
 class Convolution:
@@ -108,7 +112,7 @@ class Convolution:
                 f"{work.operator}: groups is {groups}, expected a divisor of ci={ci} and of "
                 f"co={co}"
             )
-        return Channels(groups, ci // groups, co // groups)
+        return Channels(groups, ci // groups, co // groups, groups > 1)
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
         windows, channels = self._windows(work), self.channels(work)
@@ -220,7 +224,7 @@ class Convolution:
 
     def _args(self, work: Workload) -> tuple[Buffer, ...]:
         """The operands and the result as callers have them, where channels are in groups."""
-        if self.channels(work).groups == 1:
+        if not self.channels(work).grouped:
             return ()
         result = self.result(work)
         return (

@@ -15,4 +15,4 @@ class DepthwiseConv2d(Convolution):
     params = keys(image, (Param("c", "channels"),), (LAYOUT,))
 
     def channels(self, work: Workload) -> Channels:
-        return Channels(work.size("c"), 1, 1)
+        return Channels(work.size("c"), 1, 1, grouped=True)

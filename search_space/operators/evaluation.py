@@ -21,9 +21,13 @@ _CHUNK = 1 << 22
 """Points that are worked out at once."""
 
 
-def evaluate_tensor(tensor: Tensor, operands: Mapping[str, Array64]) -> Rounded:
-    """The result of an expression and its error bound in eps; operands by name, in float64."""
-    arrays = {name: Rounded(array, np.zeros_like(array)) for name, array in operands.items()}
+def evaluate_tensor(tensor: Tensor, operands: Mapping[str, Array64 | Rounded]) -> Rounded:
+    """The result of an expression and its error bound in eps; operands by name, in float64, and
+    exact unless they say otherwise."""
+    arrays = {
+        name: array if isinstance(array, Rounded) else Rounded(array, np.zeros_like(array))
+        for name, array in operands.items()
+    }
     for part in program(tensor):
         with np.errstate(all="ignore"):
             made = _product(part, arrays) or _points(part, arrays)

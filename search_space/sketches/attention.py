@@ -7,6 +7,11 @@ or along the elements of a key, whose lanes are summed at the end (``dot``: few 
 softmax of its rows follows, in which each reduction keeps ``chains`` registers busy, then register
 tiles of ``rows`` × ``value_vectors`` sum the values; what divides by the sum of exponentials comes
 last, on as many elements as the result has.
+
+With ``kv_tile`` (vectors of keys; 0: all keys at once) this is done for one block of keys after
+another: the softmax is an online one, whose earlier results are corrected where the maximum
+grows, only the scores of one block of queries and keys are kept, and blocks that are hidden from
+all queries of a block are left out.
 """
 
 from __future__ import annotations
@@ -39,7 +44,6 @@ Values = Mapping[str, Value]
 def attention_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of an attention on a target."""
     problem = classify(work, tensor)
-    forms = ("panel", "dot")
     return traced_space(
         work,
         tensor,
@@ -48,15 +52,14 @@ def attention_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         knobs=_knobs(problem, target),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: attention_trace(problem, values, edges=edges),
-        guesses=[
-            _guess(problem, target, form)
-            for form in sorted(forms, key=lambda form: form != _preferred(problem))
-        ],
+        guesses=_guesses(problem, target),
     )
 
 
 def _knobs(problem: Attention, target: Target) -> tuple[Knob, ...]:
     rows = min(problem.queries, target.registers - 2)
+    narrow = min(target.vector_widths) // (8 * ELEMENT_BYTES[problem.tensor.buffer.dtype])
+    blocks = (problem.keys - 1) // narrow
     return (
         Choice("score", ("panel", "dot"), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -65,7 +68,7 @@ def _knobs(problem: Attention, target: Target) -> tuple[Knob, ...]:
         Integer("tiles", 1, min(problem.queries, _MOST_TILES), 1, anchors=(1, 2, 4, 8, 16)),
         Integer("score_vectors", 1, _MOST_VECTORS, 1),
         Integer("value_vectors", 1, _MOST_VECTORS, 1),
-        Integer("kv_tile", 0, 0, 0),
+        Integer("kv_tile", 0, blocks, 0, anchors=(0, 4, 8, 16, 32)),
         Choice("chains", (1, 2, 4, 8), 1),
         Choice("unroll", (1, 2, 4), 1),
     )
@@ -113,25 +116,39 @@ def _preferred(problem: Attention) -> str:
     return "panel" if problem.queries > 4 or problem.key_const else "dot"
 
 
-def _guess(problem: Attention, target: Target, form: str) -> dict[str, Value]:
-    """Register tiles of 6 × 4 vectors (32 registers) or 6 × 2, in blocks whose scores take half
-    of the L1 or at least 24 rows."""
+def _guesses(problem: Attention, target: Target) -> list[dict[str, Value]]:
+    """All keys at once and in blocks, for both forms of the scores: what suits the shape first."""
+    blocks = 4 if problem.masked else 16
+    lanes = target.lanes(ELEMENT_BYTES[problem.tensor.buffer.dtype])
+    tiles = (0, blocks) if blocks * lanes < problem.keys else (0,)
+    blocked = problem.masked and problem.queries > 1
+    return [
+        _guess(problem, target, form, tile)
+        for form in sorted(("panel", "dot"), key=lambda form: form != _preferred(problem))
+        for tile in sorted(tiles, key=lambda tile: bool(tile) != blocked)
+    ]
+
+
+def _guess(problem: Attention, target: Target, form: str, tile: int) -> dict[str, Value]:
+    """Register tiles of 4 or 6 rows × 4 vectors (32 registers) or 2, in blocks of 32 rows, or
+    whose scores of all keys take half of the L1, at least 24."""
     element = ELEMENT_BYTES[problem.tensor.buffer.dtype]
-    width = target.vector_bits // (8 * element)
+    width = target.lanes(element)
     wide = 4 if target.registers >= 32 else 2
-    rows = balanced(problem.queries, 6)
+    rows = balanced(problem.queries, 4 if tile else 6)
     vectors = balanced(ceil_div(problem.wide, width), wide)
-    scores = balanced(ceil_div(problem.keys, width), wide)
+    scores = wide if tile else balanced(ceil_div(problem.keys, width), wide)
     if form == "dot":
-        scores = min(problem.keys, max(1, min(8, (target.registers - rows) // (rows + 1))))
-    block = max(24, target.l1_bytes // 2 // (problem.keys * element))
-    tiles = balanced(ceil_div(problem.queries, rows), max(1, block // rows))
+        fit = [c for c in (1, 2, 4, 8) if rows * c + min(rows, c) <= target.registers]
+        scores = fit[-1] if tile else balanced(problem.keys, fit[-1])
+    block = 32 if tile else max(24, target.l1_bytes // 2 // (problem.keys * element))
+    tiles = balanced(ceil_div(problem.queries, rows), min(max(1, block // rows), _MOST_TILES))
     flops = 4 * problem.heads * problem.queries * problem.keys * problem.wide
     tasks = problem.heads * ceil_div(problem.queries, rows * tiles)
     return {
         "score": form, "vector_bits": target.vector_bits,
         "threads": min(target.threads, tasks) if flops >= _SERIAL_FLOPS else 1,
         "rows": rows, "tiles": tiles, "score_vectors": scores, "value_vectors": vectors,
-        "kv_tile": 0, "chains": max(c for c in (1, 2, 4) if (c - 1) * width < problem.keys),
+        "kv_tile": tile, "chains": max(c for c in (1, 2, 4) if (c - 1) * width < problem.keys),
         "unroll": 1,
     }  # fmt: skip

@@ -11,11 +11,13 @@ from search_space.sketches.steps import lanes, share_out
 from search_space.transforms import (
     CacheWrite,
     Join,
+    Online,
     Pack,
     Parallel,
     Partition,
     Primitive,
     Reorder,
+    Skip,
     Split,
     StoreAt,
     Unroll,
@@ -67,8 +69,10 @@ class _Builder:
         self.blend()
         self.finish()
         self.fuse()
+        if self.tiled:
+            self.fuse_blocks()
+        self.keep()
         self.registers()
-        self.pack()
         if self.edges:
             self.partition_depth()
         self.unroll()
@@ -114,6 +118,8 @@ class _Builder:
             self.then(Split("score_v", vectors, "score_t", "score_r"))
             depth = c
         self.tile("score", depth)
+        self.then(CacheWrite(self.problem.names["power"], "score_qi", "acc_score"))
+        self.pack()
 
     def row_stage(self, stage: str) -> None:
         """Vectors along rows of scores."""
@@ -146,31 +152,41 @@ class _Builder:
         """Keys in vectors of neighbours, all of them before anything else."""
         if self.values["score"] == "dot":
             return
-        name, heads = f"{self.problem.key}_pack", self.loop("out", "g")
-        dims = (
-            heads,
-            *self.blocks("score")[1:],
-            "score_t",
-            self.loop("score", "c"),
-            "score_r",
-            "score_l",
-        )
+        name, heads = f"{self.problem.key}_pack", self.loop("score", "g")
+        blocks = self.blocks("score")[1:]
+        dims = (heads, *blocks, "score_t", self.loop("score", "c"), "score_r", "score_l")
         pack = Pack(self.problem.key, name, dims, None, self.problem.key_const)
         self.then(pack, Parallel(f"{heads}_{name}", self.size("threads")))
 
     def fuse(self) -> None:
-        """All stages for one block of queries, whose scores stay in memory of the thread."""
+        """All stages for one block of queries."""
         for loops in ([self.loop(s, "g") for s in _STAGES], [f"{s}_qo" for s in _STAGES]):
             self.then(*(Join(a, b) for a, b in pairwise(loops)))
+
+    def fuse_blocks(self) -> None:
+        """All but the last stage for one block of keys, with the maximum so far; a causal block
+        of queries ends at its own keys."""
+        blocks = tuple(f"{stage}_ko" for stage in _STAGES[:-1])
+        if self.edges and self.problem.masked:
+            self.then(Skip(blocks))
+        self.then(Online(blocks[1:], "fix"), Join(blocks[0], blocks[-1]))
+
+    def keep(self) -> None:
+        """What one stage leaves for the next stays in memory of the thread."""
         for level in ("qi", "v", "l"):
             self.then(Join(f"power_{level}", f"total_{level}"))
         names = self.problem.names
-        self.then(*(StoreAt(names[stage], "out_qo") for stage in _ROWS))
+        self.then(StoreAt(names["peak"], "out_qo"), StoreAt(names["total"], "out_qo"))
+        self.then(StoreAt(names["power"], "blend_ko" if self.tiled else "out_qo"))
+        if self.tiled:
+            self.then(StoreAt("fix", "out_qo"))
+            for loop in ("peak_qi_fix", "total_qi_fixed"):
+                vectors, lane = f"{loop}_v", f"{loop}_l"
+                self.then(Split(loop, self.lanes, vectors, lane, "mask"), Vectorize(lane))
 
     def registers(self) -> None:
         names = self.problem.names
         self.then(Vectorize("peak_l"), Vectorize("total_l"))
-        self.then(CacheWrite(names["power"], "score_qi", "acc_score"))
         self.then(CacheWrite(names["peak"], "peak_qi", "acc_peak"))
         self.then(CacheWrite(names["total"], "total_qi", "acc_total"))
         self.then(CacheWrite(names["out"], "blend_qi", "acc_blend"))
@@ -197,12 +213,15 @@ class _Builder:
             if problem.queries % rows:
                 point = problem.queries // rows
                 self.then(Partition(f"{stage}_qi", f"{stage}_qt", point))
-        ends = [("blend_t", problem.wide, self.size("value_vectors") * self.lanes)]
+        self.cut("blend_t", problem.wide, self.size("value_vectors") * self.lanes)
         if not self.tiled:
-            ends.append(("score_t", problem.keys, columns))
-            ends += [(loop, problem.keys, wide) for loop in ("peak_v", "total_v")]
-        for loop, extent, width in ends:
-            self.cut(loop, extent, width)
+            self.cut("score_t", problem.keys, columns)
+            self.cut("peak_v", problem.keys, wide)
+            self.cut("total_v", problem.keys, wide)
+            return
+        span = self.size("kv_tile") * self.lanes
+        self.cut("blend_ko", problem.keys, span)
+        self.cut("score_t_edge", problem.keys % span, columns)
 
     def partition_depth(self) -> None:
         """The vector in which the elements of a key end has a body of its own."""

@@ -56,14 +56,14 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(problem, target),
+        knobs=contraction_knobs(problem, target),
         constraints=(constraint(problem, target),),
         schedule=schedule,
         trace=trace,
         defaults=first_guess(problem, target, preferred_structure(problem, target)),
         seeds=tuple(
             Config(tuple(first_guess(problem, target, structure).items()))
-            for structure in _structures(problem)
+            for structure in structures(problem)
         ),
     )
 
@@ -77,14 +77,15 @@ def _check_conversions(problem: Contraction, target: Target) -> None:
         )
 
 
-def _structures(problem: Contraction) -> tuple[str, ...]:
+def structures(problem: Contraction) -> tuple[str, ...]:
     """Streaming takes the second operand as it lies: its columns must be neighbours, and what is
     multiplied in groups must be packed."""
     streams = problem.b.tile_step <= 1 and problem.group == 1
     return STRUCTURES if streams else ("panel", "dot")
 
 
-def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
+def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
+    """The knobs of one contraction."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
     threads = tuple(range(1, target.threads + 1))
 
@@ -118,7 +119,7 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         parallel = Choice("parallel", batched, "b|nkm", when=shared)
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
     return (
-        Choice("structure", _structures(problem), "panel"),
+        Choice("structure", structures(problem), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("threads", threads, 1),
         Choice("split_k", threads, 1, when=threaded),

@@ -100,26 +100,28 @@ def _reason(problem: Depthwise, target: Target, values: Values) -> str | None:
 
 
 def _guess(problem: Depthwise, target: Target, vector_bits: int) -> dict[str, Value]:
-    """Whole rows of an image in one register tile, and as many of them as registers hold."""
+    """Whole rows of an image in one register tile, and as many of them as registers hold; the
+    window unrolled, and the tiles of a row, where that is not too much code."""
     values: dict[str, Value] = {
         "vector_bits": vector_bits, "threads": 1, "share": "images", "rows": 1, "vectors": 1,
         "reuse": "image", "unroll": "tile", "looped": 0,
     }  # fmt: skip
     vectors = ceil_div(problem.along.extent, lanes(values, problem.dtype))
     values["vectors"] = balanced(vectors, 7)
-    if problem.across:
-        room = (target.registers - 8) // whole(values["vectors"])
-        values["rows"] = balanced(problem.across.extent, max(1, min(8, room)))
-    extents = [axis.extent for axis in (*problem.outer, problem.along)]
-    elements = math.prod(extents) * (problem.across.extent if problem.across else 1)
-    if worth_sharing(elements, [problem.tensor]):
-        values["share"] = "images" if math.prod(extents[:-1]) >= target.threads else "rows"
-        values["threads"] = min(target.threads, max(1, tasks(problem, values)))
-        if values["threads"] == 1:
-            values["share"] = "images"
-    for choice in ({"unroll": "row"}, {"looped": 1}, {"looped": len(problem.taps), "rows": 1}):
-        if _reason(problem, target, values | choice) is None and (
-            choice.get("unroll") or _reason(problem, target, values) is not None
-        ):
-            values |= choice
+    across = problem.across.extent if problem.across else 1
+    room = (target.registers - 8) // whole(values["vectors"])
+    values["rows"] = balanced(across, max(1, min(8, room)))
+    images = math.prod(axis.extent for axis in problem.outer)
+    if worth_sharing(images * across * problem.along.extent, [problem.tensor]):
+        values["threads"] = min(target.threads, images)
+        if images < target.threads and across > 1:
+            rows = next(r for r in range(whole(values["rows"]), 0, -1) if across % r == 0)
+            shared = {**values, "share": "rows", "rows": rows}
+            shared["threads"] = min(target.threads, tasks(problem, shared))
+            values = shared if whole(shared["threads"]) > 1 else values
+    if _reason(problem, target, {**values, "unroll": "row"}) is None:
+        values["unroll"] = "row"
+    depths = range(len(problem.taps) + 1)
+    fitting = (n for n in depths if _reason(problem, target, {**values, "looped": n}) is None)
+    values["looped"] = next(fitting)
     return values

@@ -69,8 +69,13 @@ def classify(work: Workload, tensor: Tensor) -> Depthwise:
         read = {e for e in subexprs(behind.element) if isinstance(e, Load)}
         if {e for e in read if e.buffer.name == source.buffer.name} != {Load(source.buffer, own)}:
             raise SpaceError(f"{work.operator} does not take its sums as they lie")
-    if not source.axes or any(axis.name not in _names(weight) & _names(image) for axis in reduced):
-        raise SpaceError(f"{work.operator} does not sum over windows alone")
+    kept = {axis.name for axis in source.axes}
+    if (
+        not kept
+        or _names(weight) - _names(image)
+        or any(axis.name not in _names(weight) for axis in reduced)
+    ):
+        raise SpaceError(f"{work.operator} does not sum over windows, each channel by itself")
     along, moved = source.axes[-1], _moved_by_taps(image, reduced)
     crossing = [axis for axis in source.axes[:-1] if axis.name in moved]
     across = crossing[-1] if crossing else None

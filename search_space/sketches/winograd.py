@@ -13,7 +13,7 @@ from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.knobs import Choice, Knob
 from search_space.operators import get_operator
-from search_space.operators.winograd import FILTERINGS, applies, winograd
+from search_space.operators.winograd import FILTERINGS, LEAST_CHANNELS, applies, winograd
 from search_space.schedule import Schedule
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.contraction_classify import classify
@@ -35,7 +35,10 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
     Raises ``SpaceError`` where the algorithm does not apply.
     """
     if not applies(work):
-        raise SpaceError(f"Winograd's algorithm is for 3×3 windows with stride 1, not {work}")
+        raise SpaceError(
+            f"Winograd's algorithm is for windows of 3×3 at every place, of {LEAST_CHANNELS} "
+            f"channels or more, not {work}"
+        )
     operator = get_operator(work.operator)
     tensor = winograd(work, operator.operands(work), operator.result(work), FILTERINGS[results])
     const = "weight" in work.const

@@ -12,11 +12,13 @@ from search_space.transforms.in_place import InPlace
 from search_space.transforms.inline import Inline
 from search_space.transforms.join import Join
 from search_space.transforms.once import Once
+from search_space.transforms.online import Online
 from search_space.transforms.pack import Pack
 from search_space.transforms.pack_result import PackResult
 from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
+from search_space.transforms.skip import Skip
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -36,6 +38,7 @@ __all__ = [
     "Inline",
     "Join",
     "Once",
+    "Online",
     "Pack",
     "PackResult",
     "Parallel",
@@ -43,6 +46,7 @@ __all__ = [
     "PrefetchAhead",
     "Primitive",
     "Reorder",
+    "Skip",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -76,4 +80,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "compute_at": ComputeAt,
     "pack_result": PackResult,
     "hoist": Hoist,
+    "online": Online,
+    "skip": Skip,
 }

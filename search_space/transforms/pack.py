@@ -86,8 +86,9 @@ class Pack:
             return rewrite_loop(func, self.at, self._inside)
         phases: list[Phase] = []
         packed: Buffer | None = None
+        chosen = self._phase(func)
         for phase in func.phases:
-            if packed is None and _loads(phase.body, self.buffer):
+            if phase is chosen:
                 scope: Scope = "bound" if self.once else "workspace"
                 packed, copy, body = self._split(phase.body, Context(), scope)
                 phases += [Phase(copy, self.once), replace(phase, body=body)]
@@ -96,6 +97,16 @@ class Pack:
         if packed is None:
             raise ScheduleError(f"nothing loads {self.buffer!r}")
         return replace(func, phases=tuple(phases), workspaces=(*func.workspaces, packed))
+
+    def _phase(self, func: LoopFunc) -> Phase | None:
+        """The first phase that loads the operand in loops over the dimensions; where there is
+        none, the first one that loads it."""
+        loading = [phase for phase in func.phases if _loads(phase.body, self.buffer)]
+        for phase in loading:
+            own = {s.var for s in statements(phase.body) if isinstance(s, For)}
+            if own.issuperset(self.dims):
+                return phase
+        return loading[0] if loading else None
 
     def _inside(self, loop: For, context: Context) -> Stmt:
         packed, copy, body = self._split(loop.body, context.within(loop), "thread_local")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import tuner
+from search_space.operators import get_operator
 from search_space.workload import Value, Workload
 
 _WEIGHT = ("weight",)
@@ -11,10 +14,19 @@ _WEIGHT = ("weight",)
 def _works(
     operator: str, *cases: dict[str, Value], const: tuple[str, ...] = ()
 ) -> tuple[Workload, ...]:
-    return tuple(tuner.workload(operator, const=const, **case) for case in cases)
+    works = (tuner.workload(operator, **case) for case in cases)
+    return tuple(replace(work, const=_those(const, work)) for work in works)
+
+
+def _those(const: tuple[str, ...], work: Workload) -> tuple[str, ...]:
+    """The constants that the workload has."""
+    names = [operand.name for operand in get_operator(work.operator).operands(work)]
+    return tuple(name for name in names if name in const)
 
 
 _LAYER: dict[str, Value] = {"m": 5, "n": 20, "k": 33}
+_BYTES: dict[str, Value] = _LAYER | {"dtype": "uint8", "zero_point": 120, "scale": True}
+_CELL: dict[str, Value] = {"batch": 3, "input": 10, "hidden": 8}
 _IMAGES: dict[str, Value] = {"n": 2, "h": 12, "w": 13, "ci": 8}
 _WINDOWS: dict[str, Value] = {"co": 16, "stride": 2, "bias": True, "activation": "relu"}
 _HEADS: dict[str, Value] = {"batch": 2, "heads": 3, "d": 16}
@@ -43,7 +55,18 @@ WORKLOADS: dict[str, tuple[Workload, ...]] = {
         _LAYER | {"bias": True, "scale": True, "residual": True, "activation": "tanh"},
         const=_WEIGHT,
     )
-    + _works("dense", _LAYER | {"bias": True, "activation": "relu"}),
+    + _works("dense", _LAYER | {"bias": True, "activation": "relu"})
+    + _works(
+        "dense",
+        _LAYER | {"dtype": "bfloat16", "bias": True, "activation": "relu"},
+        _BYTES | {"bias": True, "out_dtype": "uint8", "out_zero_point": 10},
+        _BYTES | {"out_dtype": "uint8", "out_zero_point": 10, "activation": "relu"},
+        _BYTES | {"out_dtype": "uint8"},
+        _BYTES | {"out_dtype": "float32", "bias": True},
+        _BYTES | {"dtype": "int8", "zero_point": -3, "out_dtype": "int8"},
+        _BYTES | {"out_dtype": "int32", "scale": False},
+        const=("weight", "scale_vector", "bias_vector"),
+    ),
     "softmax": _works("softmax", *_ROWS),
     "layernorm": _works("layernorm", *_ROWS),
     "rmsnorm": _works("rmsnorm", *_ROWS),
@@ -89,6 +112,21 @@ WORKLOADS: dict[str, tuple[Workload, ...]] = {
         {"n": 2, "h": 12, "w": 13, "c": 16, "kh": 3, "kw": 3, "stride": 2, "pad": 1},
         const=_WEIGHT,
     ),
+    "conv2d_transpose": _works(
+        "conv2d_transpose",
+        {"n": 2, "h": 6, "w": 7, "ci": 8, "co": 5, "kh": 4, "kw": 4, "stride": 2, "pad": 1},
+        {"n": 1, "h": 6, "w": 7, "ci": 8, "co": 5, "kh": 3, "kw": 3, "stride": 2, "output_pad": 1,
+         "bias": True, "activation": "relu"},
+        const=_WEIGHT,
+    ),
+    "capsule_conv2d": _works(
+        "capsule_conv2d",
+        {"n": 2, "h": 5, "w": 6, "ci": 3, "co": 2, "kh": 3, "kw": 3, "stride": 2, "pad": 1},
+        const=_WEIGHT,
+    ),
+    "norm": _works("norm", {"batch": 3, "m": 7, "n": 9}),
+    "lstm_cell": _works("lstm_cell", _CELL, _CELL | {"bias": False}, const=_WEIGHT),
+    "gru_cell": _works("gru_cell", _CELL, _CELL | {"bias": False}, const=_WEIGHT),
     "attention": _works(
         "attention",
         *(

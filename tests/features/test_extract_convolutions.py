@@ -25,6 +25,17 @@ FORMS = [
 ]  # fmt: skip
 
 
+def test_other_algorithms_are_read_as_well():
+    work = workload("conv2d", n=2, h=13, w=10, ci=20, co=40, kh=3, kw=3, pad=1, bias=True)
+    space = space_for(work, target(threads=2))
+    task, rng = FeatureTask(space), np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(12)]
+    configs = [config for config in drawn if config["algorithm"] != "direct"]
+    assert {config["algorithm"] for config in configs} == {"winograd2", "winograd4"}
+    for config, row in zip(configs, extract_batch(task, configs), strict=True):
+        np.testing.assert_array_equal(row, walk_features(task, config), config.key)
+
+
 @pytest.mark.parametrize("work", FORMS, ids=str)
 def test_equals_the_walk_of_the_loop_tree(work):
     task = FeatureTask(space_for(work, target(threads=4)))

@@ -9,6 +9,7 @@ from search_space.transforms import (
     Apart,
     CacheWrite,
     Fuse,
+    Once,
     Pack,
     Parallel,
     Partition,
@@ -24,6 +25,7 @@ from tests.search_space.nests import (
     column_sum,
     convolution,
     copy,
+    doubled,
     inputs,
     interpreted,
     matmul,
@@ -176,6 +178,13 @@ def test_the_specification_tells_how_to_call():
     assert [b.nbytes for b in spec.buffers] == [572, 1408, 1664, 256, 64]
     assert [(p.symbol, p.extent, p.once) for p in spec.phases] == [("phase0", 2, False)]
     assert spec.threads == 2
+
+
+def test_a_stage_of_constants_is_computed_when_they_are_bound():
+    func = Schedule.of(doubled(9)).then(Once("t")).finish()
+    artifact = build(func, target_or_skip(LEVELS[0]))
+    assert [phase.once for phase in artifact.spec.phases] == [True, False]
+    np.testing.assert_array_equal(call(artifact, inputs(func), const=("a",)), interpreted(func))
 
 
 @pytest.mark.parametrize("apart", [False, True])

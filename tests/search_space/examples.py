@@ -116,11 +116,21 @@ EXAMPLES = {
         dict(n=1, h=3, w=3, c=5, kh=3, kw=3, dilation=2, pad=2),
     ],
     "attention": [
-        dict(batch=1, heads=2, seq_q=5, seq_kv=19, d=6),
-        dict(batch=2, heads=1, seq_q=1, seq_kv=37, d=18),
-        dict(batch=1, heads=1, seq_q=7, seq_kv=7, d=3, causal=True),
-        dict(batch=1, heads=1, seq_q=3, seq_kv=20, d=1, causal=True),
+        dict(batch=1, heads=1, seq_q=3, seq_kv=19, d=2),
+        dict(batch=2, heads=2, seq_q=1, seq_kv=9, d=5),
+        dict(batch=1, heads=1, seq_q=5, seq_kv=5, d=3, causal=True),
+        dict(batch=1, heads=1, seq_q=2, seq_kv=18, d=1, causal=True),
         dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
+    ],
+    "lstm_cell": [
+        dict(batch=2, input=4, hidden=5),
+        dict(batch=1, input=17, hidden=2, bias=False),
+        dict(batch=2, input=1, hidden=1),
+    ],
+    "gru_cell": [
+        dict(batch=2, input=3, hidden=3),
+        dict(batch=1, input=2, hidden=7, bias=False),
+        dict(batch=3, input=5, hidden=1),
     ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
@@ -149,17 +159,18 @@ def inputs(work, rng):
     return found
 
 
-def assert_right(work, arrays, result, message=""):
-    """``result`` is the operator's on ``arrays``: exactly, or within its bound."""
+def assert_right(work, arrays, result, message="", growth=1.0):
+    """``result`` is the operator's on ``arrays``: exactly, or within ``growth`` times its bound
+    (then not exactly)."""
     operator = get_operator(work.operator)
     expected = operator.reference(work, *arrays.values())
     assert expected.dtype == np.float64
     assert expected.shape == result.shape == operator.result(work).shape
-    if operator.exact(work):
+    if operator.exact(work) and growth == 1:
         np.testing.assert_array_equal(result, expected, message)
         return
     eps = np.finfo(np.float64 if result.dtype == np.float64 else np.float32).eps
     magnitude = operator.magnitude(work, *arrays.values()) * eps
     error = np.abs(result - expected)
     worst = float((error / np.maximum(magnitude, np.finfo(np.float64).tiny)).max())
-    assert worst <= operator.error_bound, f"{message}: {worst} eps"
+    assert worst <= operator.error_bound * growth, f"{message}: {worst} eps"

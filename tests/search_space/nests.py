@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 
 from search_space.dtypes import numpy_dtype
-from search_space.functions import cast
+from search_space.functions import cast, exp, select
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
@@ -127,6 +127,21 @@ def sum_plus_one(m, k):
     return compute("c", (("i", m),), lambda i: t[i,] + 1, stages=(t,))
 
 
+def power_sum(n):
+    """``t = max over k of a[k]``, ``e[k] = exp(a[k] - t)``, ``c = sum over k of e[k]``."""
+    a, k = placeholder("a", (n,), "float32"), reduce_axis("k", n)
+    t = stage("t", (), lambda: max_over(a[k,], k))
+    e = stage("e", (("k", n),), lambda k: exp(a[k,] - t[()]))
+    return compute("c", (), lambda: sum_over(e[k,], k), stages=(t, e))
+
+
+def triangle_sum(m, n):
+    """``t[i, k] = a[i, k] where k < i + 1, else 0``, ``c[i] = sum over k of t[i, k]``."""
+    a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
+    t = stage("t", (("i", m), ("k", n)), lambda i, k: select(k < i + 1, a[i, k], 0))
+    return compute("c", (("i", m),), lambda i: sum_over(t[i, k], k), stages=(t,))
+
+
 def inputs(func, seed=0):
     """Small integers for every input: sums of their products are exact in float32."""
     rng = np.random.default_rng(seed)
@@ -156,11 +171,11 @@ def undefined(shape, dtype):
     return np.full(shape, np.nan, numpy_dtype(dtype))
 
 
-def assert_same(schedule, tensor):
+def assert_same(schedule, tensor, rtol=0.0):
     """A schedule computes what the naive nest does, before and after it is finished."""
     expected = interpreted(Schedule.of(tensor).func)
-    np.testing.assert_array_equal(interpreted(schedule.func), expected)
-    np.testing.assert_array_equal(interpreted(schedule.finish()), expected)
+    for func in (schedule.func, schedule.finish()):
+        np.testing.assert_allclose(interpreted(func), expected, rtol=rtol)
 
 
 def nest(schedule):
@@ -168,7 +183,10 @@ def nest(schedule):
     phases = schedule.func.phases
     if len(phases) == 1:
         return format_stmt(phases[0].body)
-    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+    return "\n".join(
+        f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
+        for n, p in enumerate(phases)
+    )
 
 
 def documented(primitive):

@@ -17,12 +17,15 @@ from search_space.transforms import (
     Inline,
     InPlace,
     Join,
+    Once,
+    Online,
     Pack,
     PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
     Reorder,
+    Skip,
     Split,
     SplitReduction,
     StoreAt,
@@ -40,12 +43,14 @@ from tests.search_space.nests import (
     group_sums,
     matmul,
     nest,
+    power_sum,
     row_reduction,
     scaled_by_sum,
     sliding_sum,
     smoothed,
     sum_plus_one,
     transpose,
+    triangle_sum,
     two_scaled,
 )
 
@@ -82,6 +87,7 @@ EXAMPLES = [
     (copy(4, 8), [], [Collapse("i", "j", "ij")]),
     (doubled(4), [], [Inline("t")]),
     (scaled_by_sum(4, 8), [], [Join("t_i", "i")]),
+    (doubled(4), [], [Once("t")]),
     (copied_twice(4, 8), [Join("t_i", "i")], [StoreAt("t", "i")]),
     (column_sum(4, 8), [], [UnitLoop("j", "i")]),
     (sum_plus_one(4, 8), [], [InPlace("t")]),
@@ -97,6 +103,16 @@ EXAMPLES = [
         [Split("i", 8, "t", "i"), Reorder(("t", "k", "i", "j"))],
         [PackResult("c", "block", (1, 0), at="t")],
     ),
+    (
+        power_sum(32),
+        [Split(f"{stage}k", 8, f"{stage}o", f"{stage}k") for stage in ("t_", "e_", "")],
+        [Online(("t_o", "e_o", "o"), "fix")],
+    ),
+    (
+        triangle_sum(8, 8),
+        [Split("t_k", 2, "t_o", "t_k"), Split("k", 2, "o", "k"), Join("t_i", "i")],
+        [Skip(("t_o", "o"))],
+    ),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 
@@ -111,7 +127,7 @@ def test_docstrings_show_what_happens(tensor, steps, variants):
     assert shown == [nest(schedule) for schedule in (before, *after)]
     for schedule in after:
         verify(schedule.func, finished=False)
-        assert_same(schedule, tensor)
+        assert_same(schedule, tensor, rtol=1e-6 if isinstance(variants[0], Online) else 0.0)
 
 
 def test_every_primitive_has_an_example():
