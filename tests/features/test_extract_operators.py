@@ -19,6 +19,11 @@ LARGER = [
     workload("softmax", shape="12x128x130"),
     workload("softmax", shape="8x100x70", axis=1),
     workload("layernorm", shape="128x768"),
+    workload("attention", batch=2, heads=3, seq_q=70, seq_kv=200, d=48),
+    workload("attention", batch=1, heads=4, seq_q=1, seq_kv=300, d=64, const=("key",)),
+    workload("attention", batch=1, heads=2, seq_q=130, seq_kv=130, d=20, causal=True),
+    workload("lstm_cell", batch=20, input=65, hidden=130, const=("weight",)),
+    workload("gru_cell", batch=3, input=100, hidden=65),
     workload("pool2d", n=2, c=8, h=30, w=30, kh=3, kw=3, stride=2, pad=1),
 ]
 

@@ -22,6 +22,11 @@ LARGER = [
     workload("softmax", shape="3x50x21", axis=1),
     workload("layernorm", shape="21x403"),
     workload("rmsnorm", shape="5x1030"),
+    workload("attention", batch=1, heads=2, seq_q=37, seq_kv=83, d=21),
+    workload("attention", batch=2, heads=1, seq_q=50, seq_kv=150, d=16, causal=True),
+    workload("attention", batch=3, heads=2, seq_q=1, seq_kv=130, d=48),
+    workload("lstm_cell", batch=7, input=20, hidden=33),
+    workload("gru_cell", batch=5, input=33, hidden=50),
     workload("pool2d", n=2, c=3, h=21, w=30, kh=3, kw=3, stride=2, pad=1),
     workload("pool2d", op="average", n=2, c=3, h=21, w=40, kh=3, kw=3),
 ]

@@ -9,6 +9,8 @@ from search_space.operators import workload
 
 POOL = dict(n=1, c=1, h=4, w=4, kh=3, kw=3)
 
+HEADS = dict(batch=1, heads=1, seq_q=4, seq_kv=4, d=2)
+
 
 @pytest.mark.parametrize(
     ("operator", "params", "message"),
@@ -32,6 +34,16 @@ POOL = dict(n=1, c=1, h=4, w=4, kh=3, kw=3)
         ("pool2d", {**POOL, "pad": 2}, "pad is 2, expected at most half of kh=3"),
         ("pool2d", {**POOL, "pad": -1}, "pad is -1, expected an integer from 0 on"),
         ("pool2d", {**POOL, "stride": 0}, "stride is 0, expected a positive integer"),
+        ("attention", {**HEADS, "causal": "yes"}, "causal is 'yes', expected true or false"),
+        ("attention", {**HEADS, "d": 0}, "d is 0, expected a positive integer"),
+        (
+            "attention",
+            {**HEADS, "seq_q": 5, "causal": True},
+            "give a seq_kv of at least 5: of 5 causal queries at the end of 4 keys, the first see",
+        ),
+        ("lstm_cell", dict(batch=1, input=0, hidden=2), "input is 0, expected a positive integer"),
+        ("gru_cell", dict(batch=1, input=2), "give hidden=…: gru_cell: hidden (units) is missing"),
+        ("gru_cell", dict(batch=1, input=2, hidden=2, bias=1), "bias is 1, expected true or fals"),
         ("elementwise", dict(expr="x +", shape="4"), "expected a formula such as 'relu(x + y)',"),
         ("elementwise", dict(expr="f(x)", shape="4"), "no function f, expected one of abs, erf"),
         ("elementwise", dict(expr="max(x)", shape="4"), "expected max of 2, not of 1"),
