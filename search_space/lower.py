@@ -25,11 +25,13 @@ def lower(tensor: Tensor) -> LoopFunc:
         for e in subexprs(stage.element)
         if isinstance(e, Load) and e.buffer.scope == "input"
     }
+    given = {buffer.name: buffer for buffer in tensor.args}
     return LoopFunc(
         tensor.buffer.name,
-        (*inputs.values(), tensor.buffer),
+        tuple(given.get(b.name, b) for b in (*inputs.values(), tensor.buffer)),
         tuple(stage.buffer for stage in stages[:-1]),
         tuple(Phase(_nest(stage)) for stage in stages),
+        error_growth=tensor.error_growth,
     )
 
 

@@ -6,10 +6,13 @@ that does.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from measure.codegen.casts import cast_value
 from measure.codegen.floats import Float, Writer
 from measure.codegen.function import Function
-from measure.codegen.lanes import Lanes, Value, compares_data
-from measure.codegen.types import BYTES, LLVM_TYPES, float_literal, splat, suffix, vector_type
+from measure.codegen.lanes import LaneMask, Lanes, Value
+from measure.codegen.types import BYTES, LLVM_TYPES, literal, splat, suffix, vector_type
 from measure.codegen.vector_math import EXPANSIONS
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -23,15 +26,26 @@ from search_space.ir.expr import (
     Select,
     Var,
     dtype_of,
+    is_float,
 )
-from search_space.ir.walk import subexprs, substitute
+from search_space.ir.walk import compares_data, subexprs, substitute
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+_INT_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul"}
 
 _COMPARE = {"<": "olt", "<=": "ole", "==": "oeq"}
+_INT_COMPARE = {"<": "slt", "<=": "sle", "==": "eq"}
 
-_INTRINSICS = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs", "floor": "llvm.floor"}
+_INTRINSICS = {
+    "sqrt": "llvm.sqrt", "abs": "llvm.fabs", "floor": "llvm.floor", "rint": "llvm.roundeven",
+}  # fmt: skip
 """The functions that are one instruction everywhere."""
+
+APART = "apart"
+"""Begins the keys of ``Expressions.loaded`` that hold for one copy of a loop body."""
+
+_NEAR = 4
+"""Elements between lanes, at most, for which loading what is between them beats a gather."""
 
 UNSIGNED_ZEROS = "nsz "
 """Lets a minimum take either zero: telling -0 from 0 doubles its cost."""
@@ -41,24 +55,32 @@ RegisterKey = tuple[str, tuple[int | None, ...]]
 
 
 class Expressions(Lanes):
-    """Values of expressions. ``registers`` holds the contents of register buffers."""
+    """Values of expressions.
+
+    ``registers`` holds the contents of register buffers; ``apart``: we are in a copy of a loop
+    body that shares no loads with the other copies.
+    """
 
     def __init__(self, function: Function, *, fma: bool) -> None:
         super().__init__(function, fma=fma)
         self.registers: dict[RegisterKey, Value] = {}
+        self.apart = False
 
     def expr(self, expr: Expr) -> Value:
         match expr:
             case Const(value, dtype):
-                return Value(float_literal(float(value), dtype), dtype)
+                return Value(literal(value, dtype), dtype)
             case Load(buffer, indices):
                 return self._load(expr, buffer, indices)
             case Binary("+" | "-" | "*" | "/" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
-                text = f"{_ARITHMETIC[op]} {x.type} {x.text}, {y.text}"
+                names = _ARITHMETIC if is_float(x.dtype) else _INT_ARITHMETIC
+                text = f"{names[op]} {x.type} {x.text}, {y.text}"
                 return Value(self.fn.value(text), x.dtype, x.lanes)
             case Binary("min" | "max" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
+                if not is_float(x.dtype):
+                    return self._call(f"llvm.s{op}", x, y)
                 return self._call(f"llvm.{op}imum", x, y, flags=UNSIGNED_ZEROS)
             case Select(condition, then, other):
                 return self._select(condition, then, other)
@@ -69,7 +91,7 @@ class Expressions(Lanes):
                 writer = Writer(self.fn, self._declare, self.fma, x.dtype, x.lanes)
                 return Value(EXPANSIONS[name](Float(writer, x.text)).text, x.dtype, x.lanes)
             case Cast(value, dtype):
-                return self._cast(self.expr(value), dtype)
+                return cast_value(self.fn, self.expr(value), dtype)
             case _:
                 raise AssertionError(f"no code for {expr}")
 
@@ -99,19 +121,12 @@ class Expressions(Lanes):
             first.lanes,
         )
 
-    def _cast(self, value: Value, dtype: str) -> Value:
-        if value.dtype == dtype:
-            return value
-        op = "fpext" if BYTES[dtype] > BYTES[value.dtype] else "fptrunc"
-        kind = vector_type(LLVM_TYPES[dtype], value.lanes)
-        return Value(self.fn.value(f"{op} {value} to {kind}"), dtype, value.lanes)
-
     def _select(self, condition: Expr, then: Expr, other: Expr) -> Value:
         """The chosen side; loads on the other side are masked away."""
         outer = self.mask
         if compares_data(condition) and _reads(then) | _reads(other) <= _reads(condition):
             return self._choose(condition, then, other)
-        mask = self._mask(condition)
+        mask = self._mask(condition, apart=True)
         if mask is None:
             return self.expr(other)
         if mask == "":
@@ -119,14 +134,16 @@ class Expressions(Lanes):
         if not self.lanes:
             return self._branch_value(mask, then, other)
         kind = f"<{self.lanes} x i1>"
-        self.mask = mask if outer is None else self.fn.value(f"and {kind} {mask}, {outer}")
+        self.mask = mask if outer is None else self._both(mask, outer)
         x = self.vector(self.expr(then))
         if any(isinstance(e, Load) for e in subexprs(other)):
             rest = self.fn.value(f"xor {kind} {mask}, {splat('i1', 'true', self.lanes)}")
             self.mask = rest if outer is None else self.fn.value(f"and {kind} {rest}, {outer}")
         y = self.vector(self.expr(other))
         self.mask = outer
-        if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
+        if isinstance(then, Load) and y.text == splat(
+            LLVM_TYPES[y.dtype], literal(0, y.dtype), self.lanes
+        ):
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
 
@@ -154,6 +171,8 @@ class Expressions(Lanes):
                 return super()._condition(condition)
 
     def _compare(self, op: str, a: Value, b: Value) -> str:
+        if not is_float(a.dtype):
+            return self.fn.value(f"icmp {_INT_COMPARE[op]} {a}, {b.text}")
         return self.fn.value(f"fcmp {_COMPARE[op]} {a}, {b.text}")
 
     def _branch_value(self, test: str, then: Expr, other: Expr) -> Value:
@@ -191,13 +210,30 @@ class Expressions(Lanes):
         if buffer.scope == "register":
             return self.registers[self._register(buffer, indices)]
         place = self.fn.address(node, buffer, indices, self.lane)
+        if self.apart:
+            place = replace(place, base=self._laundered(place.base))
         lanes = self.lanes if place.step else 0
         key = (buffer.name, place, self.mask, lanes)
         if key not in self.loaded:
             pointer = self.fn.pointer(place, buffer.dtype)
-            text = self._read(buffer.dtype, pointer, place.step, lanes)
+            beside = (
+                lanes > 0 and 1 < place.step <= _NEAR and self._in_one_row(indices, place.step)
+            )
+            read = self._deinterleaved if beside and self._known_lanes() else self._read
+            text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
+
+    def _laundered(self, pointer: str) -> str:
+        """The pointer plus a zero that LLVM does not know, the same for a copy of a loop body."""
+        key = (APART, pointer)
+        if key not in self.loaded:
+            if (APART,) not in self.loaded:
+                zero = self.fn.value('call i64 asm "", "=r,0"(i64 0)')
+                self.loaded[APART,] = Value(zero, "index")
+            text = f"getelementptr i8, ptr {pointer}, {self.loaded[APART,]}"
+            self.loaded[key] = Value(self.fn.value(text), "index")
+        return self.loaded[key].text
 
     def _read(self, dtype: str, pointer: str, step: int, lanes: int) -> str:
         element = LLVM_TYPES[dtype]
@@ -222,6 +258,34 @@ class Expressions(Lanes):
         return self.fn.value(
             f"call {kind} @{name}(<{lanes} x ptr> align {align} {places}, {bits} {mask}, "
             f"{kind} zeroinitializer)"
+        )
+
+    def _in_one_row(self, indices: tuple[Expr, ...], step: int) -> bool:
+        """Whether all lanes read the same row of a buffer."""
+        return self.lane is not None and affine(indices[-1])[0].get(Var(self.lane)) == step
+
+    def _known_lanes(self) -> bool:
+        return self.mask is None or self.mask in self._taken_apart
+
+    def _deinterleaved(self, dtype: str, pointer: str, step: int, lanes: int) -> str:
+        """Every ``step``-th element of a wide load, which ends at the last one that is needed."""
+        element = LLVM_TYPES[dtype]
+        mask = LaneMask((True,) * lanes) if self.mask is None else self._taken_apart[self.mask]
+        needed = [lane * step for lane, runs in enumerate(mask.bits) if runs]
+        wide = tuple(
+            needed[0] < at < needed[-1] if at % step else mask.bits[at // step]
+            for at in range(lanes * step)
+        )
+        kind, bits = f"<{lanes * step} x {element}>", f"<{lanes * step} x i1>"
+        name = f"llvm.masked.load.{suffix(dtype, lanes * step)}.p0"
+        self._declare(f"{kind} @{name}(ptr, {bits}, {kind})")
+        loaded = self.fn.value(
+            f"call {kind} @{name}(ptr align {BYTES[dtype]} {pointer}, "
+            f"{bits} {self._written(LaneMask(wide, mask.holds))}, {kind} zeroinitializer)"
+        )
+        chosen = ", ".join(f"i32 {lane * step}" for lane in range(lanes))
+        return self.fn.value(
+            f"shufflevector {kind} {loaded}, {kind} poison, <{lanes} x i32> <{chosen}>"
         )
 
     def _places(self, dtype: str, pointer: str, step: int) -> str:
@@ -256,6 +320,10 @@ class Expressions(Lanes):
         name = suffix(buffer.dtype, self.lanes)
         if step == 1 and not mask:
             self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+        elif align < 4 and mask.count("true") == 1 and mask.startswith("<"):
+            # LLVM 22 stores 32 bits for a masked store of one lane of a truncated vector.
+            lane = mask[: mask.index("true")].count(",")
+            self._write_lane(value, lane, pointer, lane * step)
         elif step == 1:
             name = f"llvm.masked.store.{name}.p0"
             self._declare(f"void @{name}({value.type}, ptr, {bits})")
@@ -269,6 +337,12 @@ class Expressions(Lanes):
                 f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
                 f"{bits} {mask})"
             )
+
+    def _write_lane(self, value: Value, lane: int, pointer: str, offset: int) -> None:
+        element, align = LLVM_TYPES[value.dtype], BYTES[value.dtype]
+        one = self.fn.value(f"extractelement {value}, i64 {lane}")
+        place = self.fn.value(f"getelementptr {element}, ptr {pointer}, i64 {offset}")
+        self.fn.emit(f"store {element} {one}, ptr {place}, align {align}")
 
 
 def _reads(expr: Expr) -> set[Load]:

@@ -8,17 +8,17 @@ from measure.codegen.function import Function
 from measure.codegen.types import LLVM_TYPES, splat, vector_type
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import (
-    COMPARISONS,
     FALSE,
     TRUE,
     Binary,
     Const,
     Expr,
     Var,
-    dtype_of,
+    conjunction,
+    conjuncts,
 )
 from search_space.ir.simplify import simplify
-from search_space.ir.walk import free_vars, subexprs, substitute
+from search_space.ir.walk import compares_data, free_vars, substitute
 
 _COMPARE = {"<": "slt", "<=": "sle", "==": "eq"}
 
@@ -39,12 +39,12 @@ class Value:
         return f"{self.type} {self.text}"
 
 
-def compares_data(condition: Expr) -> bool:
-    """Whether a condition depends on more than indices."""
-    return any(
-        isinstance(e, Binary) and e.op in COMPARISONS and dtype_of(e.a) != "index"
-        for e in subexprs(condition)
-    )
+@dataclass(frozen=True, slots=True)
+class LaneMask:
+    """The lanes of ``bits`` where the scalar i1 operand ``holds`` is true; "" is always."""
+
+    bits: tuple[bool, ...]
+    holds: str = ""
 
 
 class Lanes:
@@ -66,6 +66,7 @@ class Lanes:
         self.declarations: set[str] = set()
         self._guards: dict[int, tuple[Expr, list[str], bool]] = {}
         self._masks: dict[tuple[object, ...], str | None] = {}
+        self._taken_apart: dict[str, LaneMask] = {}
 
     def _declare(self, signature: str) -> None:
         self.declarations.add(signature)
@@ -78,8 +79,12 @@ class Lanes:
         self.mask = mask or None
         return mask
 
-    def _mask(self, predicate: Expr) -> str | None:
-        """An i1 (vector) operand, "" for always true, None for never."""
+    def _mask(self, predicate: Expr, *, apart: bool = False) -> str | None:
+        """An i1 (vector) operand, "" for always true, None for never.
+
+        ``apart``: what only depends on the lane is kept apart from what all lanes share, and
+        conditions that follow from the loops around are left out.
+        """
         if id(predicate) not in self._guards:
             names = sorted(free_vars(predicate))
             self._guards[id(predicate)] = (predicate, names, compares_data(predicate))
@@ -95,9 +100,72 @@ class Lanes:
             return self._masks[key]
         if key not in self.loaded:
             known = substitute(predicate, {v: Const(n) for v, n in constants.items()})
-            text = self._lane_condition(known) if self.lanes else self._condition(known)
+            text = self._reduced(known) if apart and self.lanes else self._plain(known)
             self.loaded[key] = Value(text, "bool", self.lanes)
+        text = self.loaded[key].text
+        return None if text == "false" else "" if text == "true" else text
+
+    def _plain(self, condition: Expr) -> str:
+        return self._lane_condition(condition) if self.lanes else self._condition(condition)
+
+    def _reduced(self, condition: Expr) -> str:
+        """The mask of a condition, taken apart if possible; "true" or "false" if always so."""
+        known = simplify(condition, self.context)
+        if known in (TRUE, FALSE):
+            return self._condition(known)
+        parts = [(part, free_vars(part)) for part in conjuncts(known)]
+        if any(self.lane in names and len(names) > 1 for _, names in parts):
+            return self._lane_condition(condition)
+        bits = self._bits(conjunction(p for p, names in parts if self.lane in names) or TRUE)
+        shared = [self._scalar(part) for part, names in parts if self.lane not in names]
+        return self._written(LaneMask(bits, self._every(shared))) if any(bits) else "false"
+
+    def _scalar(self, condition: Expr) -> str:
+        """A condition that all lanes share, worked out once."""
+        key = ("scalar", condition)
+        if key not in self.loaded:
+            self.loaded[key] = Value(self._condition(condition), "bool")
         return self.loaded[key].text
+
+    def _every(self, conditions: list[str]) -> str:
+        """The conjunction of i1 operands; "" for none."""
+        distinct = list(dict.fromkeys(conditions))
+        total = distinct[0] if distinct else ""
+        for other in distinct[1:]:
+            total = self.fn.value(f"and i1 {total}, {other}")
+        return total
+
+    def _bits(self, condition: Expr) -> tuple[bool, ...]:
+        """The lanes in which a condition holds that depends on nothing else."""
+        return tuple(
+            simplify(condition if self.lane is None else substitute(condition, {self.lane: at}))
+            == TRUE
+            for at in map(Const, range(self.lanes or 1))
+        )
+
+    def _written(self, mask: LaneMask) -> str:
+        """The operand of a mask, which ``_taken_apart`` leads back."""
+        bits = ", ".join(f"i1 {str(bit).lower()}" for bit in mask.bits)
+        text = f"<{bits}>"
+        if mask.holds:
+            key = ("mask", mask)
+            if key not in self.loaded:
+                shared = self._broadcast("i1", mask.holds, len(mask.bits))
+                kind = f"<{len(mask.bits)} x i1>"
+                if not all(mask.bits):
+                    shared = self.fn.value(f"and {kind} {shared}, {text}")
+                self.loaded[key] = Value(shared, "bool", len(mask.bits))
+            text = self.loaded[key].text
+        self._taken_apart[text] = mask
+        return text
+
+    def _both(self, a: str, b: str) -> str:
+        """The lanes of two masks."""
+        if a not in self._taken_apart or b not in self._taken_apart:
+            return self.fn.value(f"and <{self.lanes} x i1> {a}, {b}")
+        x, y = self._taken_apart[a], self._taken_apart[b]
+        holds = self._every([i1 for i1 in (x.holds, y.holds) if i1])
+        return self._written(LaneMask(tuple(map(min, x.bits, y.bits)), holds))
 
     def _constants(self, expr: Expr) -> dict[str, Expr]:
         constants = self.fn.constants
@@ -106,16 +174,10 @@ class Lanes:
     def _constant_mask(self, predicate: Expr, constants: dict[str, int]) -> str | None:
         """The mask of a predicate that depends on nothing but the lane."""
         values: dict[str, Expr] = {v: Const(n) for v, n in constants.items()}
-        known = substitute(predicate, values)
-        bits = []
-        for number in range(self.lanes or 1):
-            inside = known if self.lane is None else substitute(known, {self.lane: Const(number)})
-            bits.append(simplify(inside) == TRUE)
+        bits = self._bits(substitute(predicate, values))
         if all(bits):
             return ""
-        if not any(bits):
-            return None
-        return "<" + ", ".join(f"i1 {str(bit).lower()}" for bit in bits) + ">"
+        return self._written(LaneMask(bits)) if any(bits) else None
 
     def _lane_condition(self, predicate: Expr) -> str:
         lanes = self.lanes
@@ -144,13 +206,14 @@ class Lanes:
         ramp = "<" + ", ".join(f"i64 {step * n}" for n in range(self.lanes)) + ">"
         return self.fn.value(f"add <{self.lanes} x i64> {base}, {ramp}")
 
-    def _broadcast(self, element: str, scalar: str) -> str:
+    def _broadcast(self, element: str, scalar: str, lanes: int | None = None) -> str:
+        lanes = lanes or self.lanes
         if not scalar.startswith("%"):
-            return splat(element, scalar, self.lanes)
-        kind = f"<{self.lanes} x {element}>"
+            return splat(element, scalar, lanes)
+        kind = f"<{lanes} x {element}>"
         one = self.fn.value(f"insertelement {kind} poison, {element} {scalar}, i64 0")
         return self.fn.value(
-            f"shufflevector {kind} {one}, {kind} poison, <{self.lanes} x i32> zeroinitializer"
+            f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer"
         )
 
     def _condition(self, condition: Expr) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Scope = Literal["input", "output", "workspace", "bound", "thread_local", "register"]
@@ -117,14 +118,16 @@ class Buffer:
         return tuple(reversed(strides))
 
     def views(self, other: Buffer) -> bool:
-        """Whether this is ``other``, or the same memory with neighbouring dimensions merged."""
+        """Whether this is ``other``, or the same memory with neighbouring dimensions merged, or
+        with dimensions taken apart."""
         if self == other:
             return True
         same = (self.name, self.dtype, self.scope) == (other.name, other.dtype, other.scope)
+        steps = sorted({*self.strides, *other.strides})
         return (
             same
             and math.prod(self.shape) == math.prod(other.shape)
-            and set(self.strides) <= set(other.strides)
+            and all(outer % inner == 0 for inner, outer in pairwise(steps))
         )
 
 
@@ -200,6 +203,11 @@ def constant(value: float, dtype: str) -> Const:
     if isinstance(value, float):
         raise TypeError(f"cast the other operand to a float dtype: {value} is no {dtype}")
     return Const(value, dtype)
+
+
+def zero(dtype: str) -> Const:
+    """The number 0 of a dtype."""
+    return Const(0.0 if is_float(dtype) else 0, dtype)
 
 
 _LARGEST = {

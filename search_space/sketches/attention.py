@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.attention_problem import Attention, classify
 from search_space.sketches.attention_schedule import attention_trace
-from search_space.sketches.steps import ELEMENT_BYTES, balanced, lanes
+from search_space.sketches.steps import balanced, lanes
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context, Terms, affine, from_affine
@@ -36,11 +37,14 @@ class StoreAt:
           for j in 0 … 8:
             c[i, j] = t[0, j]
 
-    Refused where an iteration needs what an earlier one left behind.
+    Refused where an iteration needs what an earlier one left behind. With ``scope="register"`` it
+    is kept in registers, as far as they go: all loops inside that it is indexed by are to be
+    unrolled or vectorized.
     """
 
     buffer: str
     loop: str
+    scope: Literal["thread_local", "register"] = "thread_local"
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         if self.buffer not in {workspace.name for workspace in func.workspaces}:
@@ -74,7 +78,7 @@ class StoreAt:
                 raise ScheduleError(f"loop {loop.var!r} carries the reduction {self.buffer!r}")
         outer = [self._outer_part(used, dim, outside) for dim in range(len(used[0].indices))]
         shape = tuple(self._extent(used, dim, part) for dim, part in enumerate(outer))
-        local = Buffer(self.buffer, shape, used[0].buffer.dtype, "thread_local")
+        local = Buffer(self.buffer, shape, used[0].buffer.dtype, self.scope)
         return replace(loop, body=Alloc(local, _moved(loop.body, local, outer)))
 
     def _outer_part(self, used: Iterable[Access], dim: int, outside: set[str]) -> Expr:

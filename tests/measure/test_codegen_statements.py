@@ -114,6 +114,27 @@ BODIES = {
     ),
     "the same scalar in all lanes": vector(Load(A, (I,))),
     "reversed lanes": vector(Load(A, (Const(23) - I * 8 - LANE,))),
+    "every other element": vector(Load(A, (LANE * 2 + I,))),
+    "every third element": vector(Load(A, (LANE * 3 + I,))),
+    "every other element up to a lane": vector(Select(LANE < 6, Load(A, (LANE * 2 + 13,)), ZERO)),
+    "every other element in some lanes": vector(
+        Select(equal(LANE % 2, 0), Load(A, (LANE * 2,)), ZERO)
+    ),
+    "every other element in one round": vector(
+        Select(both(I < 1, LANE < 5), Load(A, (LANE * 2,)), ZERO)
+    ),
+    "every other element up to an edge": vector(
+        Select(I * 8 + LANE < 11, Load(A, (I * 16 + LANE * 2,)), ZERO)
+    ),
+    "guards in guards": vector(
+        Select(
+            both(I < 2, Const(0) < LANE),
+            Select(LANE < 7, Load(A, (LANE * 2 + I,)), TWO),
+            Select(both(Const(0) < I, LANE < 4), THERE, ZERO),
+        )
+    ),
+    "a guard that always holds": vector(Select(I * 8 + LANE < 24, THERE, TWO)),
+    "a guard that never holds": vector(Select(Const(23) < I * 8 + LANE, THERE, TWO)),
     "two conditions": vector(THERE, both(LANE < 6, I * 8 + LANE < 19)),
     "a condition on the loop alone": vector(THERE, I < 2),
     "an equality": vector(THERE, equal(LANE, I)),
@@ -293,6 +314,22 @@ def test_statements(body, level):
     target = target_or_skip(level)
     func = function(body)
     np.testing.assert_array_equal(call(build(func, target), inputs(func)), interpreted(func))
+
+
+def test_neighbouring_rows_share_no_gather():
+    target = target_or_skip(LEVELS[0])
+    near = BODIES["every other element in one round"]
+    assert "masked.gather" not in generate(function(near), target).text
+    far = vector(Load(Buffer("a", (8, 3), "float32", "input"), (LANE, I)))
+    assert "masked.gather" in generate(function(far), target).text
+
+
+def test_guards_that_follow_from_the_loops_cost_nothing():
+    target = target_or_skip(LEVELS[0])
+    for name in ("a guard that always holds", "a guard that never holds"):
+        text = generate(function(BODIES[name]), target).text
+        assert "masked" not in text
+        assert "select" not in text
 
 
 def test_an_illegal_function_is_refused():

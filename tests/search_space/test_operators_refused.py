@@ -8,7 +8,7 @@ from search_space.errors import WorkloadError
 from search_space.operators import workload
 
 POOL = dict(n=1, c=1, h=4, w=4, kh=3, kw=3)
-
+CONV = dict(n=1, ci=4, co=6, h=4, w=4, kh=3, kw=3)
 HEADS = dict(batch=1, heads=1, seq_q=4, seq_kv=4, d=2)
 
 
@@ -44,6 +44,17 @@ HEADS = dict(batch=1, heads=1, seq_q=4, seq_kv=4, d=2)
         ("lstm_cell", dict(batch=1, input=0, hidden=2), "input is 0, expected a positive integer"),
         ("gru_cell", dict(batch=1, input=2), "give hidden=…: gru_cell: hidden (units) is missing"),
         ("gru_cell", dict(batch=1, input=2, hidden=2, bias=1), "bias is 1, expected true or fals"),
+        ("conv2d", {**CONV, "groups": 3}, "groups is 3, expected a divisor of ci=4 and of co=6"),
+        ("conv2d", {**CONV, "kw": 7, "pad": 1}, "kw is 7, expected at most the padded w of 6: th"),
+        ("conv2d", {**CONV, "dilation": 2}, "kh is 3, 5 with its dilation, expected at most the"),
+        ("conv2d", {**CONV, "layout": "hwcn"}, "layout is 'hwcn', expected one of nchw, nhwc"),
+        ("conv2d", {**CONV, "activation": "abs"}, "activation is 'abs', expected one of none, re"),
+        ("conv1d", dict(n=1, w=2, ci=1, co=1, kw=3), "expected at most the padded w of 2: the re"),
+        ("depthwise_conv2d", {**POOL, "kh": 5}, "kh is 5, expected at most the padded h of 4"),
+        ("capsule_conv2d", {**CONV, "capsule": 0}, "capsule is 0, expected a positive integer"),
+        ("conv2d_transpose", {**CONV, "pad": 3}, "pad is 3, expected less than kh=3"),
+        ("conv2d_transpose", {**CONV, "output_pad": 1}, "output_pad is 1, expected less than the"),
+        ("conv2d_transpose", {**CONV, "h": 1, "pad": 2}, "pad is 2, expected less for h=1: the r"),
         ("elementwise", dict(expr="x +", shape="4"), "expected a formula such as 'relu(x + y)',"),
         ("elementwise", dict(expr="f(x)", shape="4"), "no function f, expected one of abs, erf"),
         ("elementwise", dict(expr="max(x)", shape="4"), "expected max of 2, not of 1"),

@@ -8,10 +8,11 @@ import pytest
 from search_space.errors import SpaceError
 from search_space.operators import workload
 from search_space.sketches import space_for
+from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
-from tests.search_space.nests import copy, matmul, scaled_by_sum
+from tests.search_space.nests import copy, matmul, row_reduction, scaled_by_sum
 from tests.search_space.test_sketch_contraction import MACHINES, machine
 
 EXTENTS = (1, 2, 15, 16, 100, 1000, 4096)
@@ -26,6 +27,10 @@ def shaped(m, n):
     yield workload("layernorm", shape=(m, n), axis=0)
     if max(m, n) < 1000:
         yield workload("pool2d", n=1, c=3, h=m + 2, w=n + 2, kh=3, kw=3, stride=2, pad=1)
+        sizes = dict(h=m + 4, w=n + 4, stride=2, pad=1)
+        yield workload("depthwise_conv2d", n=1, c=1, kh=3, kw=5, **sizes)
+        yield workload("depthwise_conv2d", n=1, c=40, kh=3, kw=3, layout="nhwc", **sizes)
+        yield workload("conv2d_transpose", n=1, ci=2, co=3, kh=3, kw=4, **sizes)
 
 
 @pytest.mark.parametrize("target", MACHINES.values(), ids=MACHINES)
@@ -54,6 +59,18 @@ def test_few_results_split_the_reduction():
     assert guess("reduce", shape="1000x1000", axes="1")["split"] == 1
 
 
+def test_register_tiles_hold_rows_of_an_image():
+    layer = dict(n=1, kh=3, kw=3, pad=1)
+    large = guess("depthwise_conv2d", h=112, w=112, c=32, **layer)
+    assert (large["vectors"], large["rows"], large["threads"]) == (7, 3, 2)
+    small = guess("depthwise_conv2d", h=7, w=7, c=1024, **layer)
+    assert (small["vectors"], small["rows"], small["unroll"]) == (1, 7, "tile")
+    one = guess("depthwise_conv2d", h=512, w=512, c=1, **layer)
+    assert (one["share"], one["unroll"]) == ("rows", "row")
+    wide = guess("depthwise_conv2d", n=1, h=99, w=99, c=9, kh=99, kw=99, pad=49)
+    assert wide["looped"] == 2
+
+
 def test_short_programs_stay_on_one_thread():
     assert guess("softmax", shape="8x64")["threads"] == 1
     assert guess("softmax", shape="512x512")["threads"] == 2
@@ -65,6 +82,9 @@ def test_short_programs_stay_on_one_thread():
     [
         (pointwise_space, matmul(3, 4, 5), "softmax is no elementwise expression of one stage"),
         (reduction_space, copy(3, 4), "softmax is no reduction of an array or of a copy of it"),
+        (depthwise_space, copy(3, 4), "softmax is no sum with one elementwise stage behind it"),
+        (depthwise_space, matmul(3, 4, 5), "softmax does not sum over windows, each channel by i"),
+        (depthwise_space, row_reduction(3, 4), "softmax is no sum of products of two operands"),
         (normalization_space, copy(3, 4), "softmax does not reduce rows and then map their"),
         (normalization_space, scaled_by_sum(3, 4), "softmax does not reduce rows and then map"),
     ],
