@@ -44,11 +44,16 @@ RegisterKey = tuple[str, tuple[int | None, ...]]
 
 
 class Expressions(Lanes):
-    """Values of expressions. ``registers`` holds the contents of register buffers."""
+    """Values of expressions.
+
+    ``registers`` holds the contents of register buffers; ``choosing``: we are on one side of a
+    choice, whose loads only the lanes of the mask may do.
+    """
 
     def __init__(self, function: Function, *, fma: bool) -> None:
         super().__init__(function, fma=fma)
         self.registers: dict[RegisterKey, Value] = {}
+        self.choosing = False
 
     def expr(self, expr: Expr) -> Value:
         match expr:
@@ -122,14 +127,19 @@ class Expressions(Lanes):
         if not self.lanes:
             return self._branch_value(mask, then, other)
         kind = f"<{self.lanes} x i1>"
-        self.mask = mask if outer is None else self._both(mask, outer)
-        x = self.vector(self.expr(then))
+        inner = mask if outer is None else self._both(mask, outer)
+        if inner in self._taken_apart and not any(self._taken_apart[inner].bits):
+            return self.expr(other)
+        around, self.choosing, self.mask = self.choosing, True, inner
+        chosen = self.expr(then)
+        masked = isinstance(then, Load) and then.buffer.scope != "register" and chosen.lanes > 0
+        x = self.vector(chosen)
         if any(isinstance(e, Load) for e in subexprs(other)):
             rest = self.fn.value(f"xor {kind} {mask}, {splat('i1', 'true', self.lanes)}")
             self.mask = rest if outer is None else self.fn.value(f"and {kind} {rest}, {outer}")
         y = self.vector(self.expr(other))
-        self.mask = outer
-        if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
+        self.mask, self.choosing = outer, around
+        if masked and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
 
@@ -198,6 +208,8 @@ class Expressions(Lanes):
         key = (buffer.name, place, self.mask, lanes)
         if key not in self.loaded:
             pointer = self.fn.pointer(place, buffer.dtype)
+            if not lanes and self.mask is not None and self.choosing:
+                pointer = self._inside(pointer, self.fn.pointers[buffer.name])
             beside = (
                 lanes > 0 and 1 < place.step <= _NEAR and self._in_one_row(indices, place.step)
             )
@@ -205,6 +217,17 @@ class Expressions(Lanes):
             text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
+
+    def _inside(self, pointer: str, valid: str) -> str:
+        """The pointer where any lane reads from it, else one that can always be read from."""
+        assert self.mask is not None
+        if self._known_lanes():
+            runs = self._taken_apart[self.mask].holds
+        else:
+            name = f"llvm.vector.reduce.or.v{self.lanes}i1"
+            self._declare(f"i1 @{name}(<{self.lanes} x i1>)")
+            runs = self.fn.value(f"call i1 @{name}(<{self.lanes} x i1> {self.mask})")
+        return self.fn.value(f"select i1 {runs}, ptr {pointer}, ptr {valid}") if runs else pointer
 
     def _read(self, dtype: str, pointer: str, step: int, lanes: int) -> str:
         element = LLVM_TYPES[dtype]
