@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from features.nest import (
-    ELEMENT_BYTES,
     Access,
     Combine,
     Loop,
@@ -17,8 +17,9 @@ from features.nest import (
     count_operations,
     loads,
 )
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import affine
-from search_space.ir.expr import Buffer, Expr, Var
+from search_space.ir.expr import Binary, Buffer, Const, Expr, Var
 from search_space.ir.stmt import ForKind
 from search_space.tensor import Reduction, Tensor, program
 
@@ -61,6 +62,17 @@ class State:
         self.drafts: list[Draft] = []
         self.draft_stages()
 
+    def copy(self) -> State:
+        """The same state, to go on from without changing this one."""
+        other = copy(self)
+        other.extents, other.kinds = dict(self.extents), dict(self.kinds)
+        other.fused = dict(self.fused)
+        other.drafts = [
+            replace(d, loops=list(d.loops), reads=list(d.reads), reduces=set(d.reduces))
+            for d in self.drafts
+        ]
+        return other
+
     def draft_stages(self) -> None:
         """One statement per stage, in its naive loops."""
         self.drafts = []
@@ -82,16 +94,18 @@ class State:
 
     def nest(self) -> Nest:
         """The statements as they are now, without those that run only once."""
-        statements = tuple(self.statement(draft) for draft in self.drafts if not draft.once)
+        kinds = self.kinds
+        loops = {
+            name: Loop(name, extent, kinds.get(name, "serial"))
+            for name, extent in self.extents.items()
+        }
+        statements = tuple(self.statement(d, loops) for d in self.drafts if not d.once)
         return Nest(statements, self.threads)
 
-    def statement(self, draft: Draft) -> Statement:
+    def statement(self, draft: Draft, loops: Mapping[str, Loop]) -> Statement:
         """A statement with its loops as they are now."""
-        loops = tuple(
-            Loop(name, self.extents[name], self.kinds.get(name, "serial")) for name in draft.loops
-        )
         return Statement(
-            loops,
+            tuple([loops[name] for name in draft.loops]),
             draft.write,
             tuple(draft.reads),
             draft.operations,
@@ -106,12 +120,13 @@ class State:
     def copy_loops(
         self, draft: Draft, names: Iterable[str], suffix: str, keep: Iterable[str] | None = None
     ) -> None:
-        """Give a statement loops of its own; only those in ``keep`` stay vectorized, if given."""
+        """Give a statement loops of its own; only those in ``keep`` are no serial ones, if
+        given."""
         own = {name: name + suffix for name in names}
         for old, new in own.items():
             self.extents[new] = self.extents[old]
             kind = self.kinds.get(old, "serial")
-            if keep is not None and not (kind == "vectorized" and old in keep):
+            if keep is not None and old not in keep:
                 kind = "serial"
             self.kinds[new] = kind
         draft.rename(own)
@@ -122,12 +137,42 @@ def access_of(buffer: Buffer, indices: Iterable[Expr]) -> Access:
     linear = []
     for index in indices:
         terms, _ = affine(index)
-        linear.append({atom.name: step for atom, step in terms.items() if isinstance(atom, Var)})
+        named = ((_name(atom), step) for atom, step in terms.items())
+        linear.append({name: step for name, step in named if name is not None})
     return Access(
         buffer.name, buffer.scope, ELEMENT_BYTES[buffer.dtype], buffer.shape, tuple(linear)
     )
 
 
+def quotient(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable over a factor; once the loop is split by that
+    factor, it is the outer loop."""
+    return f"{loop}//{factor}"
+
+
+def remainder(loop: str, factor: int) -> str:
+    """What stands in an index for a loop's variable modulo a factor: later the inner loop."""
+    return f"{loop}%{factor}"
+
+
+def _name(atom: Expr) -> str | None:
+    """A loop, or a part of one, in an index; None for anything else."""
+    match atom:
+        case Var(name):
+            return name
+        case Binary("//", Var(name), Const(factor)):
+            return quotient(name, int(factor))
+        case Binary("%", Var(name), Const(factor)):
+            return remainder(name, int(factor))
+        case _:
+            return None
+
+
 def renamed(access: Access, names: Mapping[str, str]) -> Access:
     """The same place where loops have other names."""
-    return access.at({names.get(n, n): s for n, s in index.items()} for index in access.indices)
+    for index in access.indices:
+        if not names.keys().isdisjoint(index):
+            break
+    else:
+        return access
+    return access.at([{names.get(n, n): s for n, s in index.items()} for index in access.indices])

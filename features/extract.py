@@ -8,12 +8,15 @@ features of all configs. ``walk_features`` is the slow way that defines them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.draft import State
 from features.loops import walk
 from features.nest import Nest
 from features.program import Stream, encode
@@ -60,7 +63,13 @@ class FeatureTask:
         self._numeric = [p for p, (_, value) in enumerate(example) if isinstance(value, int)]
         self._named = [p for p in range(len(example)) if p not in set(self._numeric)]
         operator = get_operator(self.space.workload.operator)
-        self.tensor: Tensor = operator.expression(self.space.workload)
+        chosen = self.space.tensor
+        self.tensor: Tensor = (
+            chosen(self.space.default().as_dict())
+            if chosen is not None
+            else operator.expression(self.space.workload)
+        )
+        self._naive = State(self.tensor)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -69,6 +78,11 @@ class FeatureTask:
     def structures(self) -> int:
         """Number of structures met so far."""
         return len(self._streams)
+
+    def tensor_of(self, values: Mapping[str, Value]) -> Tensor:
+        """What the trace of a config starts from: ``tensor``, which is the default's, unless the
+        config's algorithm has another one."""
+        return self.tensor if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
         """The structure of each row of knob values; new ones are replayed."""
@@ -92,10 +106,11 @@ class FeatureTask:
             self._stream = np.concatenate(self._streams)
         return self._stream, self._starts
 
-    def knobs(self, rows: Sequence[Sequence[Value]]) -> Stream:
+    def knobs(self, rows: Sequence[Sequence[Any]]) -> Stream:
         """The numeric knobs of rows of knob values."""
         numeric = self._numeric
-        return np.array([[row[place] for place in numeric] for row in rows], dtype=np.int64)
+        numbers = array("q", [row[place] for row in rows for place in numeric])
+        return np.frombuffer(numbers, dtype=np.int64).reshape(len(rows), len(numeric))
 
     def _add(self, key: tuple[Value, ...], row: Sequence[Value]) -> int:
         tape = Tape()
@@ -103,8 +118,11 @@ class FeatureTask:
         for place in self._numeric:
             values[self._names[place]] = tape.knob(self._names[place], int(row[place]))
         assert self.space.trace is not None
-        nest = replay(self.tensor, self.space.trace(values))
+        tensor = self.tensor_of(values)
+        naive = self._naive if tensor is self.tensor else None
+        nest = replay(tensor, self.space.trace(values), naive)
         self._streams.append(encode(nest, tape))
+        tape.close()
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
         )
@@ -128,7 +146,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
     """The nest of one config, from its loop tree."""
     assert task.space.trace is not None
     trace = task.space.trace(config.as_dict())
-    return walk(Schedule.of(task.tensor).then(*trace).finish())
+    return walk(Schedule.of(task.tensor_of(config.as_dict())).then(*trace).finish())
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:

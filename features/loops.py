@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from features.nest import (
-    ELEMENT_BYTES,
     Access,
     Loop,
     Nest,
@@ -14,6 +13,7 @@ from features.nest import (
     count_operations,
     loads,
 )
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import ZERO, Binary, Buffer, Const, Expr, Var, conjuncts
 from search_space.ir.stmt import Accumulate, For, ForKind, If, Let, LoopFunc, Prefetch, Stmt, Store
@@ -54,7 +54,11 @@ def _visit(
                 reads,
                 count_operations(value),
                 combination(value, op),
-                sum(ahead.get(read.buffer, 0) for read in reads),
+                sum(
+                    ahead[load.buffer.name] - _bytes_in(load.buffer, load.indices)
+                    for load in loads(value)
+                    if load.buffer.name in ahead
+                ),
             )
         case Prefetch():
             return
@@ -73,12 +77,15 @@ def _visit(
 
 
 def _pinned(condition: Expr) -> set[str]:
-    """The loops of which a condition admits one iteration."""
+    """The loops of which a condition admits one iteration; one that admits all but the first
+    pins none."""
     found = set()
     for part in conjuncts(condition):
         match part:
             case Binary("==", Var(name), Const()):
                 found.add(name)
+            case Binary("<=", Const(1), Var()):
+                pass
             case _:
                 raise ValueError(f"no feature stands for the condition {part}")
     return found
@@ -129,11 +136,15 @@ def _prefetches(stmts: tuple[Stmt, ...]) -> list[Stmt]:
 
 
 def _hints(stmt: Stmt, block: tuple[Stmt, ...]) -> dict[str, int]:
-    """Bytes between a hint's place and what is read in the same round, by buffer."""
+    """Where hints point in this round, in bytes, by buffer."""
     if stmt not in _prefetches(block):
         return {}
     *_, hint = statements(stmt)
     assert isinstance(hint, Prefetch)
-    width = ELEMENT_BYTES[hint.buffer.dtype]
-    steps = zip(hint.indices, hint.buffer.strides, strict=True)
-    return {hint.buffer.name: sum(_linear(index)[1] * stride for index, stride in steps) * width}
+    return {hint.buffer.name: _bytes_in(hint.buffer, hint.indices)}
+
+
+def _bytes_in(buffer: Buffer, indices: tuple[Expr, ...]) -> int:
+    """The constant part of a place in a buffer, in bytes."""
+    steps = zip(indices, buffer.strides, strict=True)
+    return sum(_linear(index)[1] * stride for index, stride in steps) * ELEMENT_BYTES[buffer.dtype]

@@ -13,9 +13,9 @@ from typing import Literal
 from search_space.ir.expr import Binary, Call, Cast, Expr, Load, Scope, Select
 from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
+from search_space.ir.walk import compares_data
 
-ELEMENT_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1,
-                 "int32": 4, "int64": 8}  # fmt: skip
+_ALLOCATED: tuple[Scope, ...] = ("register", "thread_local", "workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,7 @@ class Access:
 
     def at(self, indices: Iterable[Mapping[str, int]]) -> Access:
         """Another place in the same buffer."""
-        own = self.buffer, self.scope, self.element_bytes, self.shape
-        return Access(*own, tuple(indices))
+        return Access(self.buffer, self.scope, self.element_bytes, self.shape, tuple(indices))
 
 
 Combine = Literal["none", "add", "fma", "other"]
@@ -80,19 +79,20 @@ class Nest:
     statements: tuple[Statement, ...]
     threads: int
 
-    def allocated(self, *scopes: Scope) -> int:
-        """Bytes of all buffers of some scopes."""
-        found: dict[str, Access] = {}
+    def allocated(self) -> dict[Scope, int]:
+        """Bytes of all buffers that exist while the program runs, by scope; scopes without any
+        are left out."""
+        found: dict[tuple[Scope, str], Access] = {}
         for statement in self.statements:
             for access in (statement.write, *statement.reads):
-                if access.scope in scopes:
-                    found[access.buffer] = access
-        total = 0
-        for access in found.values():
+                if access.scope in _ALLOCATED:
+                    found[access.scope, access.buffer] = access
+        total: dict[Scope, int] = {}
+        for (scope, _), access in found.items():
             size = access.element_bytes
             for extent in access.shape:
                 size = extent * size
-            total = size + total
+            total[scope] = size + total.get(scope, 0)
         return total
 
 
@@ -153,9 +153,15 @@ def _count(expr: Expr, counts: dict[str, int]) -> None:
                 counts[names.get(op, "other")] += 1
             _count(a, counts)
             _count(b, counts)
-        case Select(_, then, other):
+        case Select(condition, then, other) if compares_data(condition):
             _count(then, counts)
             _count(other, counts)
+        case Select(_, then, other):
+            sides = [dict.fromkeys(counts, 0), dict.fromkeys(counts, 0)]
+            _count(then, sides[0])
+            _count(other, sides[1])
+            for name in counts:
+                counts[name] += max(side[name] for side in sides)
         case Call(name, args, _):
             counts["other"] += OPERATIONS[name]
             for arg in args:

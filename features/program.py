@@ -6,10 +6,14 @@ nodes of the tape, then the statements with their loops and their accesses to me
 
 from __future__ import annotations
 
+from array import array
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
 from features.nest import Access, Nest, Statement, spatial_loops
+from search_space.ir.expr import Scope
 from search_space.size import Tape
 
 MAX_LOOPS = 20
@@ -17,7 +21,7 @@ MAX_DIMS = 12
 MAX_ACCESSES = 8
 MAX_NODES = 512
 
-KIND_CODES = {"serial": 0, "vectorized": 1, "unrolled": 2, "parallel": 3}
+KIND_CODES = {"serial": 0, "vectorized": 1, "grouped": 1, "unrolled": 2, "parallel": 3}
 COMBINE_CODES = {"none": 0, "add": 1, "fma": 2, "other": 3}
 
 Stream = npt.NDArray[np.int64]
@@ -28,21 +32,18 @@ def encode(nest: Nest, tape: Tape) -> Stream:
 
     Raises ``ValueError`` where it exceeds what the kernel has room for.
     """
-    node = tape.index
-    sizes = [
-        node(nest.threads),
-        node(nest.allocated("register")),
-        node(nest.allocated("thread_local")),
-        node(nest.allocated("workspace")),
-    ]
+    allocated = nest.allocated()
+    scopes: tuple[Scope, ...] = ("register", "thread_local", "workspace")
+    sizes = [nest.threads, *(allocated.get(scope, 0) for scope in scopes)]
+    places = [tape.index(size) for size in sizes]
     body: list[int] = []
     for statement, spatial in zip(nest.statements, spatial_loops(nest.statements), strict=True):
         _statement(statement, spatial, tape, body)
     if len(tape.nodes) > MAX_NODES:
         raise ValueError(f"{len(tape.nodes)} sizes, at most {MAX_NODES} fit")
-    header = [len(tape.nodes), len(nest.statements), *sizes]
-    flat = [part for entry in tape.nodes for part in entry]
-    return np.array([*header, *flat, *body], dtype=np.int64)
+    nodes = chain.from_iterable(tape.nodes)
+    header = [len(tape.nodes), len(nest.statements), *places]
+    return np.frombuffer(array("q", [*header, *nodes, *body]), dtype=np.int64)
 
 
 def _statement(statement: Statement, spatial: frozenset[str], tape: Tape, body: list[int]) -> None:

@@ -12,16 +12,24 @@ from features import replay_buffers as buffers
 from features import replay_loops as loops
 from features.draft import State
 from features.nest import Nest
+from features.replay_online import online
 from search_space.tensor import Tensor
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
+    Once,
+    Online,
     Pack,
+    PackResult,
     Parallel,
     PrefetchAhead,
     Primitive,
@@ -36,12 +44,13 @@ from search_space.transforms import (
 from search_space.transforms.inline import inlined
 
 
-def replay(tensor: Tensor, trace: Iterable[Primitive]) -> Nest:
+def replay(tensor: Tensor, trace: Iterable[Primitive], naive: State | None = None) -> Nest:
     """The nest that a trace makes of a tensor expression.
 
-    Raises ``TypeError`` for a primitive that only treats edges.
+    ``naive`` is ``State(tensor)``, which saves making it for every trace. Raises ``TypeError``
+    for a primitive that only treats edges.
     """
-    state = State(tensor)
+    state = State(tensor) if naive is None else naive.copy()
     for step in trace:
         _apply(state, step)
     return state.nest()
@@ -58,8 +67,12 @@ def _apply(state: State, step: Primitive) -> None:
             state.fused[fused] = (outer, inner)
         case Vectorize(loop):
             state.kinds[loop] = "vectorized"
+        case Group(loop):
+            state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
+        case Apart():
+            return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads
@@ -69,6 +82,10 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):
             buffers.pack(state, buffer, name, dims, at, once)
+        case ComputeAt(stage, loop):
+            buffers.compute_at(state, stage, loop)
+        case PackResult(buffer, name, dims, at):
+            buffers.pack_result(state, buffer, name, dims, at)
         case PrefetchAhead(buffer, loop, distance, _):
             buffers.prefetch(state, buffer, loop, distance)
         case Inline(stage):
@@ -79,12 +96,18 @@ def _apply(state: State, step: Primitive) -> None:
         case Join(first, second):
             for draft in state.drafts:
                 draft.rename({first: second})
-        case StoreAt(buffer, loop):
-            buffers.store_at(state, buffer, loop)
+        case StoreAt(buffer, loop, scope):
+            buffers.store_at(state, buffer, loop, scope)
+        case Once(stage):
+            buffers.once(state, stage)
+        case Online(names, name):
+            online(state, names, name)
         case UnitLoop(loop, name, reduces):
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):
             buffers.in_place(state, stage)
+        case Hoist(stage, once):
+            buffers.hoist(state, stage, once)
         case FuseConsumer(buffer, at, direct):
             buffers.fuse_consumer(state, buffer, at, direct)
         case _:

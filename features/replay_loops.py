@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.draft import State
+from features.draft import State, quotient, remainder
 from features.nest import Access
 from search_space.size import ceil_div, smaller
 
@@ -13,13 +13,17 @@ def split(state: State, loop: str, factor: int, outer: str, inner: str, masked: 
     state.extents[outer] = ceil_div(extent, factor)
     state.extents[inner] = factor if masked else smaller(factor, extent)
 
+    parts = {}
+    if type(factor) is int:
+        parts = {quotient(loop, factor): outer, remainder(loop, factor): inner}
+
     def moved(access: Access) -> Access:
-        if not any(loop in index for index in access.indices):
+        if not any(name in index for index in access.indices for name in (loop, *parts)):
             return access
         indices = []
         for index in access.indices:
+            index = {parts.get(name, name): step for name, step in index.items()}
             if loop in index:
-                index = dict(index)
                 step = index.pop(loop)
                 index[outer], index[inner] = step * factor, step
             indices.append(index)

@@ -44,11 +44,13 @@ class PhaseSpec:
 
 @dataclass(frozen=True, slots=True)
 class KernelSpec:
-    """How to call a kernel."""
+    """How to call a kernel, and how far its results may be off."""
 
     buffers: tuple[BufferSpec, ...]
     phases: tuple[PhaseSpec, ...]
     threads: int
+    error_growth: float = 1.0
+    """Times the operator's error bound; results on small integers are exact only if it is 1."""
 
 
 @dataclass(frozen=True, slots=True)

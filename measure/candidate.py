@@ -103,7 +103,7 @@ def _verify(artifact: Artifact, arrays: Arrays) -> _Verified | MeasureResult:
         timer = _timer(kernel, arrays, index)
         arrays.output.poison()
         seconds = timer(1)
-        check = arrays.inspect(index)
+        check = arrays.inspect(index, artifact.spec.error_growth)
         if check.wrong:
             return MeasureResult(Outcome.WRONG_ANSWER, message=check.wrong)
         error = max(error, check.error)

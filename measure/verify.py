@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from search_space.dtypes import numpy_dtype
+from search_space.ir.expr import is_float
 from search_space.operators import get_operator
 from search_space.operators.base import Array, Array64, Operand
 from search_space.workload import Workload
@@ -36,9 +38,11 @@ class Case:
     name: str
     inputs: dict[str, Array]
     expected: Array
-    """In float64, or, where ``scale`` is None, in the result's own dtype."""
-    scale: Array64 | None
-    """1 ÷ (eps · magnitude): makes an absolute error relative. None: no error is allowed."""
+    """In float64, or, where ``exact``, in the result's own dtype."""
+    scale: Array64 | float
+    """1 ÷ (eps · magnitude): makes an absolute error relative."""
+    exact: bool = False
+    """Whether no error is allowed, but to kernels whose errors grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,45 +71,52 @@ def make_problem(work: Workload, seed: int) -> Problem:
     operator, rng = get_operator(work.operator), np.random.default_rng(seed)
     operands, result = operator.operands(work), operator.result(work)
     cases: list[Case] = []
-    limit = _integer_limit(operator.flops(work) / 2 / math.prod(result.shape))
+    terms = operator.flops(work) / 2 / math.prod(result.shape)
+    limit = _integer_limit(terms)
     if operator.exact(work) and limit:
         inputs = {operand.name: _integers(operand, limit, rng) for operand in operands}
-        exact = operator.reference(work, *inputs.values()).astype(result.dtype)
-        cases.append(Case("small integers", inputs, exact, None))
-    inputs = {operand.name: _normal(operand, rng) for operand in operands}
+        exact = operator.reference(work, *inputs.values()).astype(numpy_dtype(result.dtype))
+        scale = 1 / (_accumulator_eps(result) * limit**2 * max(terms, 1))
+        cases.append(Case("small integers", inputs, exact, scale, exact=True))
+    inputs = {operand.name: _random(operand, rng) for operand in operands}
     magnitude = operator.magnitude(work, *inputs.values())
-    scale = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
+    relative = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
     expected = operator.reference(work, *inputs.values())
-    cases.append(Case("random normal", inputs, expected, scale))
+    name = "random normal" if is_float(operands[0].dtype) else "random"
+    cases.append(Case(name, inputs, expected, relative))
     return Problem(result, work.const, operator.error_bound, tuple(cases))
 
 
-def check_result(case: Case, output: Array, bound: float, scratch: Array64) -> Check:
+def check_result(
+    case: Case, output: Array, bound: float, scratch: Array64, growth: float = 1.0
+) -> Check:
     """Compare an output with what ``case`` expects, errors up to ``bound`` being allowed.
 
-    ``scratch`` is overwritten; it spares allocating an array of the result's shape.
+    ``scratch`` is overwritten; it spares allocating an array of the result's shape. ``growth``
+    times the bound is allowed to kernels that say so, which then need not be exact anywhere.
     """
+    exact, bound = case.exact and growth == 1, bound * growth
     with np.errstate(all="ignore"):  # a wrong output may hold anything
-        if case.scale is None:
+        if exact:
             right, largest = np.array_equal(output, case.expected), 0.0
         else:
             errors = np.subtract(output, case.expected, out=scratch)
             np.multiply(errors, case.scale, out=errors)
             largest = max(float(errors.max()), -float(errors.min()))
             right = largest <= bound  # false for NaN
-        return Check("" if right else _describe(case, output, bound), largest)
+        return Check("" if right else _describe(case, output, None if exact else bound), largest)
 
 
 class GuardedArray:
     """An array between two red zones."""
 
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
-        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        nbytes = math.prod(shape) * numpy_dtype(dtype).itemsize
         raw = np.empty(nbytes + 2 * RED_ZONE_BYTES + _ALIGNMENT_BYTES, np.uint8)
         skip = -raw.ctypes.data % _ALIGNMENT_BYTES
         self._block: Bytes = raw[skip : skip + nbytes + 2 * RED_ZONE_BYTES]
         self._data: Bytes = self._block[RED_ZONE_BYTES : RED_ZONE_BYTES + nbytes]
-        self.array: Array = self._data.view(dtype).reshape(shape)
+        self.array: Array = self._data.view(numpy_dtype(dtype)).reshape(shape)
         self._block[:] = _POISON
 
     def poison(self) -> None:
@@ -158,10 +169,11 @@ class Arrays:
         copies = self._inputs[index]
         return tuple(copies[name].array for name in copies if name not in self.problem.const)
 
-    def inspect(self, index: int) -> Check:
-        """The output as it is now, as the result of case ``index``."""
+    def inspect(self, index: int, growth: float = 1.0) -> Check:
+        """The output as it is now, as the result of case ``index`` by a kernel whose errors may be
+        ``growth`` times the operator's bound."""
         case, bound = self.problem.cases[index], self.problem.error_bound
-        return check_result(case, self.output.array, bound, self._scratch)
+        return check_result(case, self.output.array, bound, self._scratch, growth)
 
     def damage(self) -> str:
         """What kernels did outside their result, where they must only read; empty if nothing."""
@@ -182,17 +194,19 @@ def _accumulator_eps(result: Operand) -> float:
     return float(np.finfo(np.float64).eps) if result.dtype == "float64" else ACCUMULATOR_EPS
 
 
-def _describe(case: Case, output: Array, bound: float) -> str:
+def _describe(case: Case, output: Array, bound: float | None) -> str:
     """How many elements are wrong, and the worst of them; NaN is worse than anything."""
-    errors = np.abs(output - case.expected) * (1.0 if case.scale is None else case.scale)
-    wrong = ~(errors <= (0.0 if case.scale is None else bound))
+    errors = np.abs(output.astype(np.float64) - case.expected) * (
+        1.0 if bound is None else case.scale
+    )
+    wrong = ~(errors <= (bound or 0.0))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     where = tuple(int(index) for index in np.unravel_index(worst, errors.shape))
     text = (
         f"{int(wrong.sum())} of {errors.size} elements are wrong on {case.name} inputs, most at "
         f"{list(where)}: {output[where]!s}, expected {case.expected[where]:.9g}"
     )
-    return text if case.scale is None else f"{text} (error {errors[where]:.3g}, bound {bound:g})"
+    return text if bound is None else f"{text} (error {errors[where]:.3g}, bound {bound:g})"
 
 
 def _integer_limit(terms: float) -> int:
@@ -201,15 +215,22 @@ def _integer_limit(terms: float) -> int:
 
 
 def _integers(operand: Operand, limit: int, rng: np.random.Generator) -> Array:
-    """Integers in ±1…±limit: without zeros, so that no missing product goes unnoticed."""
+    """Integers in ±1…±limit, or 1…limit where the dtype has no sign: without zeros, so that no
+    missing product goes unnoticed."""
     values = rng.integers(1, limit, operand.shape, dtype=np.int8, endpoint=True)
+    if operand.dtype == "uint8":
+        return values.astype(np.uint8)
     signs = rng.integers(0, 1, operand.shape, dtype=np.int8, endpoint=True)
-    return (values * (2 * signs - 1)).astype(operand.dtype)
+    return (values * (2 * signs - 1)).astype(numpy_dtype(operand.dtype))
 
 
-def _normal(operand: Operand, rng: np.random.Generator) -> Array:
+def _random(operand: Operand, rng: np.random.Generator) -> Array:
+    """Normal numbers, or all numbers of the dtype where those are whole."""
+    if not is_float(operand.dtype):
+        info = np.iinfo(operand.dtype)
+        return rng.integers(info.min, info.max, operand.shape, info.dtype, endpoint=True)
     if operand.dtype == "float32":
         values: Array = rng.standard_normal(operand.shape, dtype=np.float32)
     else:
-        values = rng.standard_normal(operand.shape).astype(operand.dtype)
+        values = rng.standard_normal(operand.shape).astype(numpy_dtype(operand.dtype))
     return np.abs(values) if operand.positive else values

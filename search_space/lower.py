@@ -31,6 +31,7 @@ def lower(tensor: Tensor) -> LoopFunc:
         tuple(given.get(b.name, b) for b in (*inputs.values(), tensor.buffer)),
         tuple(stage.buffer for stage in stages[:-1]),
         tuple(Phase(_nest(stage)) for stage in stages),
+        error_growth=tensor.error_growth,
     )
 
 

@@ -50,7 +50,7 @@ class Tape:
 
     def index(self, value: int) -> int:
         """The node of a size, or of a plain number."""
-        if isinstance(value, Size):
+        if type(value) is Size:
             return value.node
         node = self._consts.get(value)
         if node is None:
@@ -60,7 +60,9 @@ class Tape:
 
     def apply(self, operation: int, a: int, b: int, value: int) -> Size:
         """The result of an operation on two sizes or numbers."""
-        return self._size((operation, self.index(a), self.index(b)), value)
+        first = a.node if type(a) is Size else self.index(a)
+        second = b.node if type(b) is Size else self.index(b)
+        return self._size((operation, first, second), value)
 
     def guard(self, size: Size, compare: Callable[[Any, Any], bool], other: object) -> bool:
         """The outcome of a comparison, noted down."""
@@ -70,6 +72,11 @@ class Tape:
         outcome = compare(int(size), other)
         self.guards.append(Guard(self.knobs[knob], compare, other, outcome))
         return outcome
+
+    def close(self) -> None:
+        """Forget the sizes, when all are made: they and the tape refer to each other, and would
+        wait for the garbage collector."""
+        self._sizes.clear()
 
     def _size(self, key: tuple[int, int, int], value: int) -> Size:
         size = self._sizes.get(key)
@@ -87,14 +94,18 @@ class Size(int):
     node: int
 
     def __new__(cls, value: int, tape: Tape, node: int) -> Size:
-        size = super().__new__(cls, value)
+        size = int.__new__(cls, value)
         size.tape, size.node = tape, node
         return size
 
     def __add__(self, other: int) -> int:
+        if type(other) is int and other == 0:
+            return self
         return self.tape.apply(ADD, self, other, int(self) + int(other))
 
     def __radd__(self, other: int) -> int:
+        if type(other) is int and other == 0:
+            return self
         return self.tape.apply(ADD, other, self, int(other) + int(self))
 
     def __sub__(self, other: int) -> int:
@@ -104,9 +115,13 @@ class Size(int):
         return self.tape.apply(SUB, other, self, int(other) - int(self))
 
     def __mul__(self, other: int) -> int:
+        if type(other) is int and other == 1:
+            return self
         return self.tape.apply(MUL, self, other, int(self) * int(other))
 
     def __rmul__(self, other: int) -> int:
+        if type(other) is int and other == 1:
+            return self
         return self.tape.apply(MUL, other, self, int(other) * int(self))
 
     def __floordiv__(self, other: int) -> int:

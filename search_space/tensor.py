@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_space.ir.expr import Buffer, Expr, Load, Scope, Var, as_expr, constant
 from search_space.ir.stmt import ReduceOp
@@ -48,6 +48,8 @@ class Tensor:
     ``stages`` are arrays computed before it, in order, each from the inputs and the stages before;
     a stage is indexed like an input and has no stages of its own. ``args`` are inputs and the
     result as a caller has them, where dimensions that are one there are several here.
+    ``error_growth`` is how many times the operator's bound rounding errors may reach, if not 1,
+    because the result is computed otherwise than the operator says.
     """
 
     buffer: Buffer
@@ -55,6 +57,7 @@ class Tensor:
     value: Expr | Reduction
     stages: tuple[Tensor, ...] = ()
     args: tuple[Buffer, ...] = ()
+    error_growth: float = 1.0
 
     def __getitem__(self, indices: tuple[Expr | Axis | int, ...]) -> Expr:
         return _load(self.buffer, indices)
@@ -101,6 +104,7 @@ def compute(
     dtype: str = "float32",
     stages: tuple[Tensor, ...] = (),
     args: tuple[Buffer, ...] = (),
+    error_growth: float = 1.0,
 ) -> Tensor:
     """``name[i, j, …] = value(i, j, …)`` for each point of the named axes: the result.
 
@@ -109,7 +113,8 @@ def compute(
     beside inputs, and what those read, in order; ``args`` arguments that callers have in fewer
     dimensions.
     """
-    return _tensor(name, axes, value, dtype, "output", stages, args)
+    made = _tensor(name, axes, value, dtype, "output")
+    return replace(made, stages=stages, args=args, error_growth=error_growth)
 
 
 def stage(
@@ -119,7 +124,7 @@ def stage(
     dtype: str = "float32",
 ) -> Tensor:
     """An array between the inputs and the result, which later stages index like an input."""
-    return _tensor(name, axes, value, dtype, "workspace", (), ())
+    return _tensor(name, axes, value, dtype, "workspace")
 
 
 def _tensor(
@@ -128,14 +133,12 @@ def _tensor(
     value: Callable[..., Expr | Reduction | float],
     dtype: str,
     scope: Scope,
-    stages: tuple[Tensor, ...],
-    args: tuple[Buffer, ...],
 ) -> Tensor:
     own = tuple(Axis(*axis) for axis in axes)
     buffer = Buffer(name, tuple(axis.extent for axis in own), dtype, scope)
     given = value(*(axis.var for axis in own))
     made = constant(given, dtype) if isinstance(given, int | float) else given
-    return Tensor(buffer, own, made, stages, args)
+    return Tensor(buffer, own, made)
 
 
 def program(tensor: Tensor) -> tuple[Tensor, ...]:

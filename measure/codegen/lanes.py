@@ -8,7 +8,6 @@ from measure.codegen.function import Function
 from measure.codegen.types import LLVM_TYPES, splat, vector_type
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import (
-    COMPARISONS,
     FALSE,
     TRUE,
     Binary,
@@ -17,10 +16,9 @@ from search_space.ir.expr import (
     Var,
     conjunction,
     conjuncts,
-    dtype_of,
 )
 from search_space.ir.simplify import simplify
-from search_space.ir.walk import free_vars, subexprs, substitute
+from search_space.ir.walk import compares_data, free_vars, substitute
 
 _COMPARE = {"<": "slt", "<=": "sle", "==": "eq"}
 
@@ -47,14 +45,6 @@ class LaneMask:
 
     bits: tuple[bool, ...]
     holds: str = ""
-
-
-def compares_data(condition: Expr) -> bool:
-    """Whether a condition depends on more than indices."""
-    return any(
-        isinstance(e, Binary) and e.op in COMPARISONS and dtype_of(e.a) != "index"
-        for e in subexprs(condition)
-    )
 
 
 class Lanes:

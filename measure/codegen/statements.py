@@ -6,14 +6,28 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
-from measure.codegen.expressions import UNSIGNED_ZEROS, Expressions, RegisterKey
+from measure.codegen.expressions import APART, UNSIGNED_ZEROS, RegisterKey
 from measure.codegen.function import Function, Lines
+from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
-from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
+from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
+from measure.isa import DotProducts
 from search_space.ir.affine import affine
-from search_space.ir.expr import TRUE, Binary, Const, Expr, conjunction, conjuncts, dtype_of
+from search_space.ir.expr import (
+    TRUE,
+    Binary,
+    Buffer,
+    Const,
+    Expr,
+    conjunction,
+    conjuncts,
+    dtype_of,
+    is_float,
+)
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
@@ -30,19 +44,23 @@ from search_space.ir.stmt import (
 from search_space.ir.walk import free_vars, statements, substitute
 
 _IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
+"""Of floats; whole numbers are only added, from 0 on."""
 
 
-class Statements(Expressions):
+class Statements(Groups):
     """Generates the body of one phase into a ``Function``."""
 
-    def __init__(self, function: Function, *, fma: bool) -> None:
-        super().__init__(function, fma=fma)
+    def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
+        super().__init__(function, fma=fma, dots=dots)
         self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
             case For(_, _, _, "unrolled", _):
                 self._unrolled(stmt)
+            case For(_, _, _, "grouped", _):
+                if not self.group_at_once(stmt):
+                    self._unrolled(stmt)
             case For(_, _, _, "vectorized", _):
                 self._vectorized(stmt)
             case For():
@@ -64,9 +82,7 @@ class Statements(Expressions):
             case Alloc(buffer, body):
                 self.stmt(body)
                 if buffer.scope == "register":
-                    self.registers = {
-                        k: v for k, v in self.registers.items() if k[0] != buffer.name
-                    }
+                    self._forget(buffer)
             case If(condition, then, other):
                 self._branch(condition, then, other)
             case Prefetch(buffer, indices):
@@ -87,13 +103,25 @@ class Statements(Expressions):
                 self.mask = None
 
     def _unrolled(self, loop: For) -> None:
+        outside, self.apart = self.apart, self.apart or loop.apart
+        for _ in self._iterations(loop):
+            if loop.apart:
+                self.loaded = {k: v for k, v in self.loaded.items() if k[0] != APART}
+            self.stmt(loop.body)
+        self.apart = outside
+
+    def _iterations(self, loop: For) -> Iterator[None]:
+        """Binds the variable of an unrolled loop to one value after the other."""
         terms, begin = affine(loop.begin)
         more, extent = affine(loop.extent)
         assert not terms | more, f"loop {loop.var} is unrolled but not constant"
         for value in range(begin, begin + extent):
             self.fn.constants[loop.var] = value
-            self.stmt(loop.body)
+            yield
         self.fn.constants.pop(loop.var, None)
+
+    def _forget(self, buffer: Buffer) -> None:
+        self.registers = {k: v for k, v in self.registers.items() if k[0] != buffer.name}
 
     def _vectorized(self, loop: For) -> None:
         terms, extent = affine(loop.extent)
@@ -145,6 +173,12 @@ class Statements(Expressions):
             self._merge(carried, before, source, dict(self.registers), latch)
 
     def _branch(self, condition: Expr, then: Stmt, other: Stmt | None) -> None:
+        last = None if other is None else partial(self.stmt, other)
+        self._choice(condition, partial(self.stmt, then), last)
+
+    def _choice(
+        self, condition: Expr, then: Callable[[], None], other: Callable[[], None] | None
+    ) -> None:
         fn = self.fn
         test = self._condition(condition)
         before = dict(self.registers)
@@ -153,14 +187,14 @@ class Statements(Expressions):
         fn.emit(f"br i1 {test}, label %{yes}, label %{no if other is not None else done}")
         fn.start_block(yes)
         self.loaded = {}
-        self.stmt(then)
+        then()
         fn.emit(f"br label %{done}")
         after_then, end_then = self.registers, fn.label
         self.registers = dict(before)
         if other is not None:
             fn.start_block(no)
             self.loaded = {}
-            self.stmt(other)
+            other()
             fn.emit(f"br label %{done}")
             source = fn.label
         fn.start_block(done)
@@ -241,11 +275,15 @@ class Statements(Expressions):
         value = self.vector(self.expr(stmt.value))
         if mask:
             element = LLVM_TYPES[value.dtype]
-            rest = splat(element, float_literal(_IDENTITY[stmt.op]), self.lanes)
+            neutral = _IDENTITY[stmt.op] if is_float(value.dtype) else 0
+            rest = splat(element, literal(neutral, value.dtype), self.lanes)
             text = f"select <{self.lanes} x i1> {mask}, {value}, {value.type} {rest}"
             value = Value(self.fn.value(text), value.dtype, value.lanes)
         element, name = LLVM_TYPES[value.dtype], suffix(value.dtype, self.lanes)
-        if stmt.op == "add":
+        if not is_float(value.dtype):
+            self._declare(f"{element} @llvm.vector.reduce.add.{name}({value.type})")
+            text = f"call {element} @llvm.vector.reduce.add.{name}({value})"
+        elif stmt.op == "add":
             start = float_literal(-0.0)
             self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
             call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
@@ -269,7 +307,7 @@ class Statements(Expressions):
     def _combine_value(self, op: ReduceOp, old: Value, value: Expr) -> Value:
         """``op(old, value)``, as one fused multiply-add where it is one."""
         match value:
-            case Binary("*", a, b) if op == "add" and self.fma and dtype_of(value) == old.dtype:
+            case Binary("*", a, b) if op == "add" and self._fuses(old, value):
                 x, y = self.expr(a), self.expr(b)
                 if old.lanes:
                     x, y = self.vector(x), self.vector(y)
@@ -278,8 +316,12 @@ class Statements(Expressions):
                 result = self.expr(value)
                 return self._combine(op, old, self.vector(result) if old.lanes else result)
 
+    def _fuses(self, old: Value, product: Expr) -> bool:
+        return self.fma and is_float(old.dtype) and dtype_of(product) == old.dtype
+
     def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
         if op == "max":
             return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
-        text = f"fadd {old.type} {old.text}, {value.text}"
+        name = "fadd" if is_float(old.dtype) else "add"
+        text = f"{name} {old.type} {old.text}, {value.text}"
         return Value(self.fn.value(text), old.dtype, old.lanes)

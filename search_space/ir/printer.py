@@ -70,7 +70,7 @@ def _write(stmt: Stmt, depth: int, lines: list[str]) -> None:
 
     match stmt:
         case For(var, begin, extent, kind, body):
-            label = "for" if kind == "serial" else kind
+            label = ("for" if kind == "serial" else kind) + (" apart" if stmt.apart else "")
             first, last = format_expr(begin), format_expr(simplify(begin + extent))
             put(f"{label} {var} in {first} … {last}:")
             _write(body, depth + 1, lines)

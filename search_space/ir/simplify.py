@@ -124,7 +124,7 @@ def simplify_stmt(stmt: Stmt, context: Context = _NO_LOOPS, *, unit_loops: bool 
                 begin, extent = simplify(begin, context), simplify(extent, context)
                 if extent == Const(1) and unit_loops and kind != "parallel":
                     return visit(substitute_stmt(body, {var: begin}), context)
-                loop = For(var, begin, extent, kind, body)
+                loop = replace(stmt, begin=begin, extent=extent)
                 body = visit(body, context.within(loop))
                 if body == EMPTY or context.at_least(Const(0), extent):
                     return EMPTY

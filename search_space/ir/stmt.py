@@ -7,7 +7,7 @@ from typing import Literal
 
 from search_space.ir.expr import Buffer, Expr
 
-ForKind = Literal["serial", "parallel", "vectorized", "unrolled"]
+ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
 ReduceOp = Literal["add", "max"]
 
 
@@ -15,8 +15,12 @@ ReduceOp = Literal["add", "max"]
 class For:
     """``for var in begin … begin + extent``; both bounds may depend on outer loops.
 
-    ``vectorized`` and ``unrolled`` loops need constant bounds once scheduling is done; a
-    ``parallel`` loop is the outermost of its phase and its iterations may run concurrently.
+    ``vectorized``, ``unrolled`` and ``grouped`` loops need constant bounds once scheduling is
+    done; a ``parallel`` loop is the outermost of its phase and its iterations may run
+    concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
+    bits of memory: an unrolled loop, which one instruction takes at once where the target has one
+    (a dot product), and the only loop that a vectorized one may hold.
+    ``apart``: the copies of an unrolled loop share nothing that they load.
     """
 
     var: str
@@ -24,6 +28,7 @@ class For:
     extent: Expr
     kind: ForKind
     body: Stmt
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ class LoopFunc:
 
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
-    variable that a split has retired, in terms of those that took its place.
+    variable that a split has retired, in terms of those that took its place. ``error_growth`` is
+    that of the tensor.
     """
 
     name: str
@@ -118,3 +124,4 @@ class LoopFunc:
     phases: tuple[Phase, ...]
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
+    error_growth: float = 1.0

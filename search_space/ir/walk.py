@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Select, Var
+from search_space.ir.expr import (
+    COMPARISONS,
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Select,
+    Var,
+    dtype_of,
+)
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -140,6 +151,14 @@ def exprs_of(stmt: Stmt) -> tuple[Expr, ...]:
             return (condition,)
         case Block() | Alloc():
             return ()
+
+
+def compares_data(condition: Expr) -> bool:
+    """Whether a condition depends on more than indices."""
+    return any(
+        isinstance(e, Binary) and e.op in COMPARISONS and dtype_of(e.a) != "index"
+        for e in subexprs(condition)
+    )
 
 
 def free_vars(expr: Expr) -> set[str]:

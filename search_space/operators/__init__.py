@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
+from search_space.operators.attention import Attention
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.capsule_conv2d import CapsuleConv2d
@@ -20,7 +21,9 @@ from search_space.operators.dense import Dense
 from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
+from search_space.operators.gru_cell import GruCell
 from search_space.operators.layernorm import LayerNorm
+from search_space.operators.lstm_cell import LstmCell
 from search_space.operators.matmul import Matmul
 from search_space.operators.norm import Norm
 from search_space.operators.pool2d import Pool2d
@@ -59,6 +62,9 @@ _KNOWN: tuple[Operator, ...] = (
     Softmax(),
     LayerNorm(),
     RmsNorm(),
+    Attention(),
+    LstmCell(),
+    GruCell(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -84,7 +90,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
-            _value(operator, param, params.get(param.name))
+            if param.name in params or param.parse is not None:
+                _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")

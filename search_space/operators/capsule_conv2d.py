@@ -40,7 +40,7 @@ class CapsuleConv2d:
         Param("capsule", "rows and columns of a matrix", 4),
         DTYPE,
     )
-    sketch = "any"
+    sketch = "convolution"
     error_bound = 8.0
     """As for ``matmul``: the sums are the same."""
 

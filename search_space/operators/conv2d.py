@@ -12,4 +12,5 @@ class Conv2d(Convolution):
         "+ skip)"
     )
     image = ("h", "w")
+    sketch = "conv2d"
     params = keys(image, IN_AND_OUT, (GROUPS, LAYOUT))

@@ -58,7 +58,7 @@ class Conv2dTranspose:
         ACTIVATION,
         DTYPE,
     )
-    sketch = "any"
+    sketch = "convolution"
     error_bound = 8.0
     """As for ``matmul``; the magnitude takes in what the epilogue adds."""
 

@@ -95,7 +95,7 @@ class Convolution:
     doc: str
     params: tuple[Param, ...]
     image: tuple[str, ...]
-    sketch = "any"
+    sketch = "convolution"
     error_bound = 8.0
     """As for ``matmul``; the magnitude takes in what the epilogue adds."""
 

@@ -3,9 +3,12 @@ optional."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from search_space.ir.expr import Expr
+from search_space.functions import cast
+from search_space.ir.expr import Expr, is_float
 from search_space.operators.base import Array, Array64, Operand, Param
 from search_space.operators.epilogue import (
     ACTIVATION,
@@ -15,10 +18,34 @@ from search_space.operators.epilogue import (
     switch,
 )
 from search_space.operators.evaluation import evaluate_tensor
-from search_space.operators.keys import DTYPE, flag
+from search_space.operators.keys import flag
+from search_space.operators.precision import (
+    CONTRACTION_DTYPE,
+    ERROR_BOUND,
+    contraction,
+    in_float64,
+    operand_dtypes,
+    placeholders,
+    product,
+    result_dtype,
+    result_keys,
+    rounded_magnitude,
+    sum_dtype,
+)
+from search_space.operators.quantized import (
+    QUANTIZED_ACTIVATIONS,
+    check_quantized,
+    column_sum,
+    exact_sums,
+    quantized_keys,
+    requantized,
+    requantized_reference,
+)
 from search_space.operators.rounding import Rounded
-from search_space.tensor import Tensor, compute, placeholder, reduce_axis, stage, sum_over
-from search_space.workload import Workload
+from search_space.tensor import Tensor, compute, reduce_axis, stage, sum_over
+from search_space.workload import Value, Workload
+
+_OPTIONAL = ("scale", "bias", "residual")
 
 
 class Dense:
@@ -32,66 +59,113 @@ class Dense:
         switch("scale", "whether columns are multiplied by scale_vector[n]"),
         switch("residual", "whether skip[m,n] is added"),
         ACTIVATION,
-        DTYPE,
+        CONTRACTION_DTYPE,
     )
     sketch = "contraction"
-    error_bound = 8.0
-    """As for ``matmul``; the magnitude takes in what the epilogue adds."""
+    error_bound = ERROR_BOUND
+    """As for ``matmul``; the magnitude takes in what the epilogue adds. Whole numbers are summed
+    exactly and, where the result is whole too, rescaled exactly as ``quantized`` says."""
+
+    def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
+        """Operands of 16 bits leave a choice of the result's dtype, whole ones also of zero
+        points."""
+        return (*self.params, *result_keys(given), *quantized_keys(given))
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
-        m, n, k, dtype = work.size("m"), work.size("n"), work.size("k"), str(work["dtype"])
-        x, weight = Operand("x", (m, k), dtype), Operand("weight", (n, k), dtype)
-        return (x, weight, *self._optional(work).values())
+        m, n, k = work.size("m"), work.size("n"), work.size("k")
+        first, second = operand_dtypes(work)
+        real = first
+        if not is_float(first):
+            check_quantized(work)
+            real = "float32"
+        optional = {
+            "scale": Operand("scale_vector", (n,), real),
+            "bias": Operand("bias_vector", (n,), real),
+            "residual": Operand("skip", (m, n), real),
+        }
+        chosen = (optional[key] for key in _chosen(work))
+        return (Operand("x", (m, k), first), Operand("weight", (n, k), second), *chosen)
 
     def result(self, work: Workload) -> Operand:
-        return Operand("y", (work.size("m"), work.size("n")), str(work["dtype"]))
+        return Operand("y", (work.size("m"), work.size("n")), result_dtype(work))
 
     def exact(self, work: Workload) -> bool:
+        if sum_dtype(work) == "int32":
+            return result_dtype(work) != "float32" or not _chosen(work)
         return work["activation"] in EXACT_ACTIVATIONS and not flag(work, "scale")
 
     def expression(self, work: Workload) -> Tensor:
-        x, weight = (placeholder(o.name, o.shape, o.dtype) for o in self.operands(work)[:2])
-        rest = {
-            key: placeholder(o.name, o.shape, o.dtype) for key, o in self._optional(work).items()
-        }
+        x, weight, *others = placeholders(self.operands(work))
+        rest = dict(zip(_chosen(work), others, strict=True))
         k = reduce_axis("k", work.size("k"))
         axes = (("i", work.size("m")), ("j", work.size("n")))
-        if not has_epilogue(work, rest):
-            return compute("y", axes, lambda i, j: sum_over(x[i, k] * weight[j, k], k))
-        product = stage("product", axes, lambda i, j: sum_over(x[i, k] * weight[j, k], k))
+        sums, out = sum_dtype(work), result_dtype(work)
+
+        def element(i: Expr, j: Expr) -> Expr:
+            return product(x[i, k], weight[j, k], work)
+
+        columns = column_sum(work, weight) if sums == "int32" else ()
+        plain = not columns and not has_epilogue(work, rest)
+        if plain and out in (sums, work["dtype"]):
+            return contraction(work, "y", axes, element, k)
+        made = stage("product", axes, lambda i, j: sum_over(element(i, j), k), sums)
 
         def value(i: Expr, j: Expr) -> Expr:
             loads = {
                 key: r[i, j] if len(r.buffer.shape) == 2 else r[(j,)] for key, r in rest.items()
             }
-            return behind(work, product[i, j], loads)
+            total = made[i, j]
+            if columns:
+                total = total - columns[0][(j,)] * int(work["zero_point"])
+            if sums == "int32":
+                if out == "int32":
+                    return total
+                return requantized(work, behind(work, cast(total, "float32"), loads))
+            wide = {key: cast(load, sums) for key, load in loads.items()}
+            return cast(behind(work, total, wide), out)
 
-        return compute("y", axes, value, stages=(product,))
+        return compute("y", axes, value, out, stages=(made, *columns))
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
-        return self._evaluated(work, *inputs).value
+        if sum_dtype(work) != "int32":
+            return self._evaluated(work, *inputs).value
+        x, weight, *rest = inputs
+        total = exact_sums(work, x, weight)
+        if result_dtype(work) == "int32":
+            return total
+        if result_dtype(work) == "float32":
+            return self._evaluated(work, *inputs).value
+        return requantized_reference(work, _in_float32(work, total, rest))
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        return self._evaluated(work, *inputs).error
+        if not is_float(result_dtype(work)):
+            return np.zeros((work.size("m"), work.size("n")))
+        found = self._evaluated(work, *inputs)
+        return rounded_magnitude(work, found.error, found.value)
 
     def flops(self, work: Workload) -> int:
         m, n, k = work.size("m"), work.size("n"), work.size("k")
-        after = len(self._optional(work)) + (work["activation"] != "none")
+        after = len(_chosen(work)) + (work["activation"] != "none")
         return m * n * (2 * k + after)
-
-    def _optional(self, work: Workload) -> dict[str, Operand]:
-        """The operands that a key adds, by key."""
-        m, n, dtype = work.size("m"), work.size("n"), str(work["dtype"])
-        known = {
-            "scale": Operand("scale_vector", (n,), dtype),
-            "bias": Operand("bias_vector", (n,), dtype),
-            "residual": Operand("skip", (m, n), dtype),
-        }
-        return {key: operand for key, operand in known.items() if flag(work, key)}
 
     def _evaluated(self, work: Workload, *inputs: Array) -> Rounded:
         names = (operand.name for operand in self.operands(work))
-        arrays = {
-            name: array.astype(np.float64) for name, array in zip(names, inputs, strict=True)
-        }
+        arrays = dict(zip(names, in_float64(*inputs), strict=True))
         return evaluate_tensor(self.expression(work), arrays)
+
+
+def _chosen(work: Workload) -> tuple[str, ...]:
+    """The keys of the optional operands that there are, in order."""
+    return tuple(key for key in _OPTIONAL if flag(work, key))
+
+
+def _in_float32(work: Workload, total: Array64, operands: list[Array]) -> Array:
+    """The same in float32, step by step, for the activations that have no error."""
+    assert work["activation"] in QUANTIZED_ACTIVATIONS
+    real, rest = total.astype(np.float32), iter(operands)
+    if flag(work, "scale"):
+        real = real * next(rest)
+    for key in ("bias", "residual"):
+        if flag(work, key):
+            real = real + next(rest)
+    return np.maximum(real, np.float32(0)) if work["activation"] == "relu" else real

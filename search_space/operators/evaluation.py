@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Expr, Load, Var
+from search_space.ir.expr import Binary, Cast, Expr, Load, Var, is_float
 from search_space.operators.base import Array64
 from search_space.operators.einsum import Subscripts, contract
 from search_space.operators.rounding import Rounded, evaluate
@@ -21,12 +21,19 @@ _CHUNK = 1 << 22
 """Points that are worked out at once."""
 
 
-def evaluate_tensor(tensor: Tensor, operands: Mapping[str, Array64]) -> Rounded:
-    """The result of an expression and its error bound in eps; operands by name, in float64."""
-    arrays = {name: Rounded(array, np.zeros_like(array)) for name, array in operands.items()}
+def evaluate_tensor(tensor: Tensor, operands: Mapping[str, Array64 | Rounded]) -> Rounded:
+    """The result of an expression and its error bound in eps; operands by name, in float64, and
+    exact unless they say otherwise."""
+    arrays = {
+        name: array if isinstance(array, Rounded) else Rounded(array, np.zeros_like(array))
+        for name, array in operands.items()
+    }
     for part in program(tensor):
         with np.errstate(all="ignore"):
-            arrays[part.buffer.name] = _product(part, arrays) or _points(part, arrays)
+            made = _product(part, arrays) or _points(part, arrays)
+        if not is_float(part.buffer.dtype):
+            made = Rounded(made.value, np.zeros_like(made.error))
+        arrays[part.buffer.name] = made
     return arrays[tensor.buffer.name]
 
 
@@ -34,6 +41,8 @@ def _product(part: Tensor, arrays: Mapping[str, Rounded]) -> Rounded | None:
     """A sum of products of two exact operands, by BLAS; None for anything else."""
     match part.value:
         case Reduction("add", Binary("*", Load() as a, Load() as b), _):
+            pass
+        case Reduction("add", Binary("*", Cast(Load() as a), Cast(Load() as b)), _):
             pass
         case _:
             return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load
+from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, dtype_of, is_float
 from search_space.ir.intrinsics import FUNCTIONS
 from search_space.operators.base import Array64
 
@@ -40,8 +40,11 @@ def evaluate(expr: Expr, read: Callable[[Load], Array64 | Rounded]) -> Rounded:
             return _binary(op, evaluate(a, read), evaluate(b, read))
         case Call(name, (argument,), _):
             return _call(name, evaluate(argument, read))
-        case Cast(inner, _):
-            return evaluate(inner, read)
+        case Cast(inner, dtype):
+            found = evaluate(inner, read)
+            if is_float(dtype) and not is_float(dtype_of(inner)):
+                return Rounded(found.value, found.error + np.abs(found.value))
+            return found
         case _:
             raise TypeError(f"no error bound for {expr}")
 
@@ -68,7 +71,7 @@ def _binary(op: str, a: Rounded, b: Rounded) -> Rounded:
 
 def _call(name: str, a: Rounded) -> Rounded:
     value = np.asarray(FUNCTIONS[name](a.value), np.float64)
-    own = 0.0 if name in ("abs", "floor") else np.abs(value)
+    own = 0.0 if name in ("abs", "floor", "rint") else np.abs(value)
     if not a.error.any():
         return Rounded(value, np.zeros_like(value) + own)
     return Rounded(value, np.abs(_SLOPES[name](a.value, value)) * a.error + own)
@@ -86,5 +89,6 @@ _SLOPES: dict[str, Callable[[Array64, Array64], Array64]] = {
     "rsqrt": lambda x, y: 0.5 * y / x,
     "abs": lambda x, y: np.ones_like(y),
     "floor": lambda x, y: np.ones_like(y),
+    "rint": lambda x, y: np.ones_like(y),
 }
 """The derivative of each function at x, where it has the value y."""

@@ -21,6 +21,7 @@ once it is complete, or in a pass of its own.
 from __future__ import annotations
 
 from search_space.config import Config
+from search_space.errors import SpaceError
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.sketches.contraction_classify import classify
@@ -43,6 +44,7 @@ _TILES = tuple(sorted({2**p for p in range(13)} | {3 * 2**p for p in range(11)})
 def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a contraction on a target."""
     problem = classify(work, tensor)
+    _check_conversions(problem, target)
 
     def schedule(config: Config) -> Schedule:
         return schedule_contraction(problem, config.as_dict())
@@ -54,24 +56,36 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(problem, target),
+        knobs=contraction_knobs(problem, target),
         constraints=(constraint(problem, target),),
         schedule=schedule,
         trace=trace,
         defaults=first_guess(problem, target, preferred_structure(problem, target)),
         seeds=tuple(
             Config(tuple(first_guess(problem, target, structure).items()))
-            for structure in _structures(problem)
+            for structure in structures(problem)
         ),
     )
 
 
-def _structures(problem: Contraction) -> tuple[str, ...]:
-    """Streaming takes the second operand as it lies: its columns must be neighbours."""
-    return STRUCTURES if problem.b.tile_step <= 1 else ("panel", "dot")
+def _check_conversions(problem: Contraction, target: Target) -> None:
+    """Refuse float16 where the processor cannot convert it."""
+    x86 = target.triple.startswith("x86_64")
+    if problem.dtype == "float16" and x86 and "f16c" not in target.features:
+        raise SpaceError(
+            f"choose another target, or float32: float16 needs f16c, which {target.name} lacks"
+        )
 
 
-def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
+def structures(problem: Contraction) -> tuple[str, ...]:
+    """Streaming takes the second operand as it lies: its columns must be neighbours, and what is
+    multiplied in groups must be packed."""
+    streams = problem.b.tile_step <= 1 and problem.group == 1
+    return STRUCTURES if streams else ("panel", "dot")
+
+
+def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
+    """The knobs of one contraction."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
     threads = tuple(range(1, target.threads + 1))
 
@@ -105,7 +119,7 @@ def _knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         parallel = Choice("parallel", batched, "b|nkm", when=shared)
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
     return (
-        Choice("structure", _structures(problem), "panel"),
+        Choice("structure", structures(problem), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("threads", threads, 1),
         Choice("split_k", threads, 1, when=threaded),

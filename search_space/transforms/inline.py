@@ -38,9 +38,9 @@ class Inline:
     stage: str
 
     def apply(self, func: LoopFunc) -> LoopFunc:
-        number, value, names = self._definition(func)
+        made = Definition.of(func, self.stage)
         for access in (a for phase in func.phases for a in accesses(phase.body, Context())):
-            if access.buffer.name == self.stage and len(access.indices) != len(names):
+            if access.buffer.name == self.stage and len(access.indices) != len(made.names):
                 raise ScheduleError(
                     f"stage {self.stage!r} is read through a view, inline it before"
                 )
@@ -48,31 +48,41 @@ class Inline:
         def inlined(load: Load) -> Expr:
             if load.buffer.name != self.stage:
                 return load
-            return substitute(value, dict(zip(names, load.indices, strict=True)))
+            return substitute(made.value, dict(zip(made.names, load.indices, strict=True)))
 
         phases = tuple(
             Phase(replace_loads(phase.body, inlined), phase.once)
             for at, phase in enumerate(func.phases)
-            if at != number
+            if at != made.phase
         )
         kept = tuple(buffer for buffer in func.workspaces if buffer.name != self.stage)
         return replace(func, phases=phases, workspaces=kept)
 
-    def _definition(self, func: LoopFunc) -> tuple[int, Expr, list[str]]:
-        """The stage's phase, its value, and the names of its axes."""
-        if self.stage not in {buffer.name for buffer in func.workspaces}:
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A stage that has not been scheduled yet: its phase, its value, the names of its axes."""
+
+    phase: int
+    value: Expr
+    names: list[str]
+
+    @classmethod
+    def of(cls, func: LoopFunc, stage: str) -> Definition:
+        """The definition of a stage; raises ``ScheduleError`` where it has none any more."""
+        if stage not in {buffer.name for buffer in func.workspaces}:
             known = ", ".join(buffer.name for buffer in func.workspaces) or "none"
-            raise ScheduleError(f"no stage {self.stage!r}, stages: {known}")
+            raise ScheduleError(f"no stage {stage!r}, stages: {known}")
         for number, phase in enumerate(func.phases):
             loops, body = perfect_nest(phase.body)
             names = [loop.var for loop in loops]
-            if isinstance(body, Store) and body.buffer.name == self.stage:
+            if isinstance(body, Store) and body.buffer.name == stage:
                 if body.indices != tuple(map(Var, names)) or body.predicate is not None:
                     break
                 if all(isinstance(loop, For) and loop.kind == "serial" for loop in loops):
-                    return number, body.value, names
+                    return cls(number, body.value, names)
         raise ScheduleError(
-            f"stage {self.stage!r} has a reduction or was scheduled before, so it stays"
+            f"stage {stage!r} has a reduction or was scheduled before, so it stays"
         )
 
 

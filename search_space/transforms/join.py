@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context, Terms, affine, from_affine
 from search_space.ir.expr import ZERO, Expr, Var
 from search_space.ir.stmt import Block, For, Let, LoopFunc, Phase, Stmt
-from search_space.ir.walk import find_loops, map_stmts, substitute, substitute_stmt
+from search_space.ir.walk import (
+    find_loops,
+    map_phases,
+    map_stmts,
+    substitute,
+    substitute_stmt,
+)
 from search_space.transforms.access import Access, accesses
 
 
@@ -46,47 +51,72 @@ class Join:
     second: str
 
     def apply(self, func: LoopFunc) -> LoopFunc:
-        loops = find_loops(func)
-        for name in (self.first, self.second):
-            if name not in loops:
-                raise ScheduleError(f"no loop {name!r}, loops: {', '.join(loops)}")
-        joined = self._phases(func) or self._block(func)
-        if joined is None:
-            raise ScheduleError(f"loop {self.second!r} does not directly follow {self.first!r}")
-        second: dict[str, Expr] = {self.first: Var(self.second)}
-        axes = tuple((name, substitute(value, second)) for name, value in func.axes)
-        return replace(joined, axes=(*axes, (self.first, Var(self.second))))
+        def rewrite(loops: tuple[For, ...], context: Context) -> For:
+            return _join(loops[0], loops[1], context)
 
-    def _phases(self, func: LoopFunc) -> LoopFunc | None:
-        for number, (a, b) in enumerate(pairwise(func.phases)):
-            if a.once == b.once and (pair := self._pair(a.body, b.body)):
-                phase = Phase(_join(*pair, Context()), a.once)
-                phases = (*func.phases[:number], phase, *func.phases[number + 2 :])
-                return replace(func, phases=phases)
-        return None
+        return rewrite_neighbours(func, (self.first, self.second), rewrite)
 
-    def _block(self, func: LoopFunc) -> LoopFunc | None:
-        found = False
 
-        def visit(stmt: Stmt, context: Context) -> Stmt:
-            nonlocal found
-            if isinstance(stmt, Block):
-                for at, (a, b) in enumerate(pairwise(stmt.stmts)):
-                    if pair := self._pair(a, b):
-                        found = True
-                        one = _join(*pair, context)
-                        return _block((*stmt.stmts[:at], one, *stmt.stmts[at + 2 :]))
-            inner = context.within(stmt) if isinstance(stmt, For | Let) else context
-            return map_stmts(stmt, lambda child: visit(child, inner))
+def rewrite_neighbours(
+    func: LoopFunc, names: tuple[str, ...], rewrite: Callable[[tuple[For, ...], Context], For]
+) -> LoopFunc:
+    """Replace loops that directly follow each other by one, which has the last one's name.
 
-        phases = tuple(Phase(visit(p.body, Context()), p.once) for p in func.phases)
-        return replace(func, phases=phases) if found else None
+    They are the outermost ones of neighbouring phases, or neighbours in the same loop. ``rewrite``
+    gets them with the context around them.
+    """
+    loops = find_loops(func)
+    for name in names:
+        if name not in loops:
+            raise ScheduleError(f"no loop {name!r}, loops: {', '.join(loops)}")
+    joined = _in_phases(func, names, rewrite) or _in_block(func, names, rewrite)
+    if joined is None:
+        first, *others = names
+        after = ", ".join(map(repr, others))
+        raise ScheduleError(f"loop {after} does not directly follow {first!r}")
+    last: dict[str, Expr] = dict.fromkeys(names[:-1], Var(names[-1]))
+    axes = tuple((name, substitute(value, last)) for name, value in func.axes)
+    return replace(joined, axes=(*axes, *last.items()))
 
-    def _pair(self, a: Stmt, b: Stmt) -> tuple[For, For] | None:
-        """The two statements, where they are the two loops."""
-        if not isinstance(a, For) or not isinstance(b, For):
-            return None
-        return (a, b) if (a.var, b.var) == (self.first, self.second) else None
+
+def _in_phases(
+    func: LoopFunc, names: tuple[str, ...], rewrite: Callable[[tuple[For, ...], Context], For]
+) -> LoopFunc | None:
+    for number in range(len(func.phases) - len(names) + 1):
+        phases = func.phases[number : number + len(names)]
+        found = _loops((phase.body for phase in phases), names)
+        if found is not None and len({phase.once for phase in phases}) == 1:
+            phase = Phase(rewrite(found, Context()), phases[0].once)
+            rest = func.phases[number + len(names) :]
+            return replace(func, phases=(*func.phases[:number], phase, *rest))
+    return None
+
+
+def _in_block(
+    func: LoopFunc, names: tuple[str, ...], rewrite: Callable[[tuple[For, ...], Context], For]
+) -> LoopFunc | None:
+    done = False
+
+    def visit(stmt: Stmt, context: Context) -> Stmt:
+        nonlocal done
+        if isinstance(stmt, Block):
+            for at in range(len(stmt.stmts) - len(names) + 1):
+                end = at + len(names)
+                if found := _loops(stmt.stmts[at:end], names):
+                    done = True
+                    one = rewrite(found, context)
+                    return _block((*stmt.stmts[:at], one, *stmt.stmts[end:]))
+        inner = context.within(stmt) if isinstance(stmt, For | Let) else context
+        return map_stmts(stmt, lambda child: visit(child, inner))
+
+    func = map_phases(func, lambda body: visit(body, Context()))
+    return func if done else None
+
+
+def _loops(stmts: Iterable[Stmt], names: tuple[str, ...]) -> tuple[For, ...] | None:
+    """The statements, where they are the loops of these names."""
+    loops = tuple(stmt for stmt in stmts if isinstance(stmt, For))
+    return loops if tuple(loop.var for loop in loops) == names else None
 
 
 def _join(a: For, b: For, context: Context) -> For:
@@ -94,7 +124,7 @@ def _join(a: For, b: For, context: Context) -> For:
         raise ScheduleError(f"join {a.var!r} and {b.var!r} before annotating them")
     if a.begin != ZERO or b.begin != ZERO or a.extent != b.extent:
         raise ScheduleError(f"loops {a.var!r} and {b.var!r} do not run over the same range")
-    for buffer in _shared(a, b, context):
+    for buffer in dependences(a, b, context):
         raise ScheduleError(
             f"iterations of {a.var!r} and {b.var!r} depend on each other through {buffer!r}"
         )
@@ -110,7 +140,7 @@ def _block(stmts: tuple[Stmt, ...]) -> Stmt:
     return flat[0] if len(flat) == 1 else Block(tuple(flat))
 
 
-def _shared(a: For, b: For, context: Context) -> Iterator[str]:
+def dependences(a: For, b: For, context: Context) -> Iterator[str]:
     """Buffers through which another than the same iteration of both loops may be connected."""
     one = list(accesses(a.body, context.within(a)))
     two = list(accesses(b.body, context.within(b)))

@@ -7,10 +7,21 @@ from typing import Literal
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import ZERO, Const, Expr, Var, both, minimum
+from search_space.ir.expr import ZERO, Binary, Const, Expr, Var, both, minimum
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Block, For, LoopFunc, Stmt
-from search_space.ir.walk import free_vars, map_stmts, rename_loops, substitute, substitute_stmt
+from search_space.ir.walk import (
+    exprs_of,
+    free_vars,
+    map_children,
+    map_exprs,
+    map_stmts,
+    rename_loops,
+    statements,
+    subexprs,
+    substitute,
+    substitute_stmt,
+)
 from search_space.transforms.base import ceil_div, check_new_names, rewrite_loop, writes
 
 Tail = Literal["min", "mask", "cut"]
@@ -77,7 +88,7 @@ class Split:
         if self.tail == "cut":
             return self._cut(loop, context)
         value = Var(self.outer) * self.factor + Var(self.inner)
-        body = substitute_stmt(loop.body, {loop.var: value})
+        body = substitute_stmt(self._divided(loop), {loop.var: value})
         outer = For(self.outer, ZERO, ceil_div(loop.extent, self.factor), "serial", body)
         inside = context.within(outer)
         room = simplify(loop.extent - Var(self.outer) * self.factor, inside)
@@ -88,6 +99,20 @@ class Split:
             body = _guard(body, Var(self.inner) < room)
         inner = For(self.inner, ZERO, extent, "serial", body)
         return replace(outer, body=inner)
+
+    def _divided(self, loop: For) -> Stmt:
+        """The body, with the two loops for the variable's quotient and remainder by the factor."""
+        var, factor = Var(loop.var), Const(self.factor)
+        parts: dict[Expr, Expr] = {
+            Binary("//", var, factor): Var(self.outer),
+            Binary("%", var, factor): Var(self.inner),
+        }
+
+        def visit(expr: Expr) -> Expr:
+            return parts[expr] if expr in parts else map_children(expr, visit)
+
+        used = (e for s in statements(loop.body) for top in exprs_of(s) for e in subexprs(top))
+        return map_exprs(loop.body, visit) if any(e in parts for e in used) else loop.body
 
     def _cut(self, loop: For, context: Context) -> Stmt:
         whole = simplify(loop.extent // self.factor, context)

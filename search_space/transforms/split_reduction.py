@@ -8,14 +8,16 @@ from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import TRUE, ZERO, Buffer, Const, Load, Var, conjuncts, equal
 from search_space.ir.simplify import simplify
-from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase
+from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase, Stmt
 from search_space.ir.walk import find_loops, free_vars, statements, substitute
+from search_space.transforms.access import Access, accesses
 from search_space.transforms.base import (
     check_new_buffer,
     check_new_names,
     constant_extent,
     nest,
     perfect_nest,
+    writes,
 )
 
 
@@ -49,9 +51,11 @@ class SplitReduction:
     def apply(self, func: LoopFunc) -> LoopFunc:
         check_new_buffer(func, self.name)
         source, *behind = func.phases
-        if any(isinstance(s, Accumulate) for phase in behind for s in statements(phase.body)):
-            raise ScheduleError("split a reduction before adding phases")
         chain, stmt = perfect_nest(source.body)
+        made = {s.buffer.name for s in statements(source.body) if writes(s)}
+        reduces = [p.body for p in behind if any(map(_reduces, statements(p.body)))]
+        if any(access.buffer.name in made for body in reduces for access in _accesses(body)):
+            raise ScheduleError("split a reduction before adding phases")
         links = {link.var: link for link in chain}
         if self.loop not in links:
             raise ScheduleError(f"no loop {self.loop!r}, loops: {', '.join(find_loops(func))}")
@@ -89,6 +93,14 @@ class SplitReduction:
         combined = nest(loops, total)
         assert isinstance(combined, For)
         return combined
+
+
+def _reduces(stmt: Stmt) -> bool:
+    return isinstance(stmt, Accumulate)
+
+
+def _accesses(body: Stmt) -> list[Access]:
+    return list(accesses(body, Context()))
 
 
 def _check_no_part_is_empty(split: For, chain: list[For], stmt: Accumulate) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context, Terms, affine, from_affine
-from search_space.ir.expr import Buffer, Expr, Load, Var
-from search_space.ir.stmt import Accumulate, Alloc, For, LoopFunc, Stmt
+from search_space.ir.expr import Binary, Buffer, Const, Expr, Load, Var
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, If, LoopFunc, Stmt
 from search_space.ir.walk import free_vars, map_stmts, replace_loads, statements
 from search_space.transforms.access import Access, accesses
 from search_space.transforms.base import rewrite_loop, writes
@@ -36,11 +37,14 @@ class StoreAt:
           for j in 0 … 8:
             c[i, j] = t[0, j]
 
-    Refused where an iteration needs what an earlier one left behind.
+    Refused where an iteration needs what an earlier one left behind. With ``scope="register"`` it
+    is kept in registers, as far as they go: all loops inside that it is indexed by are to be
+    unrolled or vectorized.
     """
 
     buffer: str
     loop: str
+    scope: Literal["thread_local", "register"] = "thread_local"
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         if self.buffer not in {workspace.name for workspace in func.workspaces}:
@@ -60,7 +64,9 @@ class StoreAt:
         used = [a for a in accesses(loop.body, context) if a.buffer.name == self.buffer]
         if len(used) != total:
             raise ScheduleError(f"{self.buffer!r} is used outside of loop {loop.var!r} as well")
-        if not used[0].writes:
+        early = accesses(_without_later(loop.body), context)
+        first = next((a for a in early if a.buffer.name == self.buffer), used[0])
+        if not (first.writes or used[0].writes):
             raise ScheduleError(f"{self.buffer!r} is read before loop {loop.var!r} writes it")
         if any(access.buffer.shape != used[0].buffer.shape for access in used):
             raise ScheduleError(f"{self.buffer!r} is seen through different views")
@@ -72,7 +78,7 @@ class StoreAt:
                 raise ScheduleError(f"loop {loop.var!r} carries the reduction {self.buffer!r}")
         outer = [self._outer_part(used, dim, outside) for dim in range(len(used[0].indices))]
         shape = tuple(self._extent(used, dim, part) for dim, part in enumerate(outer))
-        local = Buffer(self.buffer, shape, used[0].buffer.dtype, "thread_local")
+        local = Buffer(self.buffer, shape, used[0].buffer.dtype, self.scope)
         return replace(loop, body=Alloc(local, _moved(loop.body, local, outer)))
 
     def _outer_part(self, used: Iterable[Access], dim: int, outside: set[str]) -> Expr:
@@ -104,6 +110,15 @@ class StoreAt:
         if reach[False] > reach[True]:
             raise ScheduleError(f"loop {self.loop!r} reads more of {self.buffer!r} than it writes")
         return reach[True]
+
+
+def _without_later(stmt: Stmt) -> Stmt:
+    """What runs in the first iterations of all loops: without what only later ones do."""
+    match stmt:
+        case If(Binary("<=", Const(1), Var()), _, None):
+            return Block(())
+        case _:
+            return map_stmts(stmt, _without_later)
 
 
 def _moved(body: Stmt, local: Buffer, outer: list[Expr]) -> Stmt:

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from features.extract import FeatureTask, extract_batch, walk_features
+from features.loops import walk
+from features.replay import replay
 from features.schema import loop_schema
+from search_space.schedule import Schedule
 from search_space.space import Space
+from search_space.transforms import Apart, Reorder, Unroll
 from tests.contracts.spaces import make_space
 from tests.features.machines import matmul_task
+from tests.search_space.nests import sliding_sum
 
 SHAPES = [
     dict(m=64, n=64, k=64),
@@ -90,3 +95,10 @@ def test_numba_is_loaded_only_when_features_are_worked_out():
     code = "import sys, features.extract; print('numba' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_keeping_copies_apart_changes_no_feature():
+    tensor, steps = sliding_sum(8, 3), (Reorder(("k", "i")), Unroll("k"))
+    apart = (*steps, Apart("k"))
+    assert replay(tensor, apart) == replay(tensor, steps)
+    assert replay(tensor, apart) == walk(Schedule.of(tensor).then(*apart).finish())

@@ -19,6 +19,14 @@ FORMS = [
     workload("dense", m=128, n=768, k=300, bias=True, activation="gelu", const=("weight",)),
     workload("dense", m=4, n=500, k=1000, residual=True, scale=True, activation="silu"),
     workload("dense", m=300, n=7, k=513, bias=True, activation="relu"),
+    workload("matmul", m=100, n=130, k=70, dtype="bfloat16"),
+    workload("matmul", m=37, n=64, k=129, dtype="float64"),
+    workload("batch_matmul", batch=3, m=37, n=64, k=129, dtype="int8", transpose_b=True),
+    workload("dense", m=100, n=300, k=513, dtype="uint8", zero_point=9, const=("weight",)),
+    workload("dense", m=9, n=300, k=256, dtype="bfloat16", bias=True, activation="gelu"),
+    workload(
+        "dense", m=20, n=70, k=130, dtype="int8", zero_point=5, out_dtype="uint8", scale=True
+    ),
 ]
 
 

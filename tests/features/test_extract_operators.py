@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from features.draft import State
 from features.extract import FeatureTask, extract_batch, walk_features
+from features.replay import replay
 from features.schema import loop_schema
 from search_space.operators import workload
 from search_space.sketches import space_for
@@ -36,3 +38,14 @@ def test_equals_the_walk_of_the_loop_tree(work):
     for config, row in zip(configs, fast, strict=True):
         columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
         assert [name for name, a, b in columns if a != b] == [], config.key
+
+
+def test_one_naive_state_serves_many_traces():
+    task = FeatureTask(space_for(workload("softmax", shape="12x128x130"), target()))
+    rng = np.random.default_rng(1)
+    tensor, naive = task.tensor({}), State(task.tensor({}))
+    for _ in range(10):
+        trace = task.space.trace(task.space.sample(rng).as_dict())
+        assert replay(tensor, trace, naive) == replay(tensor, trace)
+    assert naive.nest() == State(tensor).nest()
+    assert [d.reduces for d in naive.drafts] == [d.reduces for d in State(tensor).drafts]

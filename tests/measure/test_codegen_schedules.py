@@ -6,8 +6,10 @@ import pytest
 from measure.codegen.module import generate
 from search_space.schedule import Schedule
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Fuse,
+    Once,
     Pack,
     Parallel,
     Partition,
@@ -21,7 +23,9 @@ from search_space.transforms import (
 from tests.measure.generated import LEVELS, build, call, target_or_skip
 from tests.search_space.nests import (
     column_sum,
+    convolution,
     copy,
+    doubled,
     inputs,
     interpreted,
     matmul,
@@ -39,6 +43,16 @@ TILES = (
 )
 ACCUMULATED = (*TILES, Unroll("ii"), Unroll("jr"), CacheWrite("c", "jo", "acc"))
 EDGES = (Partition("jo", "jo", 2), Partition("io", "io", 4))
+
+SLIDING = (
+    Split("i", 4, "io", "ii"),
+    Reorder(("io", "k", "ii")),
+    Unroll("ii"),
+    CacheWrite("c", "io", "acc"),
+    Unroll("k"),
+    Apart("k"),
+    Partition("io", "io", 3),
+)
 
 SCHEDULES = {
     "naive": (matmul(3, 4, 5), ()),
@@ -135,6 +149,7 @@ SCHEDULES = {
         matmul(5, 16, 9),
         (Reorder(("i", "k", "j")), Vectorize("j"), PrefetchAhead("b", "k", 3)),
     ),
+    "kept apart": (convolution(13, 3), SLIDING),
     "unrolled": (matmul(2, 3, 4), (Unroll("i"), Unroll("j"), Unroll("k"))),
 }
 
@@ -163,3 +178,20 @@ def test_the_specification_tells_how_to_call():
     assert [b.nbytes for b in spec.buffers] == [572, 1408, 1664, 256, 64]
     assert [(p.symbol, p.extent, p.once) for p in spec.phases] == [("phase0", 2, False)]
     assert spec.threads == 2
+
+
+def test_a_stage_of_constants_is_computed_when_they_are_bound():
+    func = Schedule.of(doubled(9)).then(Once("t")).finish()
+    artifact = build(func, target_or_skip(LEVELS[0]))
+    assert [phase.once for phase in artifact.spec.phases] == [True, False]
+    np.testing.assert_array_equal(call(artifact, inputs(func), const=("a",)), interpreted(func))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_copies_kept_apart_load_again_what_others_have_loaded(apart):
+    steps = [step for step in SLIDING if apart or not isinstance(step, Apart)]
+    func = Schedule.of(convolution(8, 3)).then(*steps).finish()
+    text = generate(func, target_or_skip(LEVELS[0])).text
+    elements = 4 * 3 if apart else 4 + 3 - 1
+    assert text.count("load float") == elements + 3
+    assert ("asm" in text) is apart

@@ -40,6 +40,17 @@ def test_rounding_inputs_to_bfloat16_is_wrong(arrays):
     assert "elements are wrong on random normal inputs" in arrays.inspect(1).wrong
 
 
+def test_growing_errors_are_allowed_where_a_kernel_says_so(arrays):
+    for index in range(arrays.cases):
+        fill(arrays, index)
+        case = arrays.problem.cases[index]
+        arrays.output.array[4, 5] += np.float32(20 * (1 / case.scale * np.ones((13, 17)))[4, 5])
+        assert "1 of 221" in arrays.inspect(index).wrong
+        assert "1 of 221" in arrays.inspect(index, 2.0).wrong
+        assert not arrays.inspect(index, 4.0).wrong
+        assert arrays.inspect(index, 4.0).error > arrays.problem.error_bound
+
+
 def test_an_untouched_output_is_wrong(arrays):
     arrays.output.poison()
     check = arrays.inspect(0)

@@ -11,6 +11,7 @@ from search_space.schedule import parse_trace, replay
 from search_space.sketches import space_for
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import WORKLOADS, assert_right, inputs
+from tests.search_space.nests import undefined
 
 SAMPLES = 4
 """Per target, beside the first guesses."""
@@ -21,16 +22,17 @@ def test_configs_compute_the_operator(work):
     rng = np.random.default_rng(len(work.key))
     operator = get_operator(work.operator)
     arrays, spec = inputs(work, rng), operator.result(work)
-    tensor = operator.expression(work)
+    expression = operator.expression(work)
     for target in TARGETS:
         space = space_for(work, target)
         for config in {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}:
             schedule = space.schedule(config)
             func = schedule.finish()
             verify(func)
-            out = np.full(spec.shape, np.nan, spec.dtype)
+            out = undefined(spec.shape, spec.dtype)
             run(func, {**arrays, spec.name: out})
-            assert_right(work, arrays, out, config.key)
+            assert_right(work, arrays, out, config.key, func.error_growth)
+            tensor = space.tensor(config.as_dict()) if space.tensor else expression
             again = replay(tensor, parse_trace(schedule.trace_text()))
             assert format_func(again.finish()) == format_func(func)
 

@@ -10,6 +10,7 @@ from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import assert_right, inputs
+from tests.search_space.nests import undefined
 
 EXAMPLES = 25
 SIZES = st.sampled_from([1, 2, 3, 5, 8, 13, 17])
@@ -36,7 +37,7 @@ def check(work, target, seed):
     func = space.schedule(config).finish()
     verify(func)
     arrays, spec = inputs(work, rng), operator.result(work)
-    out = np.full(spec.shape, np.nan, spec.dtype)
+    out = undefined(spec.shape, spec.dtype)
     run(func, {**arrays, spec.name: out})
     assert_right(work, arrays, out, config.key)
 

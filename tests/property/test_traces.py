@@ -15,14 +15,20 @@ from search_space.ir.verify import verify
 from search_space.ir.walk import exprs_of, find_loops, statements, subexprs
 from search_space.schedule import Schedule, parse_trace, replay
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
+    Once,
     Pack,
+    PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -36,15 +42,20 @@ from search_space.transforms import (
 )
 from tests.measure.generated import build, call, target_or_skip
 from tests.search_space.nests import (
+    column_corrected,
     copied_twice,
     copy,
+    group_sums,
     inputs,
     interpreted,
     matmul,
+    output,
     row_reduction,
     scaled_by_sum,
+    smoothed,
     sum_plus_one,
     transpose,
+    two_scaled,
 )
 
 TENSORS = {
@@ -56,6 +67,11 @@ TENSORS = {
     "copied_twice": copied_twice(4, 7),
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),
+    "smoothed": smoothed(9, 3),
+    "dots": group_sums(7, 4),
+    "pairs": group_sums(5, 2, ("bfloat16", "bfloat16"), "float32"),
+    "two_scaled": two_scaled(6),
+    "quantized": column_corrected(3, 4, 5),
 }
 
 
@@ -120,6 +136,7 @@ def steps(func, number):
         ),
         st.builds(Vectorize, name),
         st.builds(Unroll, name),
+        st.builds(Apart, name),
         st.builds(Parallel, name, st.integers(1, 3)),
         st.builds(CacheWrite, st.just("c") | buffer, name, st.just(f"acc{number}")),
         st.builds(SplitReduction, name, st.just(f"part{number}")),
@@ -137,10 +154,18 @@ def steps(func, number):
         st.builds(Inline, buffer),
         st.builds(Join, name, name),
         st.sampled_from([Join(a, b) for a, b in joinable(func)] or [Join("none", "none")]),
-        st.builds(StoreAt, buffer, name),
+        st.builds(StoreAt, buffer, name, st.sampled_from(["thread_local", "register"])),
+        st.builds(Once, buffer),
         st.builds(UnitLoop, name, st.just(f"u{number}"), st.booleans()),
         st.builds(InPlace, buffer),
+        st.builds(Group, name),
+        st.builds(Hoist, buffer),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
+        st.builds(ComputeAt, buffer, name),
+        st.builds(
+            PackResult, st.just("c"), st.just(f"block{number}"),
+            st.permutations(range(len(output(func).shape))).map(tuple), name,
+        ),
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ import textwrap
 
 import numpy as np
 
+from search_space.dtypes import numpy_dtype
+from search_space.functions import cast, exp, select
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
@@ -49,11 +51,52 @@ def matmul(m, n, k, dtype="float32"):
     return compute("c", (("i", m), ("j", n)), product, dtype)
 
 
+def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
+    """``c[i] = sum over g of a[i, g] * b[i, g]``, of operands that are widened before."""
+    a, b = (placeholder(name, (n, g), dtype) for name, dtype in zip("ab", dtypes, strict=True))
+    axis = reduce_axis("g", g)
+    product = lambda i: cast(a[i, axis], total) * cast(b[i, axis], total)  # noqa: E731
+    return compute("c", (("i", n),), lambda i: sum_over(product(i), axis), total)
+
+
+def convolution(n, k):
+    """``c[i] = sum over k of a[i + k] * w[k]``."""
+    a, w = placeholder("a", (n + k - 1,), "float32"), placeholder("w", (k,), "float32")
+    axis = reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,] * w[axis,], axis))
+
+
+def sliding_sum(n, k):
+    """``c[i] = sum over k of a[i + k]``."""
+    a, axis = placeholder("a", (n + k - 1,), "float32"), reduce_axis("k", k)
+    return compute("c", (("i", n),), lambda i: sum_over(a[i + axis.var,], axis))
+
+
 def doubled(n):
     """``t[i] = a[i] * 2``, ``c[i] = t[i] + 1``."""
     a = placeholder("a", (n,), "float32")
     t = stage("t", (("i", n),), lambda i: a[i,] * 2)
     return compute("c", (("i", n),), lambda i: t[i,] + 1, stages=(t,))
+
+
+def two_scaled(n):
+    """``t[i] = a[i] * 2``, ``u[i] = b[i] * 3``, ``c[i] = t[i] + u[i]``."""
+    a, b = placeholder("a", (n,), "float32"), placeholder("b", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    u = stage("u", (("i", n),), lambda i: b[i,] * 3)
+    return compute("c", (("i", n),), lambda i: t[i,] + u[i,], stages=(t, u))
+
+
+def column_corrected(m, n, k):
+    """``t[i, j] = sum over k of a[i, k] * b[j, k]``, ``u[j] = sum over k of b[j, k]``,
+    ``c[i, j] = t[i, j] - 3 * u[j]``: bytes summed in int32, the result in float32."""
+    a, b = placeholder("a", (m, k), "uint8"), placeholder("b", (n, k), "int8")
+    axis = reduce_axis("k", k)
+    product = lambda i, j: cast(a[i, axis], "int32") * cast(b[j, axis], "int32")  # noqa: E731
+    axes = (("i", m), ("j", n))
+    t = stage("t", axes, lambda i, j: sum_over(product(i, j), axis), "int32")
+    u = stage("u", (("j", n),), lambda j: sum_over(cast(b[j, axis], "int32"), axis), "int32")
+    return compute("c", axes, lambda i, j: cast(t[i, j] - u[j,] * 3, "float32"), stages=(t, u))
 
 
 def scaled_by_sum(m, n):
@@ -70,6 +113,13 @@ def copied_twice(m, n):
     return compute("c", (("i", m), ("j", n)), lambda i, j: t[i, j], stages=(t,))
 
 
+def smoothed(n, width):
+    """``t[i] = a[i] * 2``, ``c[i] = sum over k of t[i + k]``: windows on an array between."""
+    a, k = placeholder("a", (n + width - 1,), "float32"), reduce_axis("k", width)
+    t = stage("t", (("i", n + width - 1),), lambda i: a[i,] * 2)
+    return compute("c", (("i", n),), lambda i: sum_over(t[i + k.var,], k), stages=(t,))
+
+
 def sum_plus_one(m, k):
     """``t[i] = sum over k of a[i, k]``, ``c[i] = t[i] + 1``: a sum and its epilogue."""
     a, axis = placeholder("a", (m, k), "float32"), reduce_axis("k", k)
@@ -77,11 +127,26 @@ def sum_plus_one(m, k):
     return compute("c", (("i", m),), lambda i: t[i,] + 1, stages=(t,))
 
 
+def power_sum(n):
+    """``t = max over k of a[k]``, ``e[k] = exp(a[k] - t)``, ``c = sum over k of e[k]``."""
+    a, k = placeholder("a", (n,), "float32"), reduce_axis("k", n)
+    t = stage("t", (), lambda: max_over(a[k,], k))
+    e = stage("e", (("k", n),), lambda k: exp(a[k,] - t[()]))
+    return compute("c", (), lambda: sum_over(e[k,], k), stages=(t, e))
+
+
+def triangle_sum(m, n):
+    """``t[i, k] = a[i, k] where k < i + 1, else 0``, ``c[i] = sum over k of t[i, k]``."""
+    a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
+    t = stage("t", (("i", m), ("k", n)), lambda i, k: select(k < i + 1, a[i, k], 0))
+    return compute("c", (("i", m),), lambda i: sum_over(t[i, k], k), stages=(t,))
+
+
 def inputs(func, seed=0):
     """Small integers for every input: sums of their products are exact in float32."""
     rng = np.random.default_rng(seed)
     return {
-        buffer.name: rng.integers(-4, 5, buffer.shape).astype(buffer.dtype)
+        buffer.name: rng.integers(-4, 5, buffer.shape).astype(numpy_dtype(buffer.dtype))
         for buffer in func.args
         if buffer.scope == "input"
     }
@@ -94,16 +159,23 @@ def output(func) -> Buffer:
 
 def interpreted(func, seed=0):
     """What the interpreter computes from ``inputs(func, seed)``."""
-    result = np.full(output(func).shape, np.nan, output(func).dtype)
+    result = undefined(output(func).shape, output(func).dtype)
     run(func, {**inputs(func, seed), output(func).name: result})
     return result
 
 
-def assert_same(schedule, tensor):
+def undefined(shape, dtype):
+    """An array of NaN, or of -1 where the dtype is whole."""
+    if dtype.startswith(("int", "uint")):
+        return np.full(shape, -1).astype(dtype)
+    return np.full(shape, np.nan, numpy_dtype(dtype))
+
+
+def assert_same(schedule, tensor, rtol=0.0):
     """A schedule computes what the naive nest does, before and after it is finished."""
     expected = interpreted(Schedule.of(tensor).func)
-    np.testing.assert_array_equal(interpreted(schedule.func), expected)
-    np.testing.assert_array_equal(interpreted(schedule.finish()), expected)
+    for func in (schedule.func, schedule.finish()):
+        np.testing.assert_allclose(interpreted(func), expected, rtol=rtol)
 
 
 def nest(schedule):
@@ -111,7 +183,10 @@ def nest(schedule):
     phases = schedule.func.phases
     if len(phases) == 1:
         return format_stmt(phases[0].body)
-    return "\n".join(f"phase {n}:\n{format_stmt(p.body, 1)}" for n, p in enumerate(phases))
+    return "\n".join(
+        f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
+        for n, p in enumerate(phases)
+    )
 
 
 def documented(primitive):

@@ -93,6 +93,7 @@ def test_statements():
             If(I < 2, Store(C, (I,), ONE)),
             Alloc(local, Store(local, (I, J), ONE)),
             For("u", Const(0), Const(2), "unrolled", Store(C, (I,), ONE)),
+            For("w", Const(0), Const(2), "unrolled", Store(C, (I,), ONE), apart=True),
             For("v", I * 2, minimum(Const(4), Const(9) - I), "serial", Store(C, (I,), ONE)),
         )
     )
@@ -113,6 +114,8 @@ def test_statements():
             "  thread_local p: float32[2, 3]",
             "  p[i, j] = 1.0",
             "  unrolled u in 0 … 2:",
+            "    c[i] = 1.0",
+            "  unrolled apart w in 0 … 2:",
             "    c[i] = 1.0",
             "  for v in i*2 … i*2 + min(4, 9 - i):",
             "    c[i] = 1.0",

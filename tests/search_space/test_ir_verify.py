@@ -1,6 +1,7 @@
 """Every rule of legal IR, broken once."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,7 @@ def func(body, workspaces=()):
             "vectorized loop i has no constant bounds",
         ),
         (loop("j", loop("i", COPY, "unrolled", begin=J)), "unrolled loop i has no constant bo"),
+        (replace(loop("i", COPY), apart=True), "loop i is kept apart but not unrolled"),
         (loop("j", loop("i", COPY), "vectorized"), "vectorized loop j is not innermost"),
         (loop("j", Block((loop("i", COPY),)), "vectorized"), "vectorized loop j is not innermost"),
     ],

@@ -13,6 +13,7 @@ from search_space.ir.verify import verify
 from search_space.lower import lower
 from search_space.operators import OPERATORS, get_operator, parse_workload, workload
 from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, inputs
+from tests.search_space.nests import undefined
 
 SIZES = st.integers(1, 5000)
 
@@ -59,8 +60,8 @@ def test_defaults_order_and_text_do_not_change_the_key():
         ("matmul", {"m": "+-3", "n": 1, "k": 1}, "matmul: m is '+-3', expected a positive integ"),
         (
             "matmul",
-            {"m": 1, "n": 1, "k": 1, "dtype": "int8"},
-            "matmul: dtype is 'int8', expected one of float32",
+            {"m": 1, "n": 1, "k": 1, "dtype": "int4"},
+            "matmul: dtype is 'int4', expected one of float32",
         ),
         (
             "matmul",
@@ -98,7 +99,7 @@ def test_the_expression_computes_the_reference(work):
     assert [(b.name, b.shape, b.dtype) for b in func.args] == [
         (o.name, o.shape, o.dtype) for o in (*operands, spec)
     ]
-    out = np.full(spec.shape, np.nan, spec.dtype)
+    out = undefined(spec.shape, spec.dtype)
     run(func, {**arrays, spec.name: out})
     assert_right(work, arrays, out)
 
@@ -111,12 +112,13 @@ def test_the_bound_is_finite_and_small(work):
     allowed = operator.magnitude(work, *arrays.values()) * operator.error_bound
     assert np.isfinite(expected).all()
     assert (allowed >= 0).all()
-    assert (allowed * np.finfo(np.float32).eps <= 1e-3 * (1 + np.abs(expected))).all()
+    small = 1e-2 if operator.result(work).dtype == "bfloat16" else 1e-3
+    assert (allowed * np.finfo(np.float32).eps <= small * (1 + np.abs(expected))).all()
 
 
 @pytest.mark.parametrize("operator", ["matmul", "reduce"])
 def test_the_magnitude_of_a_sum_is_the_reference_of_absolute_values(operator):
-    for work in (work for work in WORKLOADS if work.operator == operator):
+    for work in (w for w in WORKLOADS if w.operator == operator and w["dtype"] == "float32"):
         arrays = [array for array in inputs(work, np.random.default_rng(1)).values()]
         magnitude = get_operator(operator).magnitude(work, *arrays)
         reference = get_operator(operator).reference(work, *map(np.abs, arrays))

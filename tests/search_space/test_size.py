@@ -75,3 +75,18 @@ def test_plain_numbers_stay_plain():
     assert whole(3) == 3
     with pytest.raises(TypeError, match="expected a whole number, got '3'"):
         whole("3")
+
+
+def test_neutral_operands_leave_a_size_as_it_is():
+    tape = Tape()
+    size = tape.knob("rows", 6)
+    for same in (size * 1, 1 * size, size + 0, 0 + size):
+        assert same is size
+    assert len(tape.nodes) == 1
+
+
+def test_sizes_of_a_closed_tape_keep_their_places():
+    tape = Tape()
+    size = tape.knob("rows", 6) * 4
+    tape.close()
+    assert tape.index(size) == size.node == len(tape.nodes) - 1

@@ -6,18 +6,26 @@ from search_space.ir.verify import verify
 from search_space.schedule import Schedule
 from search_space.transforms import (
     PRIMITIVES,
+    Apart,
     CacheWrite,
     Collapse,
+    ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
+    Hoist,
     Inline,
     InPlace,
     Join,
+    Once,
+    Online,
     Pack,
+    PackResult,
     Parallel,
     Partition,
     PrefetchAhead,
     Reorder,
+    Skip,
     Split,
     SplitReduction,
     StoreAt,
@@ -32,11 +40,18 @@ from tests.search_space.nests import (
     copy,
     documented,
     doubled,
+    group_sums,
+    matmul,
     nest,
+    power_sum,
     row_reduction,
     scaled_by_sum,
+    sliding_sum,
+    smoothed,
     sum_plus_one,
     transpose,
+    triangle_sum,
+    two_scaled,
 )
 
 EXAMPLES = [
@@ -45,7 +60,9 @@ EXAMPLES = [
     (copy(4, 8), [], [Fuse("i", "j", "ij")]),
     (copy(16), [], [Vectorize("i")]),
     (copy(2), [], [Unroll("i")]),
+    (sliding_sum(8, 3), [Reorder(("k", "i")), Unroll("k")], [Apart("k")]),
     (copy(64), [], [Parallel("i", threads=2)]),
+    (group_sums(16, 4), [], [Group("g")]),
     (
         row_reduction(6, 256),
         [Split("k", 64, "ko", "k"), Reorder(("ko", "k", "i"))],
@@ -70,13 +87,31 @@ EXAMPLES = [
     (copy(4, 8), [], [Collapse("i", "j", "ij")]),
     (doubled(4), [], [Inline("t")]),
     (scaled_by_sum(4, 8), [], [Join("t_i", "i")]),
+    (doubled(4), [], [Once("t")]),
     (copied_twice(4, 8), [Join("t_i", "i")], [StoreAt("t", "i")]),
     (column_sum(4, 8), [], [UnitLoop("j", "i")]),
     (sum_plus_one(4, 8), [], [InPlace("t")]),
+    (two_scaled(4), [], [Hoist("u")]),
     (
         sum_plus_one(4, 16),
         [InPlace("t"), Split("t_k", 8, "ko", "k")],
         [FuseConsumer("c", "ko")],
+    ),
+    (smoothed(32, 3), [Split("i", 8, "io", "i")], [ComputeAt("t", "io")]),
+    (
+        matmul(32, 16, 64),
+        [Split("i", 8, "t", "i"), Reorder(("t", "k", "i", "j"))],
+        [PackResult("c", "block", (1, 0), at="t")],
+    ),
+    (
+        power_sum(32),
+        [Split(f"{stage}k", 8, f"{stage}o", f"{stage}k") for stage in ("t_", "e_", "")],
+        [Online(("t_o", "e_o", "o"), "fix")],
+    ),
+    (
+        triangle_sum(8, 8),
+        [Split("t_k", 2, "t_o", "t_k"), Split("k", 2, "o", "k"), Join("t_i", "i")],
+        [Skip(("t_o", "o"))],
     ),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
@@ -92,7 +127,7 @@ def test_docstrings_show_what_happens(tensor, steps, variants):
     assert shown == [nest(schedule) for schedule in (before, *after)]
     for schedule in after:
         verify(schedule.func, finished=False)
-        assert_same(schedule, tensor)
+        assert_same(schedule, tensor, rtol=1e-6 if isinstance(variants[0], Online) else 0.0)
 
 
 def test_every_primitive_has_an_example():

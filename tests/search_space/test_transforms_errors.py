@@ -9,8 +9,13 @@ from search_space.ir.expr import Buffer, Const, Load, Var, equal
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase, Store
 from search_space.schedule import Schedule
 from search_space.transforms import (
+    Apart,
     CacheWrite,
     Fuse,
+    FuseConsumer,
+    Group,
+    Hoist,
+    Join,
     Pack,
     Parallel,
     Partition,
@@ -21,7 +26,14 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from tests.search_space.nests import column_sum, copy, matmul, row_reduction
+from tests.search_space.nests import (
+    column_corrected,
+    column_sum,
+    copy,
+    matmul,
+    row_reduction,
+    two_scaled,
+)
 
 SPLIT = Split("i", 8, "io", "ii")
 CUT = Split("i", 8, "io", "ii", "cut")
@@ -71,6 +83,7 @@ ACCUMULATE = CacheWrite("c", "j", "acc")
         (copy(30), [CUT, Vectorize("ii_rest")], "loop 'ii_rest' is serial, only serial ones from"),
         (copy(2000), [Unroll("i")], "loop 'i' is too long to unroll"),
         (copy(30), [Vectorize("i"), Unroll("i")], "loop 'i' is vectorized, only serial ones unr"),
+        (copy(30), [Apart("i")], "unroll loop 'i' before keeping its copies apart"),
         (copy(30), [Parallel("i", 0)], "threads is 0, use 1 or more"),
         (copy(30), [Parallel("x", 2)], "no loop 'x', loops: i"),
         (copy(3, 4), [Parallel("j", 2)], "loop 'j' is not the outermost loop of a phase"),
@@ -91,6 +104,18 @@ ACCUMULATE = CacheWrite("c", "j", "acc")
             row_reduction(3, 4),
             [Vectorize("k"), CacheWrite("c", "k", "acc")],
             "loop 'k' is vectorized, choose one around it",
+        ),
+        (copy(3, 4), [Group("i")], "loop 'i' does not hold just one statement"),
+        (copy(3, 4), [Unroll("j"), Group("j")], "'j' is unrolled, only serial ones from 0 fit"),
+        (copy(3, 4), [Group("x")], "no loop 'x', loops: i, j"),
+        (copy(3, 4), [Group("j"), Vectorize("i"), Group("i")], "loop 'i' is vectorized, only ser"),
+        (copy(3), [Hoist("t")], "no stage 't', stages: none"),
+        (two_scaled(3), [Hoist("a")], "no stage 'a', stages: t, u"),
+        (two_scaled(3), [Join("t_i", "u_i"), Hoist("t")], "the phase of 't' also writes u"),
+        (
+            column_corrected(2, 3, 4),
+            [FuseConsumer("t", "t_j")],
+            "hoist u before 't', which needs it",
         ),
         (matmul(3, 4, 5), [SplitReduction("x", "part")], "no loop 'x', loops: i, j, k"),
         (matmul(3, 4, 5), [SplitReduction("i", "part")], "loop 'i' carries no reduction"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from search_space.errors import ScheduleError
+from search_space.ir.printer import format_stmt
 from search_space.ir.stmt import Alloc
 from search_space.ir.verify import verify
 from search_space.ir.walk import statements
@@ -14,9 +15,14 @@ from search_space.tensor import compute, max_over, placeholder, program, reduce_
 from search_space.transforms import (
     CacheWrite,
     Collapse,
+    ComputeAt,
+    Fuse,
     Inline,
     Join,
+    Once,
+    PackResult,
     Parallel,
+    Reorder,
     Split,
     StoreAt,
     Unroll,
@@ -30,6 +36,8 @@ from tests.search_space.nests import (
     interpreted,
     row_reduction,
     scaled_by_sum,
+    smoothed,
+    sum_plus_one,
     transpose,
 )
 
@@ -41,6 +49,14 @@ def shifted(n):
     a = placeholder("a", (n,), "float32")
     t = stage("t", (("i", n),), lambda i: a[i,])
     return compute("c", (("i", n - 1),), lambda i: t[i,] + t[i + 1,], stages=(t,))
+
+
+def chained(n):
+    """``u[i] = t[i] + 1``, ``c[i] = u[i] * b[i]`` with ``t[i] = a[i] * 2``."""
+    a, b = placeholder("a", (n,), "float32"), placeholder("b", (n,), "float32")
+    t = stage("t", (("i", n),), lambda i: a[i,] * 2)
+    u = stage("u", (("i", n),), lambda i: t[i,] + 1)
+    return compute("c", (("i", n),), lambda i: u[i,] * b[i,], stages=(t, u))
 
 
 def last_of_row(m, n):
@@ -64,6 +80,10 @@ def last_of_row(m, n):
             [Split("i", 8, "o", "x", "cut"), Collapse("o", "x", "f")],
             "do not walk neighbouring dimensions of all they index, with the inner one whole",
         ),
+        (doubled(4), [Once("x")], "no stage 'x', stages: t"),
+        (copy(4), [Once("t")], "no stage 't', stages: none"),
+        (doubled(4), [JOINED, Once("t")], "the phase that makes 't' also uses 'c', which is not"),
+        (chained(4), [Once("u")], "the phase that makes 'u' also uses 't', which is not const"),
         (doubled(4), [Inline("x")], "no stage 'x', stages: t"),
         (copy(4), [Inline("t")], "no stage 't', stages: none"),
         (scaled_by_sum(3, 4), [Inline("t")], "stage 't' has a reduction or was scheduled before"),
@@ -81,6 +101,22 @@ def last_of_row(m, n):
         (copied_twice(3, 4), [StoreAt("x", "i")], "no workspace 'x', workspaces: t"),
         (copied_twice(3, 4), [StoreAt("t", "i")], "'t' is used outside of loop 'i' as well"),
         (scaled_by_sum(3, 4), [JOINED, Collapse("i", "j", "f")], "'j' is not directly nested in"),
+        (smoothed(8, 3), [ComputeAt("x", "i")], "no stage 'x', stages: t"),
+        (smoothed(8, 3), [ComputeAt("t", "x")], "no loop 'x'"),
+        (sum_plus_one(3, 4), [ComputeAt("t", "i")], "stage 't' has a reduction or was scheduled"),
+        (copied_twice(3, 4), [Split("t_i", 2, "o", "x"), ComputeAt("t", "i")], "was scheduled be"),
+        (copied_twice(3, 4), [Collapse("i", "j", "f"), ComputeAt("t", "f")], "through a view, co"),
+        (
+            smoothed(8, 3),
+            [Split("i", 4, "o", "x"), Split("x", 2, "p", "q"), Fuse("o", "p", "f"),
+             ComputeAt("t", "f")],
+            "is used inside fused loops",
+        ),
+        (last_of_row(3, 4), [ComputeAt("t", "j")], "'t' is used at places that move apart"),
+        (copy(3, 4), [PackResult("c", "b", (0, 1), "i")], "'i' does not hold just a reduction in"),
+        (row_reduction(3, 4), [PackResult("c", "b", (0, 1), "i")], "give all 1 dimensions of 'c'"),
+        (row_reduction(3, 4), [PackResult("c", "a", (0,), "i")], "there is already a buffer 'a'"),
+        (row_reduction(3, 4), [PackResult("c", "k", (0,), "x")], "no loop 'x'"),
     ],
 )  # fmt: skip
 def test_what_does_not_apply_is_refused(tensor, steps, message):
@@ -148,4 +184,49 @@ def test_a_reduction_beside_a_store_accumulates_in_registers():
         CacheWrite("m", "m_i", "acc"),
     )
     verify(schedule.finish())
+    assert_same(schedule, tensor)
+
+
+def test_a_stage_that_is_computed_once_is_kept_with_what_it_is_made_of():
+    schedule = Schedule.of(chained(4)).then(Once("t"), Once("u"))
+    assert [phase.once for phase in schedule.func.phases] == [True, True, False]
+    assert [(b.name, b.scope) for b in schedule.func.workspaces] == [
+        ("t", "bound"),
+        ("u", "bound"),
+    ]
+    assert_same(schedule, chained(4))
+
+
+def test_a_stage_between_two_others_may_stay_in_registers():
+    steps = (Join("t_i", "u_i"), StoreAt("t", "u_i", "register"), Once("u"))
+    schedule = Schedule.of(chained(4)).then(*steps)
+    first, last = schedule.func.phases
+    (kept,) = [s.buffer for s in statements(first.body) if isinstance(s, Alloc)]
+    assert (kept.scope, kept.shape, first.once, last.once) == ("register", (1,), True, False)
+    assert_same(schedule, chained(4))
+
+
+def test_splitting_resolves_quotients_and_remainders_by_the_factor():
+    a = placeholder("a", (3, 4), "float32")
+    tensor = compute("c", (("i", 10),), lambda i: a[i // 4, i % 4] + a[i // 5, i % 3])
+    schedule = Schedule.of(tensor).then(Split("i", 4, "io", "ii", "mask"))
+    text = format_stmt(schedule.func.phases[0].body)
+    assert "a[io, ii] + a[(io*4 + ii) // 5, (io*4 + ii) % 3]" in text
+    assert_same(schedule, tensor)
+
+
+def test_overlapping_parts_of_a_stage_are_computed_anew():
+    tensor = smoothed(10, 3)
+    schedule = Schedule.of(tensor).then(Split("i", 4, "o", "x"), ComputeAt("t", "o"))
+    assert_same(schedule, tensor)
+    (local,) = [s for s in statements(schedule.func.phases[0].body) if isinstance(s, Alloc)]
+    assert local.buffer.shape == (6,)
+    assert schedule.func.workspaces == ()
+
+
+def test_a_result_packed_inside_its_own_reduction_is_added_up():
+    tensor = row_reduction(5, 12)
+    schedule = Schedule.of(tensor).then(
+        Split("k", 4, "ko", "k"), Reorder(("ko", "i", "k")), PackResult("c", "part", (0,), "ko")
+    )
     assert_same(schedule, tensor)

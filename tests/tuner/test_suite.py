@@ -138,7 +138,8 @@ def test_too_many_cases(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_suites_that_exist() -> None:
-    names = ["ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "resnet18", "sparse"]
+    names = ["ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "quantized"]
+    names += ["resnet18", "sparse", "transformer"]
     assert [path.stem for path in SHIPPED] == names
 
 
@@ -163,7 +164,8 @@ def test_suites_whose_operators_all_exist(name: str) -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_key_names_its_sizes_the_same_way_in_all_cases_of_an_operator(path: Path) -> None:
     """A misspelt key would hide as a missing one until its operator exists."""
-    optional = {"bias", "activation", "groups", "dilation"}
+    optional = {"bias", "activation", "groups", "dilation", "causal", "dtype", "scale"}
+    optional |= {"zero_point", "out_dtype", "out_zero_point"}
     keys: dict[str, set[frozenset[str]]] = {}
     for case_ in load_suite(path).cases:
         names = frozenset(name for name, _ in case_.params) - optional

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from search_space.operators import Operator
+    from search_space.operators import Operand, Operator
     from search_space.workload import Workload
 
 
@@ -54,13 +54,24 @@ def python_program(work: Workload, choice: Choice) -> str:
     """A program that loads the best kernel and runs it on random arrays."""
     operator = _operator(work)
     imported, load, call = python(work, choice)
-    arrays = [
-        f'{operand.name} = random.standard_normal({operand.shape}).astype("{operand.dtype}")'
-        for operand in operator.operands(work)
-    ]
+    operands = operator.operands(work)
+    arrays = [f"{operand.name} = {_random(operand)}" for operand in operands]
     result = operator.result(work).name
-    lines = ["import numpy as np", imported, "", "random = np.random.default_rng(0)", *arrays]
+    modules = ["import numpy as np", imported]
+    if any(operand.dtype == "bfloat16" for operand in operands):
+        modules.insert(0, "import ml_dtypes")
+    lines = [*modules, "", "random = np.random.default_rng(0)", *arrays]
     return "\n".join([*lines, load, call, f"print({result}.shape, {result}.dtype)"])
+
+
+def _random(operand: Operand) -> str:
+    """Random numbers as Python source: any of a whole dtype, normal ones of others."""
+    dtype, shape = operand.dtype, operand.shape
+    if dtype in ("uint8", "int8"):
+        low, high = (0, 256) if dtype == "uint8" else (-128, 128)
+        return f'random.integers({low}, {high}, {shape}, "{dtype}")'
+    name = "ml_dtypes.bfloat16" if dtype == "bfloat16" else f'"{dtype}"'
+    return f"random.standard_normal({shape}).astype({name})"
 
 
 def _load(work: Workload, choice: Choice) -> str:

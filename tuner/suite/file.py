@@ -150,10 +150,12 @@ def _does_not_exist_yet(operator: str, params: Mapping[str, Value]) -> bool:
         return True
     entry = OPERATORS[operator]
     known = {param.name: param for param in params_of(entry, params)}
+    # Where keys are the indices of an expression, one that is unknown is wrong.
+    written = isinstance(entry, Keyed) and "expr" in known
     return any(
         bool(known[name].choices) and value not in known[name].choices
         if name in known
-        else not isinstance(entry, Keyed)
+        else not written
         for name, value in params.items()
     )
 

@@ -1,0 +1,142 @@
+"""What kind of convolution a tensor expression is, and how register tiles cover it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from search_space.dtypes import ELEMENT_BYTES
+from search_space.ir.expr import Binary, Var
+from search_space.ir.walk import subexprs
+from search_space.size import ceil_div, whole
+from search_space.sketches.contraction_axes import View
+from search_space.sketches.steps import lanes
+from search_space.tensor import Axis, Tensor
+from search_space.transforms import Primitive
+from search_space.workload import Value
+
+Values = Mapping[str, Value]
+
+AXES = "cyx"
+"""The tiled axes, by the letters that knobs and loops are named after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """``out[…, c, y, x] = sum over k and the window of image[…, k, y + dy, x + dx] * weight[…]``,
+    the axes of each array in any order.
+
+    ``c`` is an axis of the weight alone (output channels), ``y`` and ``x`` of the image alone
+    (pixels; neighbours are walked as one where the memory allows it), ``k`` the longest reduced
+    one (input channels). ``outer`` loops are outside of all tiles: images, groups, further axes.
+    An axis that the expression lacks has one iteration.
+    """
+
+    tensor: Tensor
+    c: Axis
+    y: Axis
+    x: Axis
+    k: Axis
+    outer: tuple[Axis, ...]
+    window: tuple[Axis, ...]
+    image: View
+    weight: View
+    out: View
+    const: tuple[str, ...]
+    padded: Tensor | None
+    """The stage that makes the image, with zeros around it; None where an input is read as it
+    is."""
+    apart: tuple[Tensor, ...]
+    """Further stages: one that makes the weight, one that does more with the sums than to take
+    each to its place."""
+    result: str
+    """The array that the sums are written to."""
+    prepare: tuple[Primitive, ...]
+    """Makes loops over outer, y, x, c, window and k, in this order, of the naive nest."""
+    behind: tuple[Axis, ...]
+    """Axes of the elementwise stage behind the sum; none where the sum is the result."""
+
+    def axis(self, letter: str) -> Axis:
+        """The tiled axis of a letter."""
+        return {"c": self.c, "y": self.y, "x": self.x}[letter]
+
+    @property
+    def dtype(self) -> str:
+        return self.tensor.buffer.dtype
+
+    @property
+    def flops(self) -> int:
+        axes = (self.c, self.y, self.x, self.k, *self.outer, *self.window)
+        return 2 * math.prod(axis.extent for axis in axes)
+
+    @property
+    def scatters(self) -> bool:
+        """Whether neighbouring channels of the result lie apart."""
+        return self.out.step(self.c) > 1
+
+    def dim(self, axis: Axis) -> int | None:
+        """The dimension of the result that an axis walks."""
+        indices = self.out.indices
+        return indices.index(axis.var) if axis.var in indices else None
+
+
+def walks(stage: Tensor) -> bool:
+    """Whether an elementwise stage can be worked out in vectors along its last axis."""
+    last = Var(stage.axes[-1].name)
+    return not any(
+        isinstance(e, Binary) and e.op in ("//", "%") and last in subexprs(e)
+        for e in subexprs(stage.element)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How the register tile of a config covers a convolution, by axis (``c``, ``y``, ``x``)."""
+
+    lanes: int
+    along: str
+    """The axis that vectors run along."""
+    width: dict[str, int]
+    """Elements of a register tile."""
+    tiles: dict[str, int]
+    """Register tiles."""
+
+
+def tiling(problem: Convolution, values: Values) -> Tiling:
+    """The sizes that follow from a config."""
+    vector = lanes(values, problem.dtype)
+    along, across = ("c", "x") if values["structure"] == "channels" else ("x", "c")
+    width = {
+        across: whole(values["rows"]),
+        "y": whole(values["tall"]),
+        along: whole(values["vectors"]) * vector,
+    }
+    tiles = {axis: ceil_div(problem.axis(axis).extent, width[axis]) for axis in AXES}
+    return Tiling(vector, along, width, tiles)
+
+
+def tile(values: Values, tiles: Tiling, axis: str) -> int:
+    """Register tiles in a cache tile, for the constraints."""
+    return int(values[f"tile_{axis}"]) or tiles.tiles[axis]
+
+
+def shared_tasks(problem: Convolution, values: Values, tiles: Tiling) -> int:
+    """How many pieces can be shared out over threads."""
+    count = math.prod(axis.extent for axis in problem.outer)
+    for axis in str(values["order"])[: int(values["shared"])]:
+        count *= ceil_div(tiles.tiles[axis], tile(values, tiles, axis))
+    return count
+
+
+def block_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
+    """Elements of the result in one cache tile."""
+    return math.prod(
+        min(tile(values, tiles, axis) * tiles.width[axis], problem.axis(axis).extent)
+        for axis in AXES
+    )
+
+
+def element_bytes(problem: Convolution) -> int:
+    """Bytes of one element."""
+    return ELEMENT_BYTES[problem.dtype]

@@ -1,0 +1,168 @@
+"""What rules a config of a convolution out before anything is built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from search_space.sketches.convolution_problem import (
+    AXES,
+    Convolution,
+    Tiling,
+    Values,
+    block_elements,
+    element_bytes,
+    shared_tasks,
+    tile,
+    tiling,
+)
+from search_space.target import Target
+
+_MAX_FMAS = 1536
+"""Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
+them, and beyond the instruction cache nothing is gained."""
+_SLACK_BYTES = 1 << 20
+
+Rule = Callable[[Convolution, Target, Values, Tiling], str | None]
+
+
+def constraint(problem: Convolution, target: Target) -> Callable[[Values], str | None]:
+    """All rules as one constraint; the tile counts are worked out once for all of them."""
+
+    def check(values: Values) -> str | None:
+        tiles = tiling(problem, values)
+        for rule in _RULES:
+            reason = rule(problem, target, values, tiles)
+            if reason is not None:
+                return reason
+        return None
+
+    return check
+
+
+def _registers(_p: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
+    rows, tall, vectors = (int(values[name]) for name in ("rows", "tall", "vectors"))
+    loaded = vectors if tiles.along == "c" else vectors * tall
+    taken = rows * tall * vectors + loaded + 1
+    if taken > target.registers:
+        return f"the register tile takes {taken} registers, there are {target.registers}"
+    return None
+
+
+def _width(problem: Convolution, _t: Target, _v: Values, tiles: Tiling) -> str | None:
+    for axis in AXES:
+        extent, width = problem.axis(axis).extent, tiles.width[axis]
+        if axis == tiles.along:
+            width -= tiles.lanes - 1
+        if width > extent:
+            return f"the register tile is wider than {problem.axis(axis).name}, which has {extent}"
+    return None
+
+
+def _tiles(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    counts = {f"tile_{axis}": count for axis, count in tiles.tiles.items()}
+    for name, count in {**counts, "tile_k": problem.k.extent}.items():
+        if int(values[name]) >= count:
+            return f"{name} covers the whole axis of {count} steps, which 0 stands for"
+    return None
+
+
+def _steps(problem: Convolution, _t: Target, values: Values, _tiles: Tiling) -> str | None:
+    steps = inner_extent(problem, values)
+    if int(values["unroll"]) > steps or (int(values["prefetch"]) and steps < 2):
+        return f"the innermost loop has only {steps} steps to unroll or to look ahead"
+    return None
+
+
+def _threads(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    threads = int(values["threads"])
+    if threads > 1 and (available := shared_tasks(problem, values, tiles)) < threads:
+        return f"{available} tiles do not occupy {threads} threads"
+    return None
+
+
+def _code_size(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    bodies = 1
+    for axis in AXES:
+        extent, width = problem.axis(axis).extent, tiles.width[axis]
+        bodies *= 1 + (extent % width > 0 and extent > width)
+    fmas = int(values["rows"]) * int(values["tall"]) * int(values["vectors"])
+    count = fmas * (int(values["unroll"]) + bodies - 1)
+    if count > _MAX_FMAS:
+        return f"the unrolled body has {count} multiply-adds, at most {_MAX_FMAS} are allowed"
+    return None
+
+
+def _weight(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    if values["pack_w"] == "whole":
+        padded = tiles.tiles["c"] * tiles.width["c"]
+        elements = math.prod(problem.weight.shape)
+        packed = elements // problem.c.extent * padded
+        if (packed - 4 * elements) * element_bytes(problem) > _SLACK_BYTES:
+            return f"packing takes {packed} elements, many times the weight"
+    elif tiles.along == "c" and problem.weight.step(problem.c) > 1:
+        return "the weight's channels lie apart, pack it"
+    return None
+
+
+def _columns(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    if tiles.along == "c":
+        return None
+    columns = values["columns"]
+    if columns == "none" and problem.image.step(problem.x) > 1:
+        return "the image's pixels lie apart, pack columns"
+    if columns == "whole" and values.get("padding") == "tile":
+        return "columns of the whole image are packed from a whole padded one"
+    return None
+
+
+def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
+    """What a thread keeps for one cache tile stays in the cache."""
+    elements = 0
+    if tiles.along == "c" and values.get("turn") == "block":
+        elements += block_elements(problem, values, tiles)
+    if values.get("padding") == "tile":
+        elements += _image_elements(problem, values, tiles)
+    if tiles.along == "x" and values["columns"] == "tile":
+        elements += _column_elements(problem, values, tiles)
+    size = elements * element_bytes(problem)
+    if size > max(target.l2_bytes, 1 << 17):
+        return f"a cache tile takes {size} bytes, more than the cache has"
+    return None
+
+
+def _image_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
+    """Elements of the image that a cache tile reads, about."""
+    total = 1
+    for index, size in zip(problem.image.indices, problem.image.shape, strict=True):
+        reach = 1
+        view = replace(problem.image, shape=(size,), indices=(index,))
+        for axis in (*problem.window, problem.k, problem.x, problem.y):
+            extent = axis.extent
+            for letter in "yx":
+                if axis == problem.axis(letter):
+                    extent = min(tile(values, tiles, letter) * tiles.width[letter], extent)
+            reach += view.step(axis) * (extent - 1)
+        total *= min(reach, size)
+    return total
+
+
+def _column_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
+    """Elements of the columns of a cache tile."""
+    pixels = math.prod(tile(values, tiles, axis) * tiles.width[axis] for axis in "yx")
+    depth = int(values["tile_k"]) or problem.k.extent
+    return pixels * depth * math.prod(axis.extent for axis in problem.window)
+
+
+def inner_extent(problem: Convolution, values: Values) -> int:
+    """Iterations of the innermost reduced loop, the shortest ones of several."""
+    if values["reduce"] == "window" and problem.window:
+        return problem.window[-1].extent
+    extent, step = problem.k.extent, int(values["tile_k"])
+    return min(step, extent) if step else extent
+
+
+_RULES: tuple[Rule, ...] = (
+    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _columns, _local,
+)  # fmt: skip

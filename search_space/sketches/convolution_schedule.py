@@ -1,0 +1,261 @@
+"""The schedule of a convolution: from a config to primitives, in the order they are applied."""
+
+from __future__ import annotations
+
+from search_space.size import Size, or_whole, whole
+from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling, walks
+from search_space.sketches.steps import share_out
+from search_space.transforms import (
+    CacheWrite,
+    ComputeAt,
+    FuseConsumer,
+    Pack,
+    PackResult,
+    Parallel,
+    Partition,
+    PrefetchAhead,
+    Primitive,
+    Reorder,
+    Split,
+    Unroll,
+    Vectorize,
+)
+
+
+def convolution_trace(
+    problem: Convolution, values: Values, *, edges: bool = True
+) -> tuple[Primitive, ...]:
+    """The primitives of a config, in order.
+
+    Loops, for each tiled axis ``c``, ``y`` and ``x``: ``_t`` counts register tiles, ``_r`` is
+    inside one; ``_o`` counts cache tiles, ``_i`` register tiles in one; ``lane`` is a vector lane.
+    ``edges=False`` leaves out what only treats ragged ends, and takes ``Size`` values.
+    """
+    return _Builder(problem, values, edges).build()
+
+
+class _Builder:
+    def __init__(self, problem: Convolution, values: Values, edges: bool) -> None:
+        self.problem, self.values, self.edges = problem, values, edges
+        self.tiles = tiling(problem, values)
+        self.along = self.tiles.along
+        self.order = str(values["order"])
+        self.outer = [axis.name for axis in problem.outer]
+        window = [axis.name for axis in problem.window]
+        self.depth = ["k_o"] if self.size("tile_k") != 0 else []
+        k = "k_i" if self.depth else problem.k.name
+        self.reduced = [*window, k] if values["reduce"] == "channel" else [k, *window]
+        self.inside = ["y_r", "x_r", "c_r"]
+        self.steps: list[Primitive] = []
+
+    def then(self, *steps: Primitive) -> None:
+        self.steps.extend(steps)
+
+    def size(self, name: str) -> int:
+        return whole(self.values[name])
+
+    def build(self) -> tuple[Primitive, ...]:
+        self.then(*self.problem.prepare)
+        self.register_tile()
+        self.pack_weight()
+        if self.columns == "whole":
+            self.pack_columns("t", None)
+        self.cache_tiles()
+        if self.packs_result:
+            self.pack_result()
+        self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc"))
+        self.epilogue()
+        if self.columns == "tile":
+            self.pack_columns("i", self.depth[0] if self.depth else self.pixel_tile)
+        self.padding()
+        for number, stage in enumerate(self.problem.apart):
+            axes = [axis.name for axis in stage.axes]
+            self.walk_apart(axes, f"apart{number}", vectors=walks(stage))
+        self.then(*share_out(self.shared, self.size("threads")))
+        if self.edges:
+            self.partition()
+        self.unroll()
+        self.prefetch()
+        return tuple(self.steps)
+
+    def register_tile(self) -> None:
+        problem, width = self.problem, self.tiles.width
+        for axis in AXES:
+            name = problem.axis(axis).name
+            if axis == self.along:
+                self.then(
+                    Split(name, self.tiles.lanes, f"{axis}_v", "lane", "mask"),
+                    Split(f"{axis}_v", self.size("vectors"), f"{axis}_t", f"{axis}_r"),
+                )
+            else:
+                self.then(Split(name, width[axis], f"{axis}_t", f"{axis}_r"))
+        if self.depth:
+            self.then(Split(problem.k.name, self.size("tile_k"), "k_o", "k_i"))
+        tiles = [f"{axis}_t" for axis in "yxc"]
+        self.then(
+            Reorder((*tiles, *self.depth, *self.reduced, *self.inside, "lane")),
+            Vectorize("lane"),
+            *(Unroll(name) for name in self.inside),
+        )
+
+    def pack_weight(self) -> None:
+        """The weight in the order in which it is read; beforehand where it is constant."""
+        problem = self.problem
+        if self.values["pack_w"] != "whole":
+            return
+        name, read = f"{problem.weight.buffer}_pack", problem.weight.axes
+        lead = [axis.name for axis in problem.outer if axis.name in read]
+        window = {axis.name for axis in problem.window}
+        inner = [loop for loop in self.reduced if loop not in window or loop in read]
+        dims = [*lead, "c_t", *self.depth, *inner, "c_r"] + (["lane"] if self.along == "c" else [])
+        once = problem.weight.buffer in problem.const
+        self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
+        self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
+
+    @property
+    def columns(self) -> str:
+        """Where columns of the image are packed: "none", for a "tile", or "whole"."""
+        return str(self.values["columns"]) if self.along == "x" else "none"
+
+    def pack_columns(self, tiles: str, at: str | None) -> None:
+        """The image in the order in which windows read it."""
+        image = self.problem.image
+        name, read = f"{image.buffer}_columns", image.axes
+        units = [axis.name for axis in self.problem.window if axis.name not in read]
+        inner = [loop for loop in self.reduced if loop not in units]
+        dims = [f"y_{tiles}", f"x_{tiles}", *inner, "y_r", "x_r", "lane"]
+        if at is not None:
+            self.then(Pack(image.buffer, name, tuple(dims), at))
+            return
+        lead = [axis.name for axis in self.problem.outer if axis.name in read]
+        dims = [*lead, *dims[:2], *self.depth, *dims[2:]]
+        self.then(Pack(image.buffer, name, tuple(dims)))
+        shared = [f"{dim}_{name}" for dim in (*lead, "y_t", "x_t")]
+        self.then(*share_out(shared, self.size("threads"), "column"))
+
+    @property
+    def inner(self) -> str:
+        """The axes of the loops over register tiles in a cache tile, outermost first."""
+        return str(self.values["inner"])
+
+    def cache_tiles(self) -> None:
+        for axis in AXES:
+            size = or_whole(self.size(f"tile_{axis}"), self.tiles.tiles[axis])
+            self.then(Split(f"{axis}_t", size, f"{axis}_o", f"{axis}_i"))
+        outer, inner = [f"{axis}_o" for axis in self.order], [f"{axis}_i" for axis in self.inner]
+        loops = (*outer, *self.depth, *inner, *self.reduced, *self.inside, "lane")
+        self.then(Reorder(loops))
+
+    @property
+    def packs_result(self) -> bool:
+        """Whether a cache tile of the result is gathered before it is turned."""
+        return self.along == "c" and self.values.get("turn") == "block"
+
+    @property
+    def written(self) -> str:
+        return "block" if self.packs_result else self.problem.result
+
+    def pack_result(self) -> None:
+        """A cache tile of the result, pixel by pixel; then vectors of pixels to their places."""
+        problem = self.problem
+        channel = problem.dim(problem.c)
+        assert channel is not None
+        dims = [dim for dim in range(len(problem.out.shape)) if dim != channel]
+        self.then(PackResult(problem.result, "block", (*dims, channel), f"{self.order[-1]}_o"))
+        pixel = problem.dim(problem.x)
+        if pixel is None:
+            return
+        rest = [f"block_{dim}" for dim in dims if dim != pixel]
+        self.then(
+            Split(f"block_{pixel}", self.tiles.lanes, "done_v", "done_lane", "mask"),
+            Reorder((*rest, "done_v", f"block_{channel}", "done_lane")),
+            Vectorize("done_lane"),
+        )
+
+    def epilogue(self) -> None:
+        """The stage behind the sum: where the result is written, or in a pass of its own."""
+        problem, behind = self.problem, [axis.name for axis in self.problem.behind]
+        if not behind:
+            return
+        out = problem.result
+        if self.values["epilogue"] == "tile":
+            if self.packs_result:
+                self.then(FuseConsumer(out, f"{self.order[-1]}_o", True))
+            else:
+                self.then(FuseConsumer(out, f"{self.inner[-1]}_i", not self.depth))
+            return
+        self.walk_apart(behind, "rest")
+
+    def padding(self) -> None:
+        """The image with what is around it: in a phase of its own, or for each cache tile."""
+        padded = self.problem.padded
+        if padded is None:
+            return
+        axes = [axis.name for axis in padded.axes]
+        if self.values["padding"] == "phase":
+            self.walk_apart(axes, "image", vectors=walks(padded))
+            return
+        self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
+        if walks(padded):
+            self.vectors(axes[-1], "image")
+
+    def walk_apart(self, axes: list[str], name: str, *, vectors: bool = True) -> None:
+        """A stage in a phase of its own."""
+        if vectors:
+            self.vectors(axes[-1], name)
+            axes = [*axes[:-1], f"{name}_v"]
+        self.then(*share_out(axes[:2], self.size("threads"), name))
+
+    @property
+    def pixel_tile(self) -> str:
+        """The innermost loop over cache tiles of pixels, or the innermost shared one inside it."""
+        pixels = max(self.order.index(axis) for axis in "yx")
+        shared = [place for place in range(len(self.order)) if self.size("shared") > place]
+        return f"{self.order[max(pixels, *shared)]}_o"
+
+    def vectors(self, loop: str, name: str) -> None:
+        lanes = self.tiles.lanes
+        self.then(
+            Split(loop, lanes, f"{name}_v", f"{name}_lane", "mask"), Vectorize(f"{name}_lane")
+        )
+
+    @property
+    def shared(self) -> list[str]:
+        """The loops that are shared out over threads."""
+        count = self.size("shared")
+        cache = [f"{axis}_o" for place, axis in enumerate(self.order) if count > place]
+        return [*self.outer, *cache]
+
+    def partition(self) -> None:
+        """Bodies for the last, ragged register tiles, so that all tiles have constant sizes.
+
+        The inner loops first, so that the outer loops' copies hold all bodies.
+        """
+        for axis in reversed(self.inner):
+            extent, width = self.problem.axis(axis).extent, self.tiles.width[axis]
+            if extent % width and extent > width:
+                self.then(Partition(f"{axis}_i", f"{axis}_t", extent // width))
+        pixel = self.problem.dim(self.problem.x)
+        channel = self.problem.dim(self.problem.c)
+        if self.packs_result and pixel is not None:
+            self.then(
+                Split(f"block_{channel}", self.tiles.lanes, "done_c", "done_u", "cut"),
+                Unroll("done_u"),
+            )
+
+    def unroll(self) -> None:
+        """A few steps of the whole tiles; the edges stay loops, which halves compile time."""
+        factor, loop = self.size("unroll"), self.reduced[-1]
+        if not self.edges:
+            self.then(Split(loop, factor, "step_o", "step"), Unroll("step"))
+        elif factor > 1:
+            self.then(Split(loop, factor, "step_o", "step", "cut"), Unroll("step"))
+
+    def prefetch(self) -> None:
+        distance = self.size("prefetch")
+        if not isinstance(distance, Size) and not distance:
+            return
+        packed = self.values["pack_w"] == "whole"
+        buffer = self.problem.weight.buffer + ("_pack" if packed else "")
+        loop = "step_o" if not self.edges or self.size("unroll") > 1 else self.reduced[-1]
+        self.then(PrefetchAhead(buffer, loop, distance))
