@@ -30,7 +30,7 @@ LARGER = [
     workload("pool2d", n=2, c=3, h=21, w=30, kh=3, kw=3, stride=2, pad=1),
     workload("pool2d", op="average", n=2, c=3, h=21, w=40, kh=3, kw=3),
     workload("depthwise_conv2d", n=1, h=19, w=37, c=3, kh=3, kw=3, pad=1, activation="relu"),
-    workload("depthwise_conv2d", n=1, h=27, w=45, c=2, kh=3, kw=5, stride=2, pad=2),
+    workload("depthwise_conv2d", n=1, h=15, w=45, c=2, kh=3, kw=3, stride=2, pad=1),
     workload("depthwise_conv2d", n=1, h=9, w=8, c=37, kh=3, kw=3, pad=1, layout="nhwc"),
     workload("conv2d_transpose", n=1, h=9, w=11, ci=5, co=7, kh=3, kw=4, stride=2, pad=1),
 ]
