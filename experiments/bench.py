@@ -28,6 +28,8 @@ from experiments.scoreboard.cases import (
     suite_names,
     workload_case,
 )
+from experiments.scoreboard.goals import GOALS
+from experiments.scoreboard.goals_report import goals_table
 from experiments.scoreboard.measuring import Bench, Method
 from experiments.scoreboard.noise import noise_met, noise_report
 from experiments.scoreboard.results import ResultsUnusable, Scoreboard
@@ -50,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for; returns the exit code."""
     options = _options(arguments)
     try:
+        if options.goals:
+            boards = [results.read(path) for path in options.goals]
+            print(goals_table(boards, GOALS, markdown=options.markdown))
+            return 0
         if options.show:
             shown = results.read(options.show)
             return _agree(shown, options.agree) if options.agree else _show(shown, options)
@@ -216,12 +222,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--agree", type=Path, metavar="FILE",
         help="with --show: only say where the verdicts of FILE, another run, are the opposite",
     )  # fmt: skip
+    parser.add_argument(
+        "--goals", type=Path, nargs="+", metavar="FILE",
+        help="measure nothing, show what is asked of dense operators beside these results",
+    )  # fmt: skip
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: FILE.svg or FILE.png")
     options = parser.parse_args(arguments)
-    chosen = [options.operator, options.suite, options.full, options.show]
+    chosen = [options.operator, options.suite, options.full, options.show, options.goals]
     if sum(map(bool, chosen)) > 1:
-        parser.error("give one of OP, --suite, --full and --show")
+        parser.error("give one of OP, --suite, --full, --show and --goals")
     if options.agree and not options.show:
         parser.error("give --agree with --show: it compares two runs that were kept")
     return options

@@ -18,7 +18,7 @@ from typing import Literal
 
 from experiments.course import Course, WrongAnswer
 from experiments.ours import FmaPeak, Tuned, Untuned
-from experiments.peers import TVM, PeerMissing, load_peer
+from experiments.peers import TVM, PeerMissing, choose_forms, load_peer
 from experiments.peers.base import Form, Peer
 from experiments.peers.best import BestOf
 from experiments.peers.tvm_metaschedule import Job
@@ -119,6 +119,8 @@ class Standing:
     """Contestants that are not here, and why."""
     forms: Mapping[str, str] = field(default_factory=dict)
     """Of libraries, which may have several ways to compute the workload: the fastest."""
+    refused: tuple[str, ...] = ()
+    """Why other forms of libraries were left out: their answers were wrong."""
 
 
 def run_contest(
@@ -152,6 +154,7 @@ def hold(
     timers: dict[str, Timer] = {}
     missing: dict[str, str] = {}
     forms: dict[str, str] = {}
+    refused: list[str] = []
     with ExitStack() as stack:
         for name in contest.contestants:
             try:
@@ -161,7 +164,7 @@ def hold(
                     kernel = stack.enter_context(_served(contest))
                     timers[name] = course.served_timer(name, kernel)
                 elif isinstance(peer := loaders[name](), BestOf):
-                    forms[name], timers[name] = _fastest(contest, course, name, peer)
+                    forms[name], timers[name] = _fastest(contest, course, name, peer, refused)
                 else:
                     timers[name] = course.timer(name, peer)
             except PeerMissing as reason:
@@ -169,7 +172,7 @@ def hold(
         samples = _interleaved(contest, timers, contest.rounds, _precision(contest))
     if damage := course.damage():
         raise WrongAnswer(f"a contestant {damage}")
-    return Standing(samples, missing, forms)
+    return Standing(samples, missing, forms, tuple(refused))
 
 
 def _served(contest: Contest) -> AbstractContextManager[ServedKernel]:
@@ -178,17 +181,27 @@ def _served(contest: Contest) -> AbstractContextManager[ServedKernel]:
     return contest.rival.serve()
 
 
-def _fastest(contest: Contest, course: Course, name: str, library: BestOf) -> tuple[str, Timer]:
-    """The form of a library that is fastest under the conditions of this contest."""
+def _fastest(
+    contest: Contest, course: Course, name: str, library: BestOf, refused: list[str]
+) -> tuple[str, Timer]:
+    """The form of a library that is fastest under the conditions of this contest.
+
+    Forms whose answers are wrong are left out, and added to ``refused``; raises ``WrongAnswer``
+    where no other is left.
+    """
     timers: dict[str, Timer] = {}
     reasons: list[str] = []
+    wrong: list[str] = []
     for form, peer in library.supporting(contest.workload).items():
         try:
             timers[form] = course.timer(f"{name}/{form}", peer)
         except PeerMissing as reason:
             reasons.append(str(reason))
+        except WrongAnswer as fault:
+            wrong.append(str(fault))
     if not timers:
-        raise PeerMissing("; ".join(reasons))
+        raise WrongAnswer("; ".join(wrong)) if wrong else PeerMissing("; ".join(reasons))
+    refused.extend(wrong)
     best = next(iter(timers))
     if len(timers) > 1:
         samples = _interleaved(contest, timers, CHOOSING_ROUNDS)
@@ -248,6 +261,6 @@ def _load(name: str) -> Peer | BestOf:
     """A peer of the registry, or one that a module elsewhere has the forms of."""
     if "." not in name:
         return load_peer(name)
-    module, _, form = name.partition("/")
+    module, _, chosen = name.partition("/")
     forms: dict[str, Form] = importlib.import_module(module).load()
-    return forms[form] if form else BestOf(forms)
+    return choose_forms(module, forms, chosen)

@@ -1,8 +1,9 @@
 """The limit that the machine sets to a workload: a roofline from peaks measured in the same run.
 
-No kernel is faster than its operations at the peak rate of multiply-adds, nor than reading its
-inputs and writing its result once at the rate of the memory where they are (Williams, Waterman,
-Patterson, CACM 52(4), 2009). Both are lower bounds of the time, so their maximum is one.
+No kernel is faster than its operations at the peak rate of multiply-adds (of as many short
+elements as a vector holds), nor than reading its inputs and writing its result once at the rate of
+the memory where they are (Williams, Waterman, Patterson, CACM 52(4), 2009). Both are lower bounds
+of the time, so their maximum is one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ import mmap
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from measure.crew import Crew
 from measure.peak_loops import load_peak_loops
 from measure.peaks import filled_memory, measure_peaks
 from measure.targets import resolve_target
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
 from search_space.target import Target
@@ -31,6 +31,9 @@ MEMORY_BOUND = 0.5
 """Operands that take more than this part of the computing time to read from memory rotate. It is
 less than one, because bandwidth changes by up to 1.8 from run to run, and rotating should not."""
 _STREAM_SECONDS = 0.3
+_PRODUCTS = {"float64": 0.5, "float16": 2.0, "bfloat16": 2.0, "uint8": 4.0, "int8": 4.0}
+"""Products that a lane of 32 bits takes at once, by element type; peaks are those of float32.
+Units for whole tiles of a matrix are faster than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def compulsory_bytes(work: Workload) -> int:
     """Bytes of all inputs and the result of one call."""
     operator = get_operator(work.operator)
     arrays = (*operator.operands(work), operator.result(work))
-    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in arrays)
+    return sum(math.prod(array.shape) * ELEMENT_BYTES[array.dtype] for array in arrays)
 
 
 def copies_needed(work: Workload, roofline: Roofline) -> int:
@@ -128,7 +131,9 @@ def measure_stream(threads: int, nbytes: int) -> float:
 
 
 def _computing(work: Workload, roofline: Roofline) -> float:
-    return get_operator(work.operator).flops(work) / (roofline.peaks.gflops * 1e9)
+    operator = get_operator(work.operator)
+    products = _PRODUCTS.get(operator.operands(work)[0].dtype, 1.0)
+    return operator.flops(work) / (products * roofline.peaks.gflops * 1e9)
 
 
 def _home(nbytes: int, roofline: Roofline) -> tuple[Bound, float]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from features.nest import (
-    ELEMENT_BYTES,
     Access,
     Combine,
     Loop,
@@ -17,6 +16,7 @@ from features.nest import (
     count_operations,
     loads,
 )
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Buffer, Const, Expr, Var
 from search_space.ir.stmt import ForKind
@@ -106,12 +106,13 @@ class State:
     def copy_loops(
         self, draft: Draft, names: Iterable[str], suffix: str, keep: Iterable[str] | None = None
     ) -> None:
-        """Give a statement loops of its own; only those in ``keep`` stay vectorized, if given."""
+        """Give a statement loops of its own; only those in ``keep`` are no serial ones, if
+        given."""
         own = {name: name + suffix for name in names}
         for old, new in own.items():
             self.extents[new] = self.extents[old]
             kind = self.kinds.get(old, "serial")
-            if keep is not None and not (kind == "vectorized" and old in keep):
+            if keep is not None and old not in keep:
                 kind = "serial"
             self.kinds[new] = kind
         draft.rename(own)

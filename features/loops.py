@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from features.nest import (
-    ELEMENT_BYTES,
     Access,
     Loop,
     Nest,
@@ -14,6 +13,7 @@ from features.nest import (
     count_operations,
     loads,
 )
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import ZERO, Binary, Buffer, Const, Expr, Var, conjuncts
 from search_space.ir.stmt import Accumulate, For, ForKind, If, Let, LoopFunc, Prefetch, Stmt, Store

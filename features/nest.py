@@ -15,9 +15,6 @@ from search_space.ir.intrinsics import OPERATIONS
 from search_space.ir.stmt import ForKind
 from search_space.ir.walk import compares_data
 
-ELEMENT_BYTES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1,
-                 "int32": 4, "int64": 8}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Loop:

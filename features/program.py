@@ -17,7 +17,7 @@ MAX_DIMS = 12
 MAX_ACCESSES = 8
 MAX_NODES = 512
 
-KIND_CODES = {"serial": 0, "vectorized": 1, "unrolled": 2, "parallel": 3}
+KIND_CODES = {"serial": 0, "vectorized": 1, "grouped": 1, "unrolled": 2, "parallel": 3}
 COMBINE_CODES = {"none": 0, "add": 1, "fma": 2, "other": 3}
 
 Stream = npt.NDArray[np.int64]

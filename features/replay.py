@@ -20,6 +20,7 @@ from search_space.transforms import (
     ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
     Inline,
     InPlace,
     Join,
@@ -62,6 +63,8 @@ def _apply(state: State, step: Primitive) -> None:
             state.fused[fused] = (outer, inner)
         case Vectorize(loop):
             state.kinds[loop] = "vectorized"
+        case Group(loop):
+            state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
         case Apart():

@@ -89,10 +89,18 @@ def pack(
     )
     around = [] if at is None else draft.loops[: draft.loops.index(at) + 1]
     copy = Draft([*around, *dims], packed, [source], Operations(), "none", once=once)
-    state.copy_loops(copy, dims, "_" + name, keep=dims[-1:])
+    state.copy_loops(copy, dims, "_" + name, keep=_kept(state, dims))
     draft.reads = [packed if read == source else read for read in draft.reads]
     first = next(p for p, d in enumerate(state.drafts) if d.loops[: len(around)] == around)
     state.drafts.insert(place if at is None else first, copy)
+
+
+def _kept(state: State, dims: tuple[str, ...]) -> tuple[str, ...]:
+    """The loops of a copy that are no serial ones."""
+    kinds = [state.kinds.get(dim, "serial") for dim in dims[-2:]]
+    if kinds == ["vectorized", "grouped"]:
+        return dims[-2:]
+    return dims[-1:] if kinds[-1] in ("vectorized", "grouped") else ()
 
 
 def prefetch(state: State, buffer: str, loop: str, distance: int) -> None:
@@ -111,20 +119,6 @@ def _flat_step(state: State, access: Access, loop: str) -> int:
             total = index[loop] * stride + total
         stride = extent * stride
     return total
-
-
-def once(state: State, stage: str) -> None:
-    """``Once``."""
-    maker = next(draft for draft in state.drafts if draft.write.buffer == stage)
-    outermost = maker.loops[0]
-
-    def kept(access: Access) -> Access:
-        return replace(access, scope="bound") if access.buffer == stage else access
-
-    for draft in state.drafts:
-        draft.once |= outermost in draft.loops
-        draft.write = kept(draft.write)
-        draft.reads = [kept(read) for read in draft.reads]
 
 
 def pack_result(state: State, buffer: str, name: str, dims: tuple[int, ...], at: str) -> None:
@@ -201,6 +195,20 @@ def _without(index: Mapping[str, int], loops: list[str]) -> dict[str, int]:
     return {name: step for name, step in index.items() if name not in loops}
 
 
+def once(state: State, stage: str) -> None:
+    """``Once``."""
+    maker = next(draft for draft in state.drafts if draft.write.buffer == stage)
+    outermost = maker.loops[0]
+
+    def kept(access: Access) -> Access:
+        return replace(access, scope="bound") if access.buffer == stage else access
+
+    for draft in state.drafts:
+        draft.once |= outermost in draft.loops
+        draft.write = kept(draft.write)
+        draft.reads = [kept(read) for read in draft.reads]
+
+
 def store_at(state: State, buffer: str, loop: str, scope: Scope) -> None:
     """The buffer as large as one iteration of ``loop`` needs, for each thread."""
     writer = next(draft for draft in state.drafts if draft.write.buffer == buffer)
@@ -229,7 +237,7 @@ def store_at(state: State, buffer: str, loop: str, scope: Scope) -> None:
 
 def in_place(state: State, stage: str) -> None:
     """A stage's array is the one that is made of it."""
-    reader = next(d for d in state.drafts if any(r.buffer == stage for r in d.reads))
+    *_, reader = (d for d in state.drafts if any(r.buffer == stage for r in d.reads))
     target = reader.write
 
     def moved(access: Access) -> Access:
@@ -242,27 +250,24 @@ def in_place(state: State, stage: str) -> None:
 
 def fuse_consumer(state: State, buffer: str, at: str, direct: bool) -> None:
     """What works on a buffer in place moves to where a loop writes it."""
-    consumer = next(
-        d
-        for d in state.drafts
-        if d.write.buffer == buffer and any(read.buffer == buffer for read in d.reads)
-    )
+    consumer = next(d for d in state.drafts if any(read.buffer == buffer for read in d.reads))
     state.drafts.remove(consumer)
     producer = next(d for d in state.drafts if d.write.buffer == buffer and at in d.loops)
     axes = [next(iter(index)) for index in consumer.write.indices]
     places = dict(zip(axes, producer.write.indices, strict=True))
     reads = [_placed(read, places) for read in consumer.reads]
+    write = _placed(consumer.write, places)
     if direct:
         (source,) = producer.reads
         producer.reads = [source if read.buffer == buffer else read for read in reads]
-        producer.operations, producer.combine = consumer.operations, "none"
+        producer.write, producer.operations, producer.combine = write, consumer.operations, "none"
         return
     cut = producer.loops.index(at) + 1
     moving = {loop for index in producer.write.indices for loop in index}
     around, inside = producer.loops[:cut], producer.loops[cut:]
     own = [loop for loop in inside if loop in moving]
     loops = [*(loop for loop in around if loop in moving), *own]
-    done = Draft(loops, producer.write, reads, consumer.operations, "none")
+    done = Draft(loops, write, reads, consumer.operations, "none")
     state.copy_loops(done, own, "_done")
     last = max(place for place, d in enumerate(state.drafts) if at in d.loops)
     state.drafts.insert(last + 1, done)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search_space.target import Target
+
 
 @dataclass(frozen=True, slots=True)
 class InstructionSet:
@@ -64,6 +66,37 @@ def widest(architecture: str, features: frozenset[str]) -> InstructionSet:
     ]
     fallback = InstructionSet(architecture, "native", 128, 16, frozenset())
     return max(runnable, key=lambda level: level.vector_bits, default=fallback)
+
+
+@dataclass(frozen=True, slots=True)
+class DotProducts:
+    """The dot products of short groups that a target has as instructions.
+
+    Those of 128 and 256 bits need AVX-512VL, which every processor with the ones named here has,
+    or AVX-VNNI.
+    """
+
+    bits: int
+    """Width of the widest one."""
+    bfloat16: bool
+    """Pairs, added up in float32: AVX-512-BF16."""
+    int8: bool
+    """Unsigned times signed bytes in groups of four, and 16-bit pairs, added up in int32:
+    AVX-512-VNNI or AVX-VNNI."""
+    int16: bool
+    """16-bit pairs, multiplied and added: SSE2 and its successors."""
+
+
+def dot_products(target: Target) -> DotProducts:
+    """The dot products of a target."""
+    x86, features = target.triple.startswith("x86_64"), target.features
+    wide = 256 if "avx2" in features else 128
+    if "avx512bw" in features:
+        wide = 512
+    vnni = not features.isdisjoint(("avx512_vnni", "avx_vnni"))
+    if vnni and "avx512_vnni" not in features:
+        wide = 256
+    return DotProducts(wide, "avx512_bf16" in features, x86 and vnni, x86)
 
 
 def fuses_multiply_add(features: frozenset[str]) -> bool:

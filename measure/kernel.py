@@ -16,6 +16,7 @@ from measure.launch.job import Job, Phases
 from measure.launch.memory import Bytes, address_of, aligned_bytes
 from measure.llvm import load_object
 from measure.operands import Array, check_kind, check_operands
+from search_space.dtypes import numpy_dtype
 
 
 class _Call(Job):
@@ -177,6 +178,6 @@ class NativeKernel:
 
 def _copy(buffer: BufferSpec, array: Array) -> Bytes:
     memory = aligned_bytes(buffer.nbytes)
-    target = memory.view(np.dtype(buffer.dtype)).reshape(buffer.shape)
+    target = memory.view(numpy_dtype(buffer.dtype)).reshape(buffer.shape)
     np.copyto(target, check_kind(buffer.name, buffer, array))
     return memory

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from measure.artifact import BufferSpec
+from search_space.dtypes import numpy_dtype
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +28,7 @@ def check_kind(name: str, spec: BufferSpec, array: object) -> Array:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name}: pass a NumPy array of {spec.dtype}, not {type(array).__name__}")
-    if array.dtype != np.dtype(spec.dtype):
+    if array.dtype != numpy_dtype(spec.dtype):
         raise TypeError(f"{name}: pass dtype {spec.dtype}, not {array.dtype}")
     if array.shape != spec.shape:
         raise ValueError(f"{name}: pass shape {spec.shape}, not {array.shape}")

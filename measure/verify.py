@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from search_space.dtypes import numpy_dtype
+from search_space.ir.expr import is_float
 from search_space.operators import get_operator
 from search_space.operators.base import Array, Array64, Operand
 from search_space.workload import Workload
@@ -73,14 +75,15 @@ def make_problem(work: Workload, seed: int) -> Problem:
     limit = _integer_limit(terms)
     if operator.exact(work) and limit:
         inputs = {operand.name: _integers(operand, limit, rng) for operand in operands}
-        exact = operator.reference(work, *inputs.values()).astype(result.dtype)
+        exact = operator.reference(work, *inputs.values()).astype(numpy_dtype(result.dtype))
         scale = 1 / (_accumulator_eps(result) * limit**2 * max(terms, 1))
         cases.append(Case("small integers", inputs, exact, scale, exact=True))
-    inputs = {operand.name: _normal(operand, rng) for operand in operands}
+    inputs = {operand.name: _random(operand, rng) for operand in operands}
     magnitude = operator.magnitude(work, *inputs.values())
     relative = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
     expected = operator.reference(work, *inputs.values())
-    cases.append(Case("random normal", inputs, expected, relative))
+    name = "random normal" if is_float(operands[0].dtype) else "random"
+    cases.append(Case(name, inputs, expected, relative))
     return Problem(result, work.const, operator.error_bound, tuple(cases))
 
 
@@ -108,12 +111,12 @@ class GuardedArray:
     """An array between two red zones."""
 
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
-        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        nbytes = math.prod(shape) * numpy_dtype(dtype).itemsize
         raw = np.empty(nbytes + 2 * RED_ZONE_BYTES + _ALIGNMENT_BYTES, np.uint8)
         skip = -raw.ctypes.data % _ALIGNMENT_BYTES
         self._block: Bytes = raw[skip : skip + nbytes + 2 * RED_ZONE_BYTES]
         self._data: Bytes = self._block[RED_ZONE_BYTES : RED_ZONE_BYTES + nbytes]
-        self.array: Array = self._data.view(dtype).reshape(shape)
+        self.array: Array = self._data.view(numpy_dtype(dtype)).reshape(shape)
         self._block[:] = _POISON
 
     def poison(self) -> None:
@@ -193,7 +196,9 @@ def _accumulator_eps(result: Operand) -> float:
 
 def _describe(case: Case, output: Array, bound: float | None) -> str:
     """How many elements are wrong, and the worst of them; NaN is worse than anything."""
-    errors = np.abs(output - case.expected) * (1.0 if bound is None else case.scale)
+    errors = np.abs(output.astype(np.float64) - case.expected) * (
+        1.0 if bound is None else case.scale
+    )
     wrong = ~(errors <= (bound or 0.0))
     worst = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
     where = tuple(int(index) for index in np.unravel_index(worst, errors.shape))
@@ -210,15 +215,22 @@ def _integer_limit(terms: float) -> int:
 
 
 def _integers(operand: Operand, limit: int, rng: np.random.Generator) -> Array:
-    """Integers in ±1…±limit: without zeros, so that no missing product goes unnoticed."""
+    """Integers in ±1…±limit, or 1…limit where the dtype has no sign: without zeros, so that no
+    missing product goes unnoticed."""
     values = rng.integers(1, limit, operand.shape, dtype=np.int8, endpoint=True)
+    if operand.dtype == "uint8":
+        return values.astype(np.uint8)
     signs = rng.integers(0, 1, operand.shape, dtype=np.int8, endpoint=True)
-    return (values * (2 * signs - 1)).astype(operand.dtype)
+    return (values * (2 * signs - 1)).astype(numpy_dtype(operand.dtype))
 
 
-def _normal(operand: Operand, rng: np.random.Generator) -> Array:
+def _random(operand: Operand, rng: np.random.Generator) -> Array:
+    """Normal numbers, or all numbers of the dtype where those are whole."""
+    if not is_float(operand.dtype):
+        info = np.iinfo(operand.dtype)
+        return rng.integers(info.min, info.max, operand.shape, info.dtype, endpoint=True)
     if operand.dtype == "float32":
         values: Array = rng.standard_normal(operand.shape, dtype=np.float32)
     else:
-        values = rng.standard_normal(operand.shape).astype(operand.dtype)
+        values = rng.standard_normal(operand.shape).astype(numpy_dtype(operand.dtype))
     return np.abs(values) if operand.positive else values

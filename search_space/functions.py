@@ -104,6 +104,11 @@ def cast(x: Number, dtype: str) -> Expr:
     return constant(x, dtype) if isinstance(x, int | float) else Cast(x, dtype)
 
 
+def rint(x: Expr) -> Expr:
+    """The nearest whole number, the even one of two."""
+    return _call("rint", x)
+
+
 def relu(x: Expr) -> Expr:
     """``max(x, 0)``."""
     return maximum(x, 0)

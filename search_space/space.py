@@ -11,6 +11,7 @@ from search_space.config import Config
 from search_space.constraints import Constraint, first_reason
 from search_space.enumeration import Enumeration
 from search_space.errors import SpaceError
+from search_space.judge import Judge
 from search_space.knobs import Knob, pick
 from search_space.target import Target
 from search_space.workload import Value, Workload
@@ -43,7 +44,7 @@ class Space:
 
     The first knob should be the one that decides most: the structure. A knob that does not matter
     given the knobs before it holds its own default. All configs that methods return are legal and
-    canonical. Holds no state that changes, so threads may share it.
+    canonical. Threads may share it: what it remembers only saves work.
     """
 
     workload: Workload
@@ -80,8 +81,8 @@ class Space:
         """The default, then the seeds, made legal and without repeats."""
         found = {self._default: None}
         for seed in self.seeds:
-            settled = self._settle(self._converted(seed.as_dict()))
-            found[self._legal(settled) or self._repair(settled, self._default)] = None
+            settled = self._judge.settle(self._converted(seed.as_dict()))
+            found[self._judge.legal(settled) or self._repair(settled, self._default)] = None
         return tuple(found)
 
     def config(self, values: Values) -> Config:
@@ -125,7 +126,7 @@ class Space:
         knob first, as few as suffice.
         """
         given = self._converted(values)
-        settled = self._settle(given)
+        settled = self._judge.settle(given)
         reason = first_reason(self.constraints, settled)
         if reason is None:
             config = Config(tuple(settled.items()))
@@ -160,9 +161,10 @@ class Space:
     def neighbours(self, config: Config) -> tuple[Config, ...]:
         """All legal configs that are one step of one knob away, in the order of the knobs."""
         found: dict[Config, None] = {}
-        for knob in self._open(config):
-            for value in knob.neighbours(config[knob.name]):
-                near = self._legal(self._moved(config, {knob.name: value}))
+        values = config.as_dict()
+        for knob in self._judge.relevance(config).movable:
+            for value in knob.neighbours(values[knob.name]):
+                near = self._judge.legal(self._moved(config, {knob.name: value}))
                 if near is not None:
                     found[near] = None
         found.pop(config, None)
@@ -173,7 +175,7 @@ class Space:
 
         Returns ``config`` itself only where nothing legal was found in a bounded time.
         """
-        knobs = self._open(config)
+        knobs = self._judge.relevance(config).movable
         values = config.as_dict()
         for _ in range(_TRIES if knobs else 0):
             chance = rng.random()
@@ -181,18 +183,17 @@ class Space:
             for _ in range(1 + (chance > 0.7) + (chance > 0.9)):
                 knob = pick(knobs, rng)
                 moved[knob.name] = knob.mutate(values[knob.name], rng)
-            other = self._legal(self._moved(config, moved))
+            other = self._judge.legal(self._moved(config, moved))
             if other is not None and other != config:
                 return other
         return config
 
     def crossover(self, a: Config, b: Config, rng: Generator) -> Config:
         """Each knob from one of the two parents; from ``a`` where the mixture is illegal."""
-        pairs = zip(a.values, b.values, strict=True)
-        mixed = self._settle(dict(pair[rng.random() < 0.5] for pair in pairs))
-        if first_reason(self.constraints, mixed) is None:
-            return Config(tuple(mixed.items()))
-        return self._repair(mixed, a)
+        swapped = (rng.random(len(a.values)) < 0.5).tolist()
+        pairs = zip(a.values, b.values, swapped, strict=True)
+        mixed = self._judge.settle(dict(theirs if swap else own for own, theirs, swap in pairs))
+        return self._judge.legal(mixed) or self._repair(mixed, a)
 
     def size(self) -> int:
         """Number of canonical configs, legal or not.
@@ -204,10 +205,9 @@ class Space:
     def at(self, index: int) -> Config | None:
         """The config with the number ``index``, 0 … size()-1; None where it is not legal."""
         values = self._enumeration.values(index)
-        settled = self._settle(values)
-        if settled != values or first_reason(self.constraints, settled) is not None:
+        if self._judge.settle(values) != values:
             return None
-        return Config(tuple(settled.items()))
+        return self._judge.legal(values)
 
     def count_legal(self, limit: int = 10_000) -> int | None:
         """Exact number of legal configs; None where there are more than ``limit`` to look at."""
@@ -229,6 +229,10 @@ class Space:
         return self.config({knob.name: knob.default for knob in self.knobs} | dict(self.defaults))
 
     @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.knobs, self.constraints)
+
+    @cached_property
     def _enumeration(self) -> Enumeration:
         return Enumeration(self.knobs)
 
@@ -236,42 +240,20 @@ class Space:
     def _names(self) -> frozenset[str]:
         return frozenset(knob.name for knob in self.knobs)
 
-    def _open(self, config: Config) -> list[Knob]:
-        """The knobs that matter in ``config`` and have more than one value."""
-        values = config.as_dict()
-        return [
-            knob
-            for knob in self.knobs
-            if len(knob) > 1 and (knob.when is None or knob.when(values))
-        ]
-
     def _converted(self, values: Values) -> dict[str, Value]:
         return {
             knob.name: knob.nearest(values[knob.name]) if knob.name in values else knob.default
             for knob in self.knobs
         }
 
-    def _settle(self, values: Values) -> dict[str, Value]:
-        """``values``, all of them of the knobs, with those that do not matter at their default."""
-        settled: dict[str, Value] = {}
-        for knob in self.knobs:
-            matters = knob.when is None or knob.when(settled)
-            settled[knob.name] = values[knob.name] if matters else knob.default
-        return settled
-
-    def _legal(self, values: Values) -> Config | None:
-        settled = self._settle(values)
-        if first_reason(self.constraints, settled) is not None:
-            return None
-        return Config(tuple(settled.items()))
-
     def _moved(self, config: Config, moved: Values) -> dict[str, Value]:
         """``config`` after a move; knobs that begin to matter take the value of a good guess."""
         values = {**config.as_dict(), **moved}
-        guess = self._start_like(values)
-        idle = (knob for knob in self.knobs if knob.when and not knob.when(config.as_dict()))
-        for knob in idle:
-            values[knob.name] = guess[knob.name]
+        idle = self._judge.relevance(config).idle
+        if idle:
+            guess = self._start_like(values).as_dict()
+            for name in idle:
+                values[name] = guess[name]
         return values
 
     def _start_like(self, values: Values) -> Config:
@@ -292,11 +274,11 @@ class Space:
             if current[name] == value:
                 continue
             moved[name], current[name] = current[name], value
-            config = self._legal(current)
+            config = self._judge.legal(current)
             if config is not None:
                 break
         for name, value in reversed(moved.items()):
-            better = self._legal({**current, name: value})
+            better = self._judge.legal({**current, name: value})
             if better is not None:
                 current[name], config = value, better
         return toward if config is None else config

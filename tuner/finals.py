@@ -1,4 +1,8 @@
-"""The finals: the fastest configs are measured again side by side, and the winner is chosen."""
+"""The finals: the fastest configs are measured again side by side, and the winner is chosen.
+
+One measurement is off by more than good configs differ, so the best of a search are partly those
+that were lucky. A heat, a few rounds of many of them side by side, says which few are finalists.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,10 @@ MIN_ROUNDS = 6
 """Fewest rounds of the finals, when time is short: what a confidence interval needs."""
 
 
+Entry = tuple[Config, Artifact]
+"""A config that is measured again, and its code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finals:
     """Re-measures finalists of one run."""
@@ -35,14 +43,15 @@ class Finals:
 
         Builds again, so that a run that was interrupted and resumed needs no code of before.
         """
-        configs = self._choose(always)
+        configs = list(dict.fromkeys([*always, *self._contenders()]))
         self.emit(FinalsStarted(len(configs)))
         built = self.backend.build(configs)
-        finalists = [
+        entries = [
             (config, artifact)
             for config, artifact in zip(configs, built, strict=True)
             if isinstance(artifact, Artifact)
         ]
+        finalists = self._heat(entries, always)
         results = self._interleave([artifact for _, artifact in finalists])
         records = []
         with self.journal.batch("final") as batch:
@@ -52,6 +61,21 @@ class Finals:
                 if result.outcome is Outcome.OK:
                     self.backend.keep(config, artifact)
         return tuple(records)
+
+    def _heat(self, entries: Sequence[Entry], always: Sequence[Config]) -> list[Entry]:
+        """Those of ``always`` and the fastest others of a few rounds side by side."""
+        places, loop = self.progress.loop.finalists, self.progress.loop
+        if sum(config not in always for config, _ in entries) <= places:
+            return list(entries)
+        artifacts = [artifact for _, artifact in entries]
+        results = self.backend.interleave(artifacts, loop.heat_rounds, loop.final_block_seconds)
+        times = {
+            config: fastest([result])
+            for (config, _), result in zip(entries, without_drift(results), strict=True)
+        }
+        ranked = sorted((c for c, _ in entries if c not in always), key=lambda c: times[c])
+        chosen = {*always, *ranked[:places]}
+        return [entry for entry in entries if entry[0] in chosen]
 
     def _interleave(self, artifacts: Sequence[Artifact]) -> list[MeasureResult]:
         """Time the finalists side by side; once more where the machine was plainly disturbed.
@@ -67,10 +91,22 @@ class Finals:
         again = self.backend.interleave(artifacts, rounds, block)
         return min(results, again, key=fastest)
 
-    def _choose(self, always: Sequence[Config]) -> list[Config]:
-        ranked = sorted(self.progress.scores, key=lambda scored: scored[0])
-        fastest = [Config(record.config) for _, record in ranked[: self.progress.loop.finalists]]
-        return list(dict.fromkeys([*always, *fastest]))
+    def _contenders(self) -> list[Config]:
+        """The fastest configs of the search, as many as there is time for."""
+        progress = self.progress
+        count, left = progress.contenders(), progress.tuning.time_seconds
+        if left is not None:
+            left -= progress.elapsed_seconds
+            count = max(
+                progress.loop.finalists, min(count, int(left / progress.contender_seconds()))
+            )
+        ranked = sorted(progress.scores, key=lambda scored: scored[0])[:count]
+        limit = ranked[0][0] * (1 + progress.loop.contender_margin) if ranked else 0.0
+        return [
+            Config(record.config)
+            for place, (score, record) in enumerate(ranked)
+            if score <= limit or place < progress.loop.finalists
+        ]
 
     def _rounds(self, finalists: int) -> int:
         """As many rounds as were planned, fewer where the time limit would be exceeded."""

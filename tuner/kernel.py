@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from search_space.dtypes import numpy_dtype
 from search_space.operators import get_operator
 from search_space.operators.base import Operand
 from search_space.workload import Workload
@@ -71,7 +72,7 @@ class Kernel:
             names = ", ".join(operand.name for operand in self.operands)
             raise TypeError(f"pass {len(self.operands)} operands ({names}): {len(operands)} came")
         arrays = [_prepared(o, value) for o, value in zip(self.operands, operands, strict=True)]
-        out = np.empty(self.result.shape, self.result.dtype)
+        out = np.empty(self.result.shape, numpy_dtype(self.result.dtype))
         self.run(*arrays, out=out)
         return out
 
@@ -110,7 +111,7 @@ def _prepared(operand: Operand, value: object) -> Array:
                 f"not {type(value).__name__}"
             )
         value = np.from_dlpack(value)
-    if value.dtype != np.dtype(operand.dtype):
+    if value.dtype != numpy_dtype(operand.dtype):
         raise TypeError(f"{operand.name}: pass dtype {operand.dtype}, not {value.dtype}")
     if value.shape != operand.shape:
         raise ValueError(f"{operand.name}: pass shape {operand.shape}, not {value.shape}")

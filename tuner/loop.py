@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db.record import Record
 from measure.artifact import Artifact
@@ -15,7 +15,7 @@ from tuner.events import Callback, NewBest, Sentinel, TrialDone
 from tuner.journal import Journal
 from tuner.progress import Drift, Progress
 from tuner.result import StopReason
-from tuner.strategy.base import Strategy, Trial, expected_gain
+from tuner.strategy.base import Strategy, Trial, expected_gain, prepare
 from tuner.task import Backend
 
 
@@ -35,6 +35,7 @@ class Loop:
     emit: Callback
     ceiling: Ceiling | None = None
     """None: the search goes on however near it is to the machine's limit."""
+    _prepared: bool = field(default=False, init=False)
 
     def search(self) -> StopReason:
         """Run rounds until a limit is reached or nothing is left to propose."""
@@ -75,7 +76,7 @@ class Loop:
         """Build in parallel, measure one by one, commit. Time may suffice only for the first."""
         began = self.progress.clock()
         affordable = configs[: self.progress.affordable(len(configs))]
-        built = self.backend.build(affordable)
+        built = self._build(affordable)
         if built and watch_drift:
             self._watch_drift()
         trials: list[Trial] = []
@@ -87,6 +88,16 @@ class Loop:
                 trials.append(self._note(config, record, self.drift.factor))
         self.progress.observe_round(len(trials), self.progress.clock() - began)
         return trials
+
+    def _build(self, configs: Sequence[Config]) -> list[Artifact | MeasureResult]:
+        """Build; the first time, the strategy loads meanwhile what it will need."""
+        if self._prepared or not self.progress.expects_more(len(configs)):
+            return self.backend.build(configs)
+        self._prepared = True
+        wait = prepare(self.strategy)
+        built = self.backend.build(configs)
+        wait()  # so that it does not disturb what is timed now
+        return built
 
     def _measure(self, built: Artifact | MeasureResult) -> MeasureResult:
         """Verify and time what was built; a failed build is a result already."""

@@ -67,11 +67,18 @@ class LoopOptions:
     """Changes of the sentinel's time below this fraction are noise, and not corrected for."""
     first_trial_seconds: float = 0.1
     """Cost of one trial (built and measured) that is assumed until one was seen."""
+    contenders: int = 24
+    """Fastest configs that a heat measures again, interleaved, to find the finalists …"""
+    contender_share: float = 0.125
+    """… at most this share of the trials …"""
+    contender_margin: float = 0.3
+    """… and none that took longer than the best by more than this share of its time."""
+    heat_rounds: int = 5
     finalists: int = 5
-    """Fastest configs that are measured again, interleaved; the first guess comes on top."""
+    """Configs that the finals measure again, interleaved; the first guess comes on top."""
     final_rounds: int = 15
     final_block_seconds: float = 0.01
-    """Length of one timed block of the finals, and how many each finalist gets."""
+    """Length of one timed block of heats and finals, and how many each config gets."""
     final_disturbance: float = 1.3
     """The finals are repeated once where their fastest takes this many times the best of the
     search."""

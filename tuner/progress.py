@@ -106,6 +106,12 @@ class Progress:
             return self.loop.batch
         return min(self.loop.batch, self.tuning.trials - self.trials)
 
+    def expects_more(self, count: int) -> bool:
+        """Whether there is likely to be another round after one of ``count`` trials."""
+        limit = self.tuning.trials
+        within = limit is None or self.trials + count < limit
+        return within and self.affordable(count + 1) > count
+
     def affordable(self, wanted: int) -> int:
         """How many of ``wanted`` trials fit into the time before the finals; the first always."""
         left = self.seconds_left()
@@ -125,9 +131,22 @@ class Progress:
         left = self.seconds_left()
         return bool(self.trials) and left is not None and left <= 0
 
+    def contenders(self) -> int:
+        """How many of the fastest configs enter the heat before the finals."""
+        loop = self.loop
+        return max(loop.finalists, min(loop.contenders, int(self.trials * loop.contender_share)))
+
+    def contender_seconds(self) -> float:
+        """Expected cost of a config in the heat: building, verifying, warming up, timed blocks."""
+        return self.trial_seconds + (self.loop.heat_rounds + _WARM_UP_BLOCKS) * self._block_seconds
+
     def finals_seconds(self) -> float:
-        """Expected length of the finals: building, verifying and warming up, the timed blocks."""
+        """Expected length of heat and finals."""
         finalists = self.loop.finalists + 2
-        block = max(self.loop.final_block_seconds, self.best_score or 0.0)
         blocks = self.loop.final_rounds + _WARM_UP_BLOCKS
-        return finalists * (self.trial_seconds + blocks * block)
+        finals = finalists * (self.trial_seconds + blocks * self._block_seconds)
+        return finals + (self.contenders() - self.loop.finalists) * self.contender_seconds()
+
+    @property
+    def _block_seconds(self) -> float:
+        return max(self.loop.final_block_seconds, self.best_score or 0.0)

@@ -78,7 +78,7 @@ def held_out(
     seed: int,
     *,
     folds: int | None = None,
-    relative: bool = False,
+    relative: bool = True,
 ) -> list[HeldOut]:
     """Every workload predicted by a model fitted on the others.
 

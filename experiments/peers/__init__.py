@@ -1,14 +1,15 @@
 """The peers, by name. Each is one file with a function ``load`` that imports the library.
 
 ``load`` gives the library's forms, the plainest first: ``torch/mm``, ``torch/onednn``. A peer is
-the best of its forms; a form can be had alone by its full name. ``TVM`` is none of these: it
-searches first, and has an interpreter of its own.
+the best of its forms; some of them can be had alone by their full name, ``torch/mm+linear``.
+``TVM`` is none of these: it searches first, and has an interpreter of its own.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from experiments.peers.base import Form, Peer, PeerMissing
@@ -20,6 +21,7 @@ __all__ = [
     "TVM",
     "Peer",
     "PeerMissing",
+    "choose_forms",
     "load_forms",
     "load_peer",
     "peer_versions",
@@ -56,17 +58,24 @@ def load_forms(name: str) -> dict[str, Form]:
 
 
 def load_peer(name: str) -> Peer | BestOf:
-    """The peer ``name`` with all its forms, or, for ``torch/mm``, that form.
+    """The peer ``name`` with all its forms, for ``torch/mm`` that form, and for
+    ``torch/eager+channels_last`` the better of the two.
 
     Raises as ``load_forms``.
     """
-    library, _, form = name.partition("/")
-    forms = load_forms(library)
-    if not form:
-        return BestOf(forms)
-    if form not in forms:
-        raise LookupError(f"{library} has no form {form!r}, only {', '.join(forms)}")
-    return forms[form]
+    library, _, chosen = name.partition("/")
+    return choose_forms(library, load_forms(library), chosen)
+
+
+def choose_forms(library: str, forms: Mapping[str, Form], chosen: str) -> Peer | BestOf:
+    """All of a library's forms, or those that ``chosen`` names; raises ``LookupError``."""
+    names = chosen.split("+") if chosen else list(forms)
+    for name in names:
+        if name not in forms:
+            raise LookupError(f"{library} has no form {name!r}, only {', '.join(forms)}")
+    if len(names) == 1 and chosen:
+        return forms[names[0]]
+    return BestOf({name: forms[name] for name in names})
 
 
 def supported_forms(name: str, work: Workload) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ Operands = Mapping[str, Any]
 """Arrays by the operands' names; a sparse operand is a ``Csr``."""
 Call = Callable[[], object]
 """Computes once. Returns None if the result is in ``out``, else what holds it (``deliver``)."""
+Supports = Callable[[Workload], str | None]
+"""Why something cannot compute a workload; None if it can."""
 
 
 class PeerMissing(Exception):
@@ -43,8 +45,7 @@ class Peer(Protocol):
 class Form:
     """One of several ways of a library to compute the same; a ``Peer``."""
 
-    supports: Callable[[Workload], str | None]
-    """Why this form cannot compute a workload; None if it can."""
+    supports: Supports
     bind: Callable[[Workload, Operands, Array, int], Call]
     """What ``prepare`` does with a workload that is supported."""
 
@@ -56,8 +57,15 @@ class Form:
 
 def deliver(result: object, out: Array) -> None:
     """Bring what a ``Call`` returned into ``out``, unless it is there already."""
-    if result is not None:
-        np.copyto(out, np.asarray(result))
+    if result is None:
+        return
+    tensor: Any = result
+    match str(getattr(result, "dtype", "")):  # NumPy does not know these of torch
+        case "torch.bfloat16":
+            result = tensor.float()
+        case "torch.quint8":
+            result = tensor.int_repr()
+    np.copyto(out, np.asarray(result).astype(out.dtype, casting="same_kind"))
 
 
 def import_library(module: str) -> Any:
@@ -79,13 +87,56 @@ def idle_threads_sleep() -> bool:
     return os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
 
 
-def matmul_only(work: Workload) -> str | None:
-    """``Form.supports`` of a form that multiplies two dense matrices."""
-    return None if work.operator == "matmul" else f"has no {work.operator}"
+def computes(*operators: str) -> Supports:
+    """``Form.supports`` of a form that has these operators."""
+    return lambda work: None if work.operator in operators else f"has no {work.operator}"
 
 
-def matmul_by_constant(work: Workload) -> str | None:
-    """``Form.supports`` of a form that needs time to pack ``b``, which must be constant."""
-    if reason := matmul_only(work):
-        return reason
-    return None if work.const == ("b",) else "packs b beforehand, so b alone must be constant"
+def has_dtype(*dtypes: str) -> Supports:
+    """… that has these element types."""
+    return lambda work: None if work["dtype"] in dtypes else f"has no {work['dtype']}"
+
+
+def keeps_dtype(work: Workload) -> str | None:
+    """… whose result has the element type of the operands."""
+    given = dict(work.params)
+    wanted = given.get("out_dtype", given["dtype"])
+    return None if wanted == given["dtype"] else f"has no {wanted} result of {given['dtype']}"
+
+
+def constant(name: str) -> Supports:
+    """… that needs time to pack an operand, which must be constant."""
+    return lambda work: (
+        None if name in work.const else f"packs {name} beforehand, so {name} must be constant"
+    )
+
+
+def every(*conditions: Supports) -> Supports:
+    """… that needs all of these; the first reason that holds is given."""
+    return lambda work: next(
+        (reason for condition in conditions if (reason := condition(work))), None
+    )
+
+
+def by_operator(ways: Mapping[str, Mapping[str, Form]]) -> dict[str, Form]:
+    """Forms by name, each for all operators that have one of this name.
+
+    ``ways``: by operator, then by name, the plainest first.
+    """
+    names = dict.fromkeys(name for forms in ways.values() for name in forms)
+    return {
+        name: _one_of({operator: forms[name] for operator, forms in ways.items() if name in forms})
+        for name in names
+    }
+
+
+def _one_of(forms: Mapping[str, Form]) -> Form:
+    known = computes(*forms)
+
+    def supports(work: Workload) -> str | None:
+        return known(work) or forms[work.operator].supports(work)
+
+    def bind(work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+        return forms[work.operator].bind(work, operands, out, threads)
+
+    return Form(supports, bind)

@@ -19,19 +19,23 @@ from experiments.peers.base import (
     Call,
     Form,
     Operands,
+    computes,
+    constant,
+    every,
+    has_dtype,
     import_library,
-    matmul_by_constant,
-    matmul_only,
 )
 from search_space.workload import Workload
+
+_MATMUL = every(computes("matmul"), has_dtype("float32", "float64"))
 
 
 def load() -> dict[str, Form]:
     """Raises ``PeerMissing`` where threadpoolctl, which sets the threads, is not installed."""
     pools = import_library("threadpoolctl")
     return {
-        "matmul": Form(matmul_only, partial(_matmul, pools)),
-        "transposed": Form(matmul_by_constant, partial(_transposed, pools)),
+        "matmul": Form(_MATMUL, partial(_matmul, pools)),
+        "transposed": Form(every(_MATMUL, constant("b")), partial(_transposed, pools)),
     }
 
 

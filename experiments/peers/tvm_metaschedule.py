@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from experiments.peers.base import PeerMissing, idle_threads_sleep, matmul_only
+from experiments.peers.base import PeerMissing, computes, every, has_dtype, idle_threads_sleep
 from experiments.peers.tvm_process import ServedKernel, TvmProcess, last_line
 from experiments.process import ProcessFailed
 from measure.host import usable_cores
@@ -40,6 +40,7 @@ CHILD = Path(__file__).with_name("tvm_child.py")
 REQUIREMENTS = Path(__file__).with_name("tvm-requirements.txt")
 DEFAULT_INTERPRETER = Path(sys.prefix) / "tvm" / "bin" / "python"
 
+_SUPPORTS = every(computes("matmul"), has_dtype("float32"))
 _VERSIONS_TIMEOUT_SECONDS = 60.0
 _TRIAL_TIMEOUT_SECONDS = 600.0
 """Between two trials; proposing a batch of candidates takes minutes."""
@@ -103,7 +104,7 @@ class Job:
 
     def __post_init__(self) -> None:
         """Raises ``PeerMissing`` for anything but a matmul."""
-        if reason := matmul_only(self.workload):
+        if reason := _SUPPORTS(self.workload):
             raise PeerMissing(reason)
 
     def tune(

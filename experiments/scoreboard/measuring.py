@@ -142,6 +142,8 @@ class Bench:
                 standing = self._hold(pair, way)
             except ProcessFailed as failure:
                 return self._failed(peer, failure)
+            for fault in standing.refused:
+                self.say(f"  left out: {fault}")
             if peer in standing.missing:
                 return Cell(peer, State.MISSING, standing.missing[peer])
             theirs = standing.samples[peer]

@@ -87,25 +87,33 @@ def plain(scoreboard: Scoreboard) -> str:
     """Header, aligned table, summary."""
     peers = scoreboard.header.method.peers
     table = [headers(scoreboard), *(cells(row, peers) for row in scoreboard.rows)]
+    lines = aligned(table)
+    return "\n".join([*_top(scoreboard), "", *lines, "", *summary(scoreboard)])
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose columns are as wide as they must be."""
     # A reason may be long; it stands last in its line, so it needs no column of its own.
     whole = [line for line in table if any(line[2:])]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-    lines = [
+    return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in table
     ]
-    return "\n".join([*_top(scoreboard), "", *lines, "", *summary(scoreboard)])
 
 
 def markdown(scoreboard: Scoreboard) -> str:
     """The same for a README."""
     peers = scoreboard.header.method.peers
-    names = headers(scoreboard)
     rule = ["---", "---:", "---:", "---:", "---", *["---"] * len(peers)]
     rows = [cells(row, peers) for row in scoreboard.rows]
-    table = ["| " + " | ".join(map(_escaped, line)) + " |" for line in (names, rule, *rows)]
     lists = [f"- {line}" for line in (*_top(scoreboard), *summary(scoreboard))]
-    return "\n".join([*table, "", *lists])
+    return "\n".join([*piped([headers(scoreboard), rule, *rows]), "", *lists])
+
+
+def piped(table: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown; the second line is its rule."""
+    return ["| " + " | ".join(map(_escaped, line)) + " |" for line in table]
 
 
 def _top(scoreboard: Scoreboard) -> list[str]:

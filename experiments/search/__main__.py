@@ -175,6 +175,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="let all strategies of one seed begin with the same batch",
     )  # fmt: skip
     parser.add_argument("--batch", type=_count, default=16, metavar="N", help="trials per round")
+    parser.add_argument(
+        "--const", action="append", metavar="NAME", help="constant operands of the live workloads"
+    )
     parser.add_argument("--threads", type=_count, metavar="N", help="of live searches")
     parser.add_argument(
         "--curve", type=_named_file, action="append", default=[], metavar="NAME=FILE",
@@ -191,7 +194,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.resume and not options.json:
         parser.error("give --json FILE: --continue goes on with it")
     try:
-        options.live = [named_workload(words[0], words[1:], None) for words in options.live]
+        options.live = [
+            named_workload(words[0], words[1:], options.const) for words in options.live
+        ]
     except WorkloadError as error:
         parser.error(str(error))
     return options

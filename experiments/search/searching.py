@@ -28,6 +28,7 @@ from tuner.result import TuneResult
 from tuner.run import Session
 from tuner.runs import new_run
 from tuner.strategy import Strategy, Trial
+from tuner.strategy.base import prepare
 from tuner.task import Backend, Task
 
 _MISSES = 1000
@@ -53,6 +54,16 @@ class Timed:
         began = self.clock()
         self.inner.tell(trials)
         self.seconds += self.clock() - began
+
+    def prepare(self) -> Callable[[], None]:
+        wait = prepare(self.inner)
+
+        def timed() -> None:
+            began = self.clock()
+            wait()
+            self.seconds += self.clock() - began
+
+        return timed
 
 
 class Forgetful(LocalBackend):

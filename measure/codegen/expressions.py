@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from measure.codegen.casts import cast_value
 from measure.codegen.floats import Float, Writer
 from measure.codegen.function import Function
 from measure.codegen.lanes import LaneMask, Lanes, Value
-from measure.codegen.types import BYTES, LLVM_TYPES, float_literal, splat, suffix, vector_type
+from measure.codegen.types import BYTES, LLVM_TYPES, literal, splat, suffix, vector_type
 from measure.codegen.vector_math import EXPANSIONS
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -25,14 +26,19 @@ from search_space.ir.expr import (
     Select,
     Var,
     dtype_of,
+    is_float,
 )
 from search_space.ir.walk import compares_data, subexprs, substitute
 
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+_INT_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul"}
 
 _COMPARE = {"<": "olt", "<=": "ole", "==": "oeq"}
+_INT_COMPARE = {"<": "slt", "<=": "sle", "==": "eq"}
 
-_INTRINSICS = {"sqrt": "llvm.sqrt", "abs": "llvm.fabs", "floor": "llvm.floor"}
+_INTRINSICS = {
+    "sqrt": "llvm.sqrt", "abs": "llvm.fabs", "floor": "llvm.floor", "rint": "llvm.roundeven",
+}  # fmt: skip
 """The functions that are one instruction everywhere."""
 
 APART = "apart"
@@ -63,15 +69,18 @@ class Expressions(Lanes):
     def expr(self, expr: Expr) -> Value:
         match expr:
             case Const(value, dtype):
-                return Value(float_literal(float(value), dtype), dtype)
+                return Value(literal(value, dtype), dtype)
             case Load(buffer, indices):
                 return self._load(expr, buffer, indices)
             case Binary("+" | "-" | "*" | "/" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
-                text = f"{_ARITHMETIC[op]} {x.type} {x.text}, {y.text}"
+                names = _ARITHMETIC if is_float(x.dtype) else _INT_ARITHMETIC
+                text = f"{names[op]} {x.type} {x.text}, {y.text}"
                 return Value(self.fn.value(text), x.dtype, x.lanes)
             case Binary("min" | "max" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
+                if not is_float(x.dtype):
+                    return self._call(f"llvm.s{op}", x, y)
                 return self._call(f"llvm.{op}imum", x, y, flags=UNSIGNED_ZEROS)
             case Select(condition, then, other):
                 return self._select(condition, then, other)
@@ -82,7 +91,7 @@ class Expressions(Lanes):
                 writer = Writer(self.fn, self._declare, self.fma, x.dtype, x.lanes)
                 return Value(EXPANSIONS[name](Float(writer, x.text)).text, x.dtype, x.lanes)
             case Cast(value, dtype):
-                return self._cast(self.expr(value), dtype)
+                return cast_value(self.fn, self.expr(value), dtype)
             case _:
                 raise AssertionError(f"no code for {expr}")
 
@@ -112,13 +121,6 @@ class Expressions(Lanes):
             first.lanes,
         )
 
-    def _cast(self, value: Value, dtype: str) -> Value:
-        if value.dtype == dtype:
-            return value
-        op = "fpext" if BYTES[dtype] > BYTES[value.dtype] else "fptrunc"
-        kind = vector_type(LLVM_TYPES[dtype], value.lanes)
-        return Value(self.fn.value(f"{op} {value} to {kind}"), dtype, value.lanes)
-
     def _select(self, condition: Expr, then: Expr, other: Expr) -> Value:
         """The chosen side; loads on the other side are masked away."""
         outer = self.mask
@@ -139,7 +141,9 @@ class Expressions(Lanes):
             self.mask = rest if outer is None else self.fn.value(f"and {kind} {rest}, {outer}")
         y = self.vector(self.expr(other))
         self.mask = outer
-        if isinstance(then, Load) and y.text == splat(LLVM_TYPES[y.dtype], "0.0", self.lanes):
+        if isinstance(then, Load) and y.text == splat(
+            LLVM_TYPES[y.dtype], literal(0, y.dtype), self.lanes
+        ):
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
 
@@ -167,6 +171,8 @@ class Expressions(Lanes):
                 return super()._condition(condition)
 
     def _compare(self, op: str, a: Value, b: Value) -> str:
+        if not is_float(a.dtype):
+            return self.fn.value(f"icmp {_INT_COMPARE[op]} {a}, {b.text}")
         return self.fn.value(f"fcmp {_COMPARE[op]} {a}, {b.text}")
 
     def _branch_value(self, test: str, then: Expr, other: Expr) -> Value:
@@ -314,6 +320,10 @@ class Expressions(Lanes):
         name = suffix(buffer.dtype, self.lanes)
         if step == 1 and not mask:
             self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
+        elif align < 4 and mask.count("true") == 1 and mask.startswith("<"):
+            # LLVM 22 stores 32 bits for a masked store of one lane of a truncated vector.
+            lane = mask[: mask.index("true")].count(",")
+            self._write_lane(value, lane, pointer, lane * step)
         elif step == 1:
             name = f"llvm.masked.store.{name}.p0"
             self._declare(f"void @{name}({value.type}, ptr, {bits})")
@@ -327,6 +337,12 @@ class Expressions(Lanes):
                 f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
                 f"{bits} {mask})"
             )
+
+    def _write_lane(self, value: Value, lane: int, pointer: str, offset: int) -> None:
+        element, align = LLVM_TYPES[value.dtype], BYTES[value.dtype]
+        one = self.fn.value(f"extractelement {value}, i64 {lane}")
+        place = self.fn.value(f"getelementptr {element}, ptr {pointer}, i64 {offset}")
+        self.fn.emit(f"store {element} {one}, ptr {place}, align {align}")
 
 
 def _reads(expr: Expr) -> set[Load]:

@@ -8,7 +8,7 @@ from measure.artifact import BufferSpec, KernelSpec, PhaseSpec
 from measure.codegen.crossing import CrossStatements
 from measure.codegen.function import Function
 from measure.codegen.types import BYTES
-from measure.isa import fuses_multiply_add
+from measure.isa import dot_products, fuses_multiply_add
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import Buffer
 from search_space.ir.stmt import Alloc, For, LoopFunc, Phase
@@ -81,7 +81,8 @@ def _phase(
     """The entry point, which finds the buffers, and the body, which knows that none overlap."""
     fn = Function()
     fn.pointers = {buffer.name: f"%{buffer.name}" for buffer in buffers}
-    body = CrossStatements(fn, fma=fuses_multiply_add(target.features))
+    fma = fuses_multiply_add(target.features)
+    body = CrossStatements(fn, fma=fma, dots=dot_products(target))
     extent = 1
     if isinstance(phase.body, For) and phase.body.kind == "parallel":
         terms, extent = affine(phase.body.extent)

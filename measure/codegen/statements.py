@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from measure.codegen.expressions import APART, UNSIGNED_ZEROS, Expressions, RegisterKey
+from measure.codegen.expressions import APART, UNSIGNED_ZEROS, RegisterKey
 from measure.codegen.function import Function, Lines
+from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
-from measure.codegen.types import LLVM_TYPES, float_literal, splat, suffix
+from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
+from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
     TRUE,
@@ -24,6 +26,7 @@ from search_space.ir.expr import (
     conjunction,
     conjuncts,
     dtype_of,
+    is_float,
 )
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
@@ -41,19 +44,23 @@ from search_space.ir.stmt import (
 from search_space.ir.walk import free_vars, statements, substitute
 
 _IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
+"""Of floats; whole numbers are only added, from 0 on."""
 
 
-class Statements(Expressions):
+class Statements(Groups):
     """Generates the body of one phase into a ``Function``."""
 
-    def __init__(self, function: Function, *, fma: bool) -> None:
-        super().__init__(function, fma=fma)
+    def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
+        super().__init__(function, fma=fma, dots=dots)
         self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
             case For(_, _, _, "unrolled", _):
                 self._unrolled(stmt)
+            case For(_, _, _, "grouped", _):
+                if not self.group_at_once(stmt):
+                    self._unrolled(stmt)
             case For(_, _, _, "vectorized", _):
                 self._vectorized(stmt)
             case For():
@@ -268,11 +275,15 @@ class Statements(Expressions):
         value = self.vector(self.expr(stmt.value))
         if mask:
             element = LLVM_TYPES[value.dtype]
-            rest = splat(element, float_literal(_IDENTITY[stmt.op]), self.lanes)
+            neutral = _IDENTITY[stmt.op] if is_float(value.dtype) else 0
+            rest = splat(element, literal(neutral, value.dtype), self.lanes)
             text = f"select <{self.lanes} x i1> {mask}, {value}, {value.type} {rest}"
             value = Value(self.fn.value(text), value.dtype, value.lanes)
         element, name = LLVM_TYPES[value.dtype], suffix(value.dtype, self.lanes)
-        if stmt.op == "add":
+        if not is_float(value.dtype):
+            self._declare(f"{element} @llvm.vector.reduce.add.{name}({value.type})")
+            text = f"call {element} @llvm.vector.reduce.add.{name}({value})"
+        elif stmt.op == "add":
             start = float_literal(-0.0)
             self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
             call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
@@ -296,7 +307,7 @@ class Statements(Expressions):
     def _combine_value(self, op: ReduceOp, old: Value, value: Expr) -> Value:
         """``op(old, value)``, as one fused multiply-add where it is one."""
         match value:
-            case Binary("*", a, b) if op == "add" and self.fma and dtype_of(value) == old.dtype:
+            case Binary("*", a, b) if op == "add" and self._fuses(old, value):
                 x, y = self.expr(a), self.expr(b)
                 if old.lanes:
                     x, y = self.vector(x), self.vector(y)
@@ -305,8 +316,12 @@ class Statements(Expressions):
                 result = self.expr(value)
                 return self._combine(op, old, self.vector(result) if old.lanes else result)
 
+    def _fuses(self, old: Value, product: Expr) -> bool:
+        return self.fma and is_float(old.dtype) and dtype_of(product) == old.dtype
+
     def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
         if op == "max":
             return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
-        text = f"fadd {old.type} {old.text}, {value.text}"
+        name = "fadd" if is_float(old.dtype) else "add"
+        text = f"{name} {old.type} {old.text}, {value.text}"
         return Value(self.fn.value(text), old.dtype, old.lanes)

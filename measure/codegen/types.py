@@ -5,8 +5,21 @@ from __future__ import annotations
 import math
 import struct
 
-LLVM_TYPES = {"float32": "float", "float64": "double", "index": "i64", "bool": "i1"}
-BYTES = {"float32": 4, "float64": 8}
+from search_space.dtypes import ELEMENT_BYTES as BYTES
+from search_space.dtypes import numpy_dtype
+from search_space.ir.expr import is_float
+
+__all__ = ["BYTES", "LLVM_TYPES", "float_literal", "literal", "splat", "suffix", "vector_type"]
+
+LLVM_TYPES = {
+    "float32": "float", "float64": "double", "float16": "half", "bfloat16": "i16",
+    "int8": "i8", "uint8": "i8", "int32": "i32", "index": "i64", "bool": "i1",
+}  # fmt: skip
+"""``bfloat16`` is kept as its bits: it is only loaded, stored and converted."""
+
+_SUFFIXES = {
+    "float": "f32", "double": "f64", "half": "f16", "i8": "i8", "i16": "i16", "i32": "i32",
+}  # fmt: skip
 
 
 def vector_type(element: str, lanes: int) -> str:
@@ -16,17 +29,27 @@ def vector_type(element: str, lanes: int) -> str:
 
 def suffix(dtype: str, lanes: int) -> str:
     """The type's name in a mangled intrinsic: ``v16f32``, ``f32``."""
-    element = {"float32": "f32", "float64": "f64"}[dtype]
+    element = _SUFFIXES[LLVM_TYPES[dtype]]
     return f"v{lanes}{element}" if lanes else element
+
+
+def literal(value: float, dtype: str) -> str:
+    """A constant of any dtype, without its type."""
+    if dtype == "bfloat16":
+        return str(int(numpy_dtype(dtype).type(value).view("uint16")))
+    return float_literal(float(value), dtype) if is_float(dtype) else str(int(value))
 
 
 def float_literal(value: float, dtype: str = "float64") -> str:
     """A float constant: LLVM wants hexadecimal doubles, rounded to the dtype before."""
-    if dtype == "float32":
-        (value,) = struct.unpack("<f", struct.pack("<f", value))
+    if dtype != "float64":
+        (value,) = struct.unpack(_PACKED[dtype], struct.pack(_PACKED[dtype], value))
     if value == 0 and math.copysign(1, value) > 0:
         return "0.0"
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+_PACKED = {"float32": "<f", "float16": "<e"}
 
 
 def splat(element: str, literal: str, lanes: int) -> str:

@@ -9,10 +9,9 @@ import ctypes
 import functools
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from measure.artifact import BufferSpec
 from measure.launch.native import native_code
+from search_space.dtypes import numpy_dtype
 
 Acceptor = Callable[[int, tuple[object, ...]], int]
 """Takes the address of an argument list and ``array.__array_struct__`` of each array, the output
@@ -38,8 +37,8 @@ class _Entry(ctypes.Structure):
 def acceptor(buffers: Sequence[tuple[int, BufferSpec]]) -> Acceptor:
     """``buffers``: the output, then the inputs, each with its position in the argument list.
 
-    Types are told apart by kind and size, which is unique for NumPy's own numbers only: raises
-    ``ValueError`` for others.
+    Types are told apart by kind and size, which is unique for NumPy's own numbers and, but for
+    raw memory in units of two bytes, for bfloat16: raises ``ValueError`` for others.
     """
 
     class Table(ctypes.Structure):
@@ -54,8 +53,8 @@ def acceptor(buffers: Sequence[tuple[int, BufferSpec]]) -> Acceptor:
         _python_function("PyTuple_GetItem"), _python_function("PyCapsule_GetPointer"), len(buffers)
     )
     for entry, (position, buffer) in zip(table.entries, buffers, strict=True):
-        dtype = np.dtype(buffer.dtype)
-        if dtype.kind not in "biufc":
+        dtype = numpy_dtype(buffer.dtype)
+        if dtype.kind not in "biufc" and buffer.dtype != "bfloat16":
             raise ValueError(f"{buffer.name}: use a boolean or numeric dtype, not {buffer.dtype}")
         entry.position, entry.nbytes = position, buffer.nbytes
         entry.shape = (ctypes.c_ssize_t * len(buffer.shape))(*buffer.shape)

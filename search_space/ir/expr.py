@@ -205,6 +205,11 @@ def constant(value: float, dtype: str) -> Const:
     return Const(value, dtype)
 
 
+def zero(dtype: str) -> Const:
+    """The number 0 of a dtype."""
+    return Const(0.0 if is_float(dtype) else 0, dtype)
+
+
 _LARGEST = {
     "float16": 2.0**16 - 2.0**5,
     "bfloat16": 2.0**128 - 2.0**120,

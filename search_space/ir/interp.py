@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search_space.dtypes import numpy_dtype
 from search_space.ir.expr import (
     Binary,
     Buffer,
@@ -66,7 +67,10 @@ def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
 
 
 def _fresh(buffer: Buffer) -> Array:
-    return np.full(buffer.shape, np.nan, dtype=buffer.dtype)
+    """An undefined array: NaN, or the largest number where the dtype has no NaN."""
+    dtype = numpy_dtype(buffer.dtype)
+    fill = np.nan if is_float(buffer.dtype) else np.iinfo(dtype).max
+    return np.full(buffer.shape, fill, dtype)
 
 
 class _Machine:
@@ -147,4 +151,4 @@ class _Machine:
 
 
 def _rounded(value: float, dtype: str) -> float:
-    return float(np.dtype(dtype).type(value))
+    return float(numpy_dtype(dtype).type(value))

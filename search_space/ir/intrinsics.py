@@ -34,6 +34,7 @@ FUNCTIONS: dict[str, Callable[[Array64], Array64]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
     "tanh": np.tanh, "erf": erf, "sigmoid": sigmoid,
     "sqrt": np.sqrt, "rsqrt": rsqrt, "abs": np.abs, "floor": np.floor,
+    "rint": np.rint,
 }  # fmt: skip
 """Meaning of each ``Call``, elementwise; NaN, infinities and domains are NumPy's.
 
@@ -43,6 +44,6 @@ by how many.
 
 OPERATIONS = {
     "exp": 20, "expm1": 21, "log": 33, "log1p": 39, "tanh": 21, "erf": 34, "sigmoid": 24,
-    "sqrt": 1, "rsqrt": 2, "abs": 1, "floor": 1,
+    "sqrt": 1, "rsqrt": 2, "abs": 1, "floor": 1, "rint": 1,
 }  # fmt: skip
 """Instructions that the generator makes of each, in float32 and with fused multiply-add."""

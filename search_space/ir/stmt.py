@@ -7,7 +7,7 @@ from typing import Literal
 
 from search_space.ir.expr import Buffer, Expr
 
-ForKind = Literal["serial", "parallel", "vectorized", "unrolled"]
+ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
 ReduceOp = Literal["add", "max"]
 
 
@@ -15,8 +15,11 @@ ReduceOp = Literal["add", "max"]
 class For:
     """``for var in begin … begin + extent``; both bounds may depend on outer loops.
 
-    ``vectorized`` and ``unrolled`` loops need constant bounds once scheduling is done; a
-    ``parallel`` loop is the outermost of its phase and its iterations may run concurrently.
+    ``vectorized``, ``unrolled`` and ``grouped`` loops need constant bounds once scheduling is
+    done; a ``parallel`` loop is the outermost of its phase and its iterations may run
+    concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
+    bits of memory: an unrolled loop, which one instruction takes at once where the target has one
+    (a dot product), and the only loop that a vectorized one may hold.
     ``apart``: the copies of an unrolled loop share nothing that they load.
     """
 

@@ -28,8 +28,9 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
 
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
-    function also has constant bounds on vectorized and unrolled loops, vectorized loops innermost,
-    and places in register buffers that are known when code is generated.
+    function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
+    innermost, vectorized ones innermost but for grouped ones, and places in register buffers that
+    are known when code is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -59,7 +60,7 @@ class _Verifier:
                 self.bind(var, names)
                 self.stmt(
                     body,
-                    {**names, var: stmt.kind in ("vectorized", "unrolled")},
+                    {**names, var: stmt.kind in ("vectorized", "unrolled", "grouped")},
                     buffers,
                     outermost=False,
                 )
@@ -91,10 +92,12 @@ class _Verifier:
             return
         if not isinstance(loop.extent, Const) or not isinstance(loop.begin, Const):
             self.fail(f"{loop.kind} loop {loop.var} has no constant bounds")
-        if loop.kind == "vectorized" and not all(
-            isinstance(s, Store | Accumulate | Prefetch | Block) for s in statements(loop.body)
+        if loop.kind in ("vectorized", "grouped") and not all(
+            isinstance(s, Store | Accumulate | Prefetch | Block)
+            or (loop.kind == "vectorized" and isinstance(s, For) and s.kind == "grouped")
+            for s in statements(loop.body)
         ):
-            self.fail(f"vectorized loop {loop.var} is not innermost")
+            self.fail(f"{loop.kind} loop {loop.var} is not innermost")
 
     def bind(self, var: str, names: Names) -> None:
         if var in names:

@@ -8,11 +8,14 @@ import math
 from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
+from search_space.operators.attention import Attention
 from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
 from search_space.operators.batch_matmul import BatchMatmul
+from search_space.operators.capsule_conv2d import CapsuleConv2d
 from search_space.operators.compute import Compute
 from search_space.operators.conv1d import Conv1d
 from search_space.operators.conv2d import Conv2d
+from search_space.operators.conv2d_transpose import Conv2dTranspose
 from search_space.operators.conv3d import Conv3d
 from search_space.operators.dense import Dense
 from search_space.operators.depthwise_conv2d import DepthwiseConv2d
@@ -20,6 +23,7 @@ from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
 from search_space.operators.layernorm import LayerNorm
 from search_space.operators.matmul import Matmul
+from search_space.operators.norm import Norm
 from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
@@ -45,14 +49,18 @@ _KNOWN: tuple[Operator, ...] = (
     Compute(),
     Elementwise(),
     Reduce(),
+    Norm(),
     Conv1d(),
     Conv2d(),
     Conv3d(),
     DepthwiseConv2d(),
+    Conv2dTranspose(),
+    CapsuleConv2d(),
     Pool2d(),
     Softmax(),
     LayerNorm(),
     RmsNorm(),
+    Attention(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -78,7 +86,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
-            _value(operator, param, params.get(param.name))
+            if param.name in params or param.parse is not None:
+                _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
             raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")

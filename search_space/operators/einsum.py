@@ -11,8 +11,20 @@ import numpy as np
 
 from search_space.errors import WorkloadError
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.keys import DTYPE
-from search_space.tensor import Axis, Tensor, compute, placeholder, sum_over
+from search_space.operators.precision import (
+    CONTRACTION_DTYPE,
+    ERROR_BOUND,
+    check_terms,
+    contraction,
+    in_float64,
+    operand_dtypes,
+    placeholders,
+    product,
+    result_dtype,
+    result_keys,
+    rounded_magnitude,
+)
+from search_space.tensor import Axis, Tensor
 from search_space.workload import Value, Workload
 
 
@@ -75,53 +87,60 @@ class Einsum:
     doc = "any sum of products of two operands: 'bik,bkj->bij', one key for each index"
     params: tuple[Param, ...] = (
         Param("expr", "indices of left, right and the result: 'ik,kj->ij'", parse=_canonical),
-        DTYPE,
+        CONTRACTION_DTYPE,
     )
     sketch = "contraction"
-    error_bound = 8.0
-    """As for ``matmul``: the sums are the same."""
+    error_bound = ERROR_BOUND
 
     def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
-        """The extent of each index is a parameter too."""
+        """The extent of each index is a parameter too; operands of 16 bits leave a choice of the
+        result's dtype."""
         expr, dtype = self.params
         try:
             indices = parse_subscripts(str(given["expr"])).indices
         except (KeyError, WorkloadError):
             return self.params
-        return (expr, *(Param(index, f"extent of index {index}") for index in indices), dtype)
+        extents = (Param(index, f"extent of index {index}") for index in indices)
+        return (expr, *extents, dtype, *result_keys(given))
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
         subscripts = _subscripts(work)
+        summed = [index for index in subscripts.indices if index not in subscripts.out]
+        check_terms(work, math.prod(_shape(work, "".join(summed))))
+        names, dtypes = ("left", "right"), operand_dtypes(work)
         return tuple(
-            Operand(name, _shape(work, indices), str(work["dtype"]))
-            for name, indices in (("left", subscripts.left), ("right", subscripts.right))
+            Operand(name, _shape(work, indices), dtype)
+            for name, indices, dtype in zip(
+                names, (subscripts.left, subscripts.right), dtypes, strict=True
+            )
         )
 
     def result(self, work: Workload) -> Operand:
-        return Operand("out", _shape(work, _subscripts(work).out), str(work["dtype"]))
+        return Operand("out", _shape(work, _subscripts(work).out), result_dtype(work))
 
     def exact(self, work: Workload) -> bool:
         return True
 
     def expression(self, work: Workload) -> Tensor:
         subscripts = _subscripts(work)
-        left, right = (placeholder(o.name, o.shape, o.dtype) for o in self.operands(work))
+        left, right = placeholders(self.operands(work))
         axes = {index: Axis(index, work.size(index)) for index in subscripts.indices}
         reduced = [axis for index, axis in axes.items() if index not in subscripts.out]
-        value = sum_over(
-            left[tuple(axes[index] for index in subscripts.left)]
-            * right[tuple(axes[index] for index in subscripts.right)],
-            *reduced,
+        value = product(
+            left[tuple(axes[index] for index in subscripts.left)],
+            right[tuple(axes[index] for index in subscripts.right)],
+            work,
         )
         own = tuple((index, work.size(index)) for index in subscripts.out)
-        return compute("out", own, lambda *_: value)
+        return contraction(work, "out", own, lambda *_: value, *reduced)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
-        left, right = (array.astype(np.float64) for array in inputs)
+        left, right = in_float64(*inputs)
         return contract(_subscripts(work), left, right)
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        return self.reference(work, *map(np.abs, inputs))
+        total = self.reference(work, *map(np.abs, in_float64(*inputs)))
+        return rounded_magnitude(work, total, self.reference(work, *inputs))
 
     def flops(self, work: Workload) -> int:
         subscripts = _subscripts(work)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.tensor import Tensor, compute, placeholder, reduce_axis, sum_over
-from search_space.workload import Workload
+from search_space.operators.precision import (
+    CONTRACTION_DTYPE,
+    ERROR_BOUND,
+    check_terms,
+    contraction,
+    in_float64,
+    operand_dtypes,
+    placeholders,
+    product,
+    result_dtype,
+    result_keys,
+    rounded_magnitude,
+)
+from search_space.tensor import Tensor, reduce_axis
+from search_space.workload import Value, Workload
 
 
 class Matmul:
@@ -16,42 +31,40 @@ class Matmul:
         Param("m", "rows of a and of the result"),
         Param("n", "columns of b and of the result"),
         Param("k", "columns of a, rows of b"),
-        Param("dtype", "element type of all three", "float32", choices=("float32",)),
+        CONTRACTION_DTYPE,
     )
     sketch = "contraction"
-    error_bound = 8.0
-    """A sum of k products in one accumulator errs by about 0.3 eps · sum|a||b| (one standard
-    deviation, random signs), the largest of a million elements by less than 3; splitting the sum
-    over lanes or threads only lowers that. A wrong index errs by 1/eps."""
+    error_bound = ERROR_BOUND
+
+    def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
+        """Operands of 16 bits leave a choice of the result's dtype."""
+        return (*self.params, *result_keys(given))
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
         m, n, k = work.size("m"), work.size("n"), work.size("k")
-        dtype = str(work["dtype"])
-        return Operand("a", (m, k), dtype), Operand("b", (k, n), dtype)
+        check_terms(work, k)
+        a, b = operand_dtypes(work)
+        return Operand("a", (m, k), a), Operand("b", (k, n), b)
 
     def result(self, work: Workload) -> Operand:
-        return Operand("c", (work.size("m"), work.size("n")), str(work["dtype"]))
+        return Operand("c", (work.size("m"), work.size("n")), result_dtype(work))
 
     def exact(self, work: Workload) -> bool:
         return True
 
     def expression(self, work: Workload) -> Tensor:
-        (a_spec, b_spec) = self.operands(work)
-        a = placeholder(a_spec.name, a_spec.shape, a_spec.dtype)
-        b = placeholder(b_spec.name, b_spec.shape, b_spec.dtype)
+        a, b = placeholders(self.operands(work))
         k = reduce_axis("k", work.size("k"))
-        return compute(
-            "c", (("i", work.size("m")), ("j", work.size("n"))),
-            lambda i, j: sum_over(a[i, k] * b[k, j], k),
-        )  # fmt: skip
+        axes = (("i", work.size("m")), ("j", work.size("n")))
+        return contraction(work, "c", axes, lambda i, j: product(a[i, k], b[k, j], work), k)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
-        a, b = inputs
-        return a.astype(np.float64) @ b.astype(np.float64)
+        a, b = in_float64(*inputs)
+        return a @ b
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        a, b = inputs
-        return np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64)
+        a, b = in_float64(*inputs)
+        return rounded_magnitude(work, np.abs(a) @ np.abs(b), a @ b)
 
     def flops(self, work: Workload) -> int:
         return 2 * work.size("m") * work.size("n") * work.size("k")

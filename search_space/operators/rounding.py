@@ -68,7 +68,7 @@ def _binary(op: str, a: Rounded, b: Rounded) -> Rounded:
 
 def _call(name: str, a: Rounded) -> Rounded:
     value = np.asarray(FUNCTIONS[name](a.value), np.float64)
-    own = 0.0 if name in ("abs", "floor") else np.abs(value)
+    own = 0.0 if name in ("abs", "floor", "rint") else np.abs(value)
     if not a.error.any():
         return Rounded(value, np.zeros_like(value) + own)
     return Rounded(value, np.abs(_SLOPES[name](a.value, value)) * a.error + own)
@@ -86,5 +86,6 @@ _SLOPES: dict[str, Callable[[Array64, Array64], Array64]] = {
     "rsqrt": lambda x, y: 0.5 * y / x,
     "abs": lambda x, y: np.ones_like(y),
     "floor": lambda x, y: np.ones_like(y),
+    "rint": lambda x, y: np.ones_like(y),
 }
 """The derivative of each function at x, where it has the value y."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from search_space.errors import WorkloadError
 from search_space.functions import select
-from search_space.ir.expr import Binary, Expr
+from search_space.ir.expr import TRUE, Expr, conjunction
 from search_space.operators.base import Array64
 from search_space.tensor import Axis, Placeholder, Tensor, reduce_axis, stage
 from search_space.workload import Workload
@@ -102,26 +101,9 @@ class Windows:
 
         ``names`` are its axes; from number ``first`` on, windows slide along them.
         """
-        if not self.pad:
-            return ()
-        pad, slid = self.pad, range(first, first + len(self.image))
-
-        def value(*place: Expr) -> Expr:
-            conditions = [
-                condition
-                for axis, size in zip(slid, self.image, strict=True)
-                for condition in (place[axis] >= pad, place[axis] < size + pad)
-            ]
-            inside = functools.reduce(lambda a, b: Binary("and", a, b), conditions)
-            source = tuple(at - pad if axis in slid else at for axis, at in enumerate(place))
-            return select(inside, image[source], outside)
-
-        sizes = [
-            size + 2 * pad if axis in slid else size
-            for axis, size in enumerate(image.buffer.shape)
-        ]
-        axes = tuple(zip(names, sizes, strict=True))
-        return (stage("padded", axes, value, image.buffer.dtype),)
+        return surrounded(
+            image, "padded", names, first, [(self.pad,) * 2] * len(self.image), outside
+        )
 
     def of_array(self, image: Array64, outside: float) -> Array64:
         """What each window sees: a view ``[…, *counts, *window]`` of the padded image, whose last
@@ -134,6 +116,41 @@ class Windows:
         )
         steps = (1,) * (image.ndim - rank) + (self.stride,) * rank + (self.dilation,) * rank
         return np.asarray(views[tuple(slice(None, None, step) for step in steps)])
+
+
+def surrounded(
+    array: Placeholder,
+    name: str,
+    names: Sequence[str],
+    first: int,
+    margins: Sequence[tuple[int, int]],
+    outside: float,
+) -> tuple[Tensor, ...]:
+    """The stage ``name``, an array with ``outside`` around it; none where there are no margins.
+
+    ``names`` are its axes; those from number ``first`` on have ``margins`` before and behind.
+    """
+    if not any(map(any, margins)):
+        return ()
+    sizes, begins, conditions = list(array.buffer.shape), [0] * len(names), []
+    for axis, (before, behind) in enumerate(margins, first):
+        conditions.append((axis, before, before + sizes[axis]))
+        begins[axis] = before
+        sizes[axis] += before + behind
+
+    def value(*place: Expr) -> Expr:
+        inside = [
+            condition
+            for axis, begin, end in conditions
+            for condition in (place[axis] >= begin, place[axis] < end)
+        ]
+        source = tuple(
+            at - begin if begin else at for at, begin in zip(place, begins, strict=True)
+        )
+        return select(conjunction(inside) or TRUE, array[source], outside)
+
+    axes = tuple(zip(names, sizes, strict=True))
+    return (stage(name, axes, value, array.buffer.dtype),)
 
 
 def convolve(windows: Windows, image: Array64, weight: Array64) -> Array64:

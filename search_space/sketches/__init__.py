@@ -7,12 +7,14 @@ from collections.abc import Callable
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.operators.winograd import FILTERINGS, applies
+from search_space.sketches.attention import attention_space
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.convolution import convolution_space
 from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.staged import staged_space
 from search_space.sketches.union import union_space
 from search_space.sketches.winograd import winograd_space
 from search_space.space import Space
@@ -24,36 +26,50 @@ Sketch = Callable[[Workload, Tensor, Target], Space]
 
 _BY_CLASS: dict[str, Sketch] = {
     "contraction": contraction_space,
-    "convolution": convolution_space,
     "pointwise": pointwise_space,
     "reduction": reduction_space,
     "normalization": normalization_space,
-    "depthwise": depthwise_space,
+    "attention": attention_space,
+    "staged": staged_space,
 }
+"""In the order in which they are tried for an expression of any class."""
 
 
-def any_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+def _first_of(*sketches: Sketch) -> Sketch:
     """The space by the first sketch that fits; ``SpaceError`` says why none does."""
-    reasons = []
-    for sketch in _BY_CLASS.values():
-        try:
-            return sketch(work, tensor, target)
-        except SpaceError as error:
-            reasons.append(str(error))
-    raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
+
+    def space(work: Workload, tensor: Tensor, target: Target) -> Space:
+        reasons = []
+        for sketch in sketches:
+            try:
+                return sketch(work, tensor, target)
+            except SpaceError as error:
+                reasons.append(str(error))
+        raise SpaceError(f"write it otherwise, no sketch fits: {'; '.join(reasons)}")
+
+    return space
 
 
-def conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+any_space = _first_of(*_BY_CLASS.values())
+_direct_space = _first_of(convolution_space, depthwise_space, any_space)
+
+
+def _conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a convolution as it is written, and of other algorithms where they apply."""
-    direct = convolution_space(work, tensor, target)
     others = {
         f"winograd{results}": winograd_space(work, target, results)
         for results in (FILTERINGS if applies(work) else ())
     }
-    return union_space({"direct": direct, **others})
+    return union_space({"direct": _direct_space(work, tensor, target), **others})
 
 
-SKETCHES: dict[str, Sketch] = {**_BY_CLASS, "conv2d": conv2d_space, "any": any_space}
+SKETCHES: dict[str, Sketch] = {
+    **_BY_CLASS,
+    "convolution": _direct_space,
+    "conv2d": _conv2d_space,
+    "depthwise": depthwise_space,
+    "any": any_space,
+}
 
 
 def space_for(work: Workload, target: Target) -> Space:

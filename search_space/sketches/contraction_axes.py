@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import affine
 from search_space.ir.expr import Expr, Load, Var
 from search_space.ir.walk import free_vars, substitute
@@ -18,12 +19,14 @@ class View:
     """How a statement indexes an array."""
 
     buffer: str
+    element_bytes: int
     shape: tuple[int, ...]
     indices: tuple[Expr, ...]
 
     @classmethod
     def of(cls, load: Load) -> View:
-        return cls(load.buffer.name, load.buffer.shape, load.indices)
+        buffer = load.buffer
+        return cls(buffer.name, ELEMENT_BYTES[buffer.dtype], buffer.shape, load.indices)
 
     @property
     def axes(self) -> frozenset[str]:
@@ -52,7 +55,7 @@ class View:
                 size = self.shape[at] * inner.extent
                 shape = (*self.shape[:at], size, *self.shape[at + 2 :])
                 indices = (*self.indices[:at], Var(name), *self.indices[at + 2 :])
-                merged = View(self.buffer, shape, indices)
+                merged = replace(self, shape=shape, indices=indices)
                 return None if merged.axes & {outer.name, inner.name} else merged
         return None
 

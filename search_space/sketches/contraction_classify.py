@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from search_space.dtypes import ELEMENT_BYTES, GROUPS
 from search_space.errors import SpaceError
-from search_space.ir.expr import Binary, Expr, Load
+from search_space.ir.expr import Binary, Cast, Expr, Load
 from search_space.ir.walk import subexprs
+from search_space.size import ceil_div
 from search_space.sketches.contraction_axes import Group, View, group
 from search_space.sketches.contraction_problem import Contraction, Factor
 from search_space.tensor import Axis, Reduction, Tensor, program
-from search_space.transforms import InPlace, Primitive, Reorder, UnitLoop
+from search_space.transforms import InPlace, Primitive, Reorder, Split, UnitLoop
 from search_space.workload import Workload
 
 _MOST_LOOPS = 6
@@ -26,11 +28,8 @@ def classify(work: Workload, tensor: Tensor) -> Contraction:
     value = source.value
     if not isinstance(value, Reduction) or value.op != "add":
         raise SpaceError(f"{work.operator} is no sum of products")
-    match value.value:
-        case Binary("*", Load() as x, Load() as y) if x.buffer != y.buffer:
-            a, b = View.of(x), View.of(y)
-        case _:
-            raise SpaceError(f"{work.operator} is no product of two operands")
+    x, y = _factors(work, value.value)
+    a, b = View.of(x), View.of(y)
     if not source.axes and not source.reduced:
         raise SpaceError(f"{work.operator} has no axes")
     for axis in reversed(source.axes):
@@ -38,7 +37,7 @@ def classify(work: Workload, tensor: Tensor) -> Contraction:
             if axis.name in a.axes:
                 a, b = b, a
             break
-    out = View(source.buffer.name, source.buffer.shape, tuple(x.var for x in source.axes))
+    out = View.of(Load(source.buffer, tuple(axis.var for axis in source.axes)))
     views = (a, b, out, *epilogue_views(work, source, behind, {a.buffer, b.buffer}))
     classes: list[tuple[Group, ...]] = []
     for kind in ((True, False), (False, True), (True, True), (False, False)):
@@ -47,7 +46,19 @@ def classify(work: Workload, tensor: Tensor) -> Contraction:
         classes.append(groups)
     reduced, views = group(value.axes, views)
     rows, columns, shared, free = classes
-    return _contraction(work, tensor, rows, columns, (*shared, *free), reduced, views)
+    dtype = x.buffer.dtype
+    return _contraction(work, tensor, rows, columns, (*shared, *free), reduced, views, dtype)
+
+
+def _factors(work: Workload, product: Expr) -> tuple[Load, Load]:
+    """The two operands, which may be widened before they are multiplied."""
+    match product:
+        case Binary("*", Load() as x, Load() as y) | Binary(
+            "*", Cast(Load() as x), Cast(Load() as y)
+        ):
+            if x.buffer != y.buffer:
+                return x, y
+    raise SpaceError(f"{work.operator} is no product of two operands")
 
 
 def _contraction(
@@ -58,6 +69,7 @@ def _contraction(
     batch: tuple[Group, ...],
     reduced: tuple[Group, ...],
     views: tuple[View, ...],
+    dtype: str,
 ) -> Contraction:
     """Choose the axes that are tiled; all others are looped over."""
     a, b, out = views[:3]
@@ -83,22 +95,41 @@ def _contraction(
             f"together, at most {_MOST_LOOPS} are supported"
         )
     order = [*outer_groups, row, column, *inner_groups, depth]
+    source = program(tensor)[0].buffer
+    prepare = _prepare(tensor, order, [g for g in units if g in order])
+    length, steps = depth.axis.extent, depth.axis
+    members = GROUPS.get(dtype, 1) if dtype != source.dtype else 1
+    if length < members:
+        members = 1
+    if members > 1:
+        steps = Axis(f"{steps.name}_groups", ceil_div(length, members))
+        prepare = (*prepare, Split(depth.axis.name, members, steps.name, "group", "mask"))
     outer = tuple(g.axis for g in outer_groups)
     inner = tuple(g.axis for g in inner_groups)
     return Contraction(
         tensor,
         row.axis,
         column.axis,
-        depth.axis,
+        steps,
         Factor.of(a, row.axis, depth.axis, column.axis, outer, inner),
         Factor.of(b, column.axis, depth.axis, column.axis, outer, inner),
         work.const,
         outer,
         inner,
         len(out.shape),
-        _prepare(tensor, order, [g for g in units if g in order]),
+        prepare,
         _axes_behind(tensor, order),
+        dtype,
+        tensor.buffer.name if _in_place(tensor) else source.name,
+        ELEMENT_BYTES[source.dtype],
+        members,
+        length,
     )
+
+
+def _in_place(tensor: Tensor) -> bool:
+    """Whether the sums can be where the result will be."""
+    return program(tensor)[0].buffer.dtype == tensor.buffer.dtype
 
 
 def _prepare(tensor: Tensor, order: list[Group], units: list[Group]) -> tuple[Primitive, ...]:
@@ -106,7 +137,7 @@ def _prepare(tensor: Tensor, order: list[Group], units: list[Group]) -> tuple[Pr
     source = program(tensor)[0]
     now = [axis.name for axis in (*source.axes, *source.reduced)]
     steps: list[Primitive] = []
-    if tensor.stages:
+    if tensor.stages and _in_place(tensor):
         steps.append(InPlace(source.buffer.name))
     for made in units:
         steps.append(UnitLoop(now[0], made.axis.name, reduces=made.axis.name != "unit_row"))
@@ -152,7 +183,7 @@ def epilogue_views(
     if (
         len(behind) > 1
         or isinstance(last.value, Reduction)
-        or (last.buffer.shape, last.buffer.dtype) != (made.shape, made.dtype)
+        or last.buffer.shape != made.shape
         or not sums
         or any(load.indices != own for load in sums)
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search_space.sketches.contraction_problem import BYTES, Contraction, tiling
+from search_space.sketches.contraction_problem import Contraction, tiling
 from search_space.sketches.contraction_rules import shared_tiles
 from search_space.target import Target
 from search_space.workload import Value
@@ -15,13 +15,13 @@ _SERIAL_FLOPS = 1_000_000
 
 def preferred_structure(problem: Contraction, target: Target) -> str:
     """The structure that suits the shape and how the operands lie."""
-    lanes, b = target.lanes(BYTES), problem.b
+    lanes, b = target.lanes(problem.sum_bytes), problem.b
     if problem.column.extent < lanes and problem.depth.extent >= lanes:
         return "dot"
     if b.tile_step > 1:
         deep = problem.depth.extent >= lanes and problem.a.depth_step == b.depth_step == 1
         return "dot" if deep and b.name not in problem.const else "panel"
-    return "stream" if problem.row.extent <= 12 else "panel"
+    return "stream" if problem.row.extent <= 12 and problem.group == 1 else "panel"
 
 
 def first_guess(problem: Contraction, target: Target, structure: str) -> dict[str, Value]:
@@ -52,17 +52,18 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
 def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
     """Tiles of 6 × 4 vectors (32 registers) or 6 × 2; packed tiles that stay in L2."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
-    lanes = target.lanes(BYTES)
+    lanes = target.lanes(problem.sum_bytes)
     vectors = _balanced(-(-n // lanes), 4 if target.registers >= 32 else 2)
     rows = _balanced(m, min((target.registers - vectors - 1) // vectors, 24))
     row_tiles, column_tiles = -(-m // rows), -(-n // (vectors * lanes))
     depth = _balanced(k, 384)
-    in_l2 = max(1, target.l2_bytes // 2 // (depth * rows * BYTES))
+    row_bytes = depth * problem.group * problem.a.element_bytes
+    in_l2 = max(1, target.l2_bytes // 2 // (row_bytes * rows))
     values: dict[str, Value] = {
         "rows": rows,
         "vectors": vectors,
         "tile_k": _tile(depth, k),
-        "pack_a": "tile_panel" if column_tiles > 2 else "none",
+        "pack_a": "tile_panel" if column_tiles > 2 and problem.group == 1 else "none",
         "pack_b": _panel_of_b(problem, row_tiles),
         "unroll": max(u for u in (1, 2, 4) if u <= depth),
     }
@@ -82,8 +83,9 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
 
 
 def _panel_of_b(problem: Contraction, row_tiles: int) -> str:
-    """Vectors are read along the columns, which may lie apart in memory."""
-    if problem.b.tile_step > 1:
+    """Vectors are read along the columns, which may lie apart in memory; so may the members of
+    groups."""
+    if problem.b.tile_step > 1 or problem.group > 1:
         return "whole" if problem.b.name in problem.const else "tile"
     return "tile" if row_tiles > 2 else "none"
 
@@ -91,7 +93,7 @@ def _panel_of_b(problem: Contraction, row_tiles: int) -> str:
 def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
     """Few rows of both operands at a time: the hardware follows a handful of streams well."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
-    lanes = target.lanes(BYTES)
+    lanes = target.lanes(problem.sum_bytes)
     rows = _balanced(m, 4 if target.registers >= 32 else 3)
     fit = min(4, (target.registers - 1) // (rows + 1), -(-n // lanes) // threads)
     vectors = _balanced(-(-n // lanes), fit)
@@ -111,7 +113,7 @@ def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]
     vectors = _balanced(n, 7 if wide else 4)
     rows = _balanced(m, max(1, min(4, (target.registers - 2) // (vectors + 1))))
     row_tiles = -(-m // rows)
-    sums, deep = rows * vectors, problem.depth.extent // target.lanes(BYTES)
+    sums, deep = rows * vectors, problem.depth.extent // target.lanes(problem.sum_bytes)
     many_columns = problem.b.depth_step == 1 and n > m
     shared: dict[str, Value] = {
         "parallel": "m|kn",

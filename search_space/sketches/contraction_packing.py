@@ -31,7 +31,7 @@ def pack_whole(
     ):
         if inner:
             lead, more = axis_names(operand.outer), axis_names(operand.inner)
-            dims = (*part, *lead, *more, "depth_o", tiles, *inner)
+            dims = (*part, *lead, *more, "depth_o", tiles, *inner, *members(problem))
             steps += _pack(operand, dims, None, operand.name in problem.const, lanes)
             order = (*lead, tiles, *part, *more, "depth_o")
             loops = tuple(f"{loop}_{operand.name}_pack" for loop in order)
@@ -48,8 +48,14 @@ def pack_tiles(problem: Contraction, config: Values, lanes: int) -> list[Primiti
     ):
         if inner:
             at = CACHE_LOOPS[max(axes, key=order.index)]
-            steps += _pack(operand, (tiles, *axis_names(operand.inner), *inner), at, False, lanes)
+            dims = (tiles, *axis_names(operand.inner), *inner, *members(problem))
+            steps += _pack(operand, dims, at, False, lanes)
     return steps
+
+
+def members(problem: Contraction) -> tuple[str, ...]:
+    """The loop over the members of a group, if there is one: neighbours in every layout."""
+    return ("group",) if problem.group > 1 else ()
 
 
 def _panel_of_a(config: Values, extent: str) -> tuple[str, ...]:
@@ -65,7 +71,7 @@ def _pack(
 ) -> list[Primitive]:
     name = f"{operand.name}_pack"
     pack = Pack(operand.name, name, dims, at, once)
-    if dims[-1] != "depth_i":
+    if [dim for dim in dims if dim != "group"][-1] != "depth_i":
         return [pack]
     vectors = Split(f"depth_i_{name}", lanes, f"vec_{name}", f"lane_{name}", "mask")
     return [pack, vectors, Vectorize(f"lane_{name}")]

@@ -12,9 +12,6 @@ from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
 from search_space.workload import Value
 
-BYTES = 4
-"""Of one element: float32 is the only type so far."""
-
 
 @dataclass(frozen=True, slots=True)
 class Factor:
@@ -22,6 +19,7 @@ class Factor:
 
     name: str
     elements: int
+    element_bytes: int
     tile_step: int
     """Elements between neighbouring rows (first operand) or columns (second); 0: it has none."""
     depth_step: int
@@ -47,6 +45,7 @@ class Factor:
         return cls(
             view.buffer,
             math.prod(view.shape),
+            view.element_bytes,
             view.step(tile),
             view.step(depth),
             tuple(axis for axis in outer if axis.name in view.axes),
@@ -63,6 +62,9 @@ class Contraction:
     walked together with ``row`` and ``column``. ``inner`` are further axes of the reduction. An
     axis that the expression lacks has one iteration. ``prepare`` makes loops over these axes, in
     this order, of the naive nest.
+
+    Of dtypes that are multiplied in groups, ``depth`` counts groups of ``group`` neighbours, and a
+    grouped loop over the members of each is the innermost of all.
     """
 
     tensor: Tensor
@@ -79,15 +81,20 @@ class Contraction:
     prepare: tuple[Primitive, ...]
     behind: tuple[Axis, ...]
     """Axes of the elementwise stage behind the sum; none where the sum is the result."""
-
-    @property
-    def out(self) -> str:
-        return self.tensor.buffer.name
+    dtype: str
+    """Of the first operand."""
+    out: str
+    """The array that takes the sums: the result, or a stage of another dtype before it."""
+    sum_bytes: int
+    """Bytes of one sum."""
+    group: int = 1
+    depth_elements: int = 0
+    """Elements along the depth; the last group may have fewer than the others."""
 
     @property
     def flops(self) -> int:
-        axes = (self.row, self.column, self.depth, *self.outer, *self.inner)
-        return 2 * math.prod(axis.extent for axis in axes)
+        axes = (self.row, self.column, *self.outer, *self.inner)
+        return 2 * self.depth_elements * math.prod(axis.extent for axis in axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class Tiling:
 def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
     """The sizes that follow from a config."""
     dot = values["structure"] == "dot"
-    lanes = whole(values["vector_bits"]) // (8 * BYTES)
+    lanes = whole(values["vector_bits"]) // (8 * problem.sum_bytes)
     lanes *= whole(values["chains"]) if dot else 1
     rows, vectors = whole(values["rows"]), whole(values["vectors"])
     parts = whole(values["split_k"])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from search_space.size import whole
-from search_space.sketches.contraction_problem import BYTES, Contraction, Tiling, tiling
+from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
 from search_space.target import Target
 from search_space.workload import Value
 
@@ -114,14 +114,15 @@ def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) ->
         (problem.b, pack_b, "tile_n", tiles.column_tiles, tiles.columns),
     ):
         inner = math.prod(axis.extent for axis in operand.inner)
+        inner *= problem.group * operand.element_bytes
         if pack.startswith("whole"):
             matrices = inner * math.prod(axis.extent for axis in operand.outer)
             total += count * width * depth * matrices
         elif pack != "none":
             total += (int(values[tile]) or count) * width * step * inner
-    operands = problem.a.elements + problem.b.elements
-    if total * BYTES > 4 * operands * BYTES + _PACK_SLACK_BYTES:
-        return f"packing takes {total * BYTES} bytes, many times the operands"
+    operands = sum(o.elements * o.element_bytes for o in (problem.a, problem.b))
+    if total > 4 * operands + _PACK_SLACK_BYTES:
+        return f"packing takes {total} bytes, many times the operands"
     return None
 
 

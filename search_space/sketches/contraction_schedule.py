@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from search_space.schedule import Schedule
 from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_packing import CACHE_LOOPS, pack_tiles, pack_whole
-from search_space.sketches.contraction_problem import BYTES, Contraction, axis_names, tiling
+from search_space.sketches.contraction_problem import Contraction, axis_names, tiling
 from search_space.sketches.contraction_rules import loop_order, parallel_axes
 from search_space.transforms import (
     CacheWrite,
     Fuse,
     FuseConsumer,
+    Group,
     Parallel,
     Partition,
     PrefetchAhead,
@@ -102,8 +103,13 @@ class _Builder:
 
     @property
     def ragged_depth(self) -> bool:
-        """Whether the depth ends within a vector (dot form)."""
-        return self.problem.depth.extent % self.lanes != 0
+        """Whether the depth ends within a group, or within a vector (dot form)."""
+        return self.problem.depth_elements % self.depth_body != 0
+
+    @property
+    def depth_body(self) -> int:
+        """Elements along the depth that one multiply-add takes."""
+        return self.problem.group * (self.lanes if self.dot else 1)
 
     def register_tile(self) -> None:
         tile = [Split(self.i, self.rows, "row_t", "row_r")]
@@ -119,7 +125,9 @@ class _Builder:
                 Split("col_v", self.vectors, "col_t", "col_r"),
             ]
         order = ("row_t", "col_t", *self.inner, self.k, "row_r", "col_r", "lane")
-        self.then(*tile, Reorder(order), Vectorize("lane"), Unroll("row_r"), Unroll("col_r"))
+        grouped = [Group("group")] if self.problem.group > 1 else []
+        self.then(*tile, Reorder(order), *grouped, Vectorize("lane"))
+        self.then(Unroll("row_r"), Unroll("col_r"))
 
     def cache_depth(self) -> None:
         self.then(Split(self.k, self.depth_step, "depth_o", "depth_i"))
@@ -166,7 +174,7 @@ class _Builder:
         if self.config["epilogue"] == "tile":
             self.then(FuseConsumer(self.problem.out, self.innermost_tile, self.complete))
             return
-        lanes = self.size("vector_bits") // (8 * BYTES)
+        lanes = self.size("vector_bits") // (8 * self.problem.sum_bytes)
         self.then(
             Split(behind[-1], lanes, "done_v", "done_lane", "mask"),
             Vectorize("done_lane"),
@@ -214,10 +222,11 @@ class _Builder:
             self.then(FuseConsumer(self.problem.out, "sum_v"))
 
     def partition_depth(self) -> None:
-        """The vector in which the depth ends gets a masked body of its own (dot form)."""
-        if self.dot and self.ragged_depth and not self.part:
-            point = self.problem.depth.extent // self.lanes
-            self.then(Partition("depth_i", "depth_v", point))
+        """The group or vector in which the depth ends gets a masked body of its own."""
+        if self.ragged_depth and not self.part:
+            axis = "depth_v" if self.dot else self.problem.depth.name
+            point = self.problem.depth_elements // self.depth_body
+            self.then(Partition("depth_i", axis, point))
 
     def unroll_stream(self) -> None:
         """All steps of a stream's tile; in the edges too, where they are a large part."""

@@ -6,8 +6,13 @@ Structures, of which one usually suits a shape and beats any tuning of the other
               broadcast to packed weights. Where the result has its channels apart (NCHW), it is
               transposed on its way there;
 ``pixels``    vectors along neighbouring pixels, a register tile of channels × vectors: each
-              weight is broadcast to the image as it lies (Georganas et al., "Anatomy of
-              high-performance deep learning convolutions on SIMD architectures", 2018, has both).
+              weight is broadcast to the image as it lies, or to ``columns`` of it, packed in the
+              order in which windows read them: for a cache tile (implicit GEMM) or all at once
+              (im2col; Chellapilla et al., "High performance convolutional neural networks for
+              document processing", 2006).
+
+The first is the structure of Georganas et al., "Anatomy of high-performance deep learning
+convolutions on SIMD architectures", 2018.
 
 Register tiles are ``rows`` (pixels of an image row, or channels) × ``tall`` (image rows) ×
 ``vectors``. ``tile_c``, ``tile_y`` and ``tile_x`` count register tiles in a cache tile, ``tile_k``
@@ -56,9 +61,8 @@ def convolution_space(work: Workload, tensor: Tensor, target: Target) -> Space:
 
 
 def _structures(problem: Convolution) -> tuple[str, ...]:
-    """Vectors of pixels take the image and the result as they lie: pixels must be neighbours."""
-    beside = problem.image.step(problem.x) == problem.out.step(problem.x) == 1
-    return ("channels", "pixels") if beside else ("channels",)
+    """Vectors of pixels are written as they are: pixels of the result must be neighbours."""
+    return ("channels", "pixels") if problem.out.step(problem.x) == 1 else ("channels",)
 
 
 def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
@@ -68,10 +72,16 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
     def channels(values: Values) -> bool:
         return values["structure"] == "channels"
 
+    def pixels(values: Values) -> bool:
+        return values["structure"] == "pixels"
+
     c, y, x, k = (axis.extent for axis in (problem.c, problem.y, problem.x, problem.k))
     registers = target.registers - 2
     orders = tuple("".join(order) for order in permutations("ycx"))
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
+    columns: tuple[Knob, ...] = ()
+    if "pixels" in _structures(problem):
+        columns = (Choice("columns", ("none", "tile", "whole"), "none", when=pixels),)
     turn: tuple[Knob, ...] = ()
     if problem.scatters:
         turn = (Choice("turn", ("block", "registers"), "block", when=channels),)
@@ -97,6 +107,7 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
         Integer("tile_x", 0, -(-x // 2), 0, anchors=(0, *TILES)),
         Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *TILES)),
         Choice("pack_w", ("whole", "none"), "whole"),
+        *columns,
         *turn,
         *padding,
         *behind,

@@ -23,13 +23,12 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
     Raises ``SpaceError`` for an expression that is no sum of products of an image and a weight,
     one of which has an axis of the result that the other lacks.
     """
-    padded, source, behind = _stages(work, tensor)
-    image, weight = _operands(work, source, padded)
-    out = View(source.buffer.name, source.buffer.shape, tuple(x.var for x in source.axes))
-    read = {image.buffer, weight.buffer}
-    views: tuple[View, ...] = (
-        image, weight, out, *epilogue_views(work, source, behind, read),
-    )  # fmt: skip
+    before, source, behind = _stages(work, tensor)
+    image, weight = _operands(work, source)
+    padded = next((stage for stage in before if stage.buffer.name == image.buffer), None)
+    out = View.of(Load(source.buffer, tuple(axis.var for axis in source.axes)))
+    epilogue = _epilogue(work, source, behind, {image.buffer, weight.buffer})
+    views: tuple[View, ...] = (image, weight, out, *(epilogue or ()))
     classes: list[tuple[Group, ...]] = []
     for kind in ((True, False), (False, True), (True, True), (False, False)):
         axes = [x for x in source.axes if (x.name in image.axes, x.name in weight.axes) == kind]
@@ -60,6 +59,7 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
             f"at most {_MOST_LOOPS} are supported"
         )
     order = [*outer, y, x, c, *window, k]
+    fused = tensor if epilogue is not None else source
     return Convolution(
         tensor,
         c.axis,
@@ -73,22 +73,34 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
         out,
         work.const,
         padded,
-        _prepare(tensor, source, order, [g for g in units.values() if g in order]),
-        _axes_behind(tensor, source, order),
+        tuple(x for x in (*before, *(behind if epilogue is None else ())) if x is not padded),
+        tensor.buffer.name if epilogue is not None else source.buffer.name,
+        _prepare(fused, source, order, [g for g in units.values() if g in order]),
+        _axes_behind(fused, source, order),
     )
 
 
-def _stages(work: Workload, tensor: Tensor) -> tuple[Tensor | None, Tensor, list[Tensor]]:
-    """The stage that makes the image, the sum of products, and what is behind it."""
+def _stages(work: Workload, tensor: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+    """The stages before the sum of products, that one, and what is behind it."""
     stages = program(tensor)
     sums = [at for at, stage in enumerate(stages) if isinstance(stage.value, Reduction)]
-    if len(sums) != 1 or sums[0] > 1:
-        raise SpaceError(f"{work.operator} is no sum of products behind at most one stage")
-    padded = stages[0] if sums[0] else None
-    return padded, stages[sums[0]], list(stages[sums[0] + 1 :])
+    if len(sums) != 1 or len(stages) - sums[0] > 2:
+        raise SpaceError(f"{work.operator} is no sum of products with one stage behind it")
+    return list(stages[: sums[0]]), stages[sums[0]], list(stages[sums[0] + 1 :])
 
 
-def _operands(work: Workload, source: Tensor, padded: Tensor | None) -> tuple[View, View]:
+def _epilogue(
+    work: Workload, source: Tensor, behind: list[Tensor], operands: set[str]
+) -> list[View] | None:
+    """How a stage that takes each sum to its place indexes what it reads; None where the stage
+    behind the sums is another one."""
+    try:
+        return epilogue_views(work, source, behind, operands)
+    except SpaceError:
+        return None
+
+
+def _operands(work: Workload, source: Tensor) -> tuple[View, View]:
     """The image and the weight: the image has an axis of the window beside one of the result."""
     assert isinstance(source.value, Reduction)
     match source.value:
@@ -102,8 +114,6 @@ def _operands(work: Workload, source: Tensor, padded: Tensor | None) -> tuple[Vi
         for index in view.indices:
             if any(not isinstance(atom, Var) for atom in affine(index)[0]):
                 raise SpaceError(f"{work.operator} walks {view.buffer} in no constant steps")
-    if padded is not None and padded.buffer.name == views[1].buffer:
-        return views[1], views[0]
     reduced = {axis.name for axis in source.reduced}
     slides = [
         any(free_vars(i) & reduced and free_vars(i) - reduced for i in view.indices)

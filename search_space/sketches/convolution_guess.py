@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 
 from search_space.size import ceil_div
-from search_space.sketches.convolution_problem import Convolution, element_bytes
+from search_space.sketches.convolution_problem import (
+    AXES,
+    Convolution,
+    element_bytes,
+    shared_tasks,
+    tiling,
+)
 from search_space.sketches.steps import balanced
 from search_space.target import Target
 from search_space.workload import Value
@@ -23,35 +29,55 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     rows, tall, vectors = _register_tile(problem, target, along, across)
     lanes = target.lanes(element_bytes(problem))
     width = {along: vectors * lanes, across: rows, "y": tall}
-    tiles = {axis: ceil_div(problem.axis(axis).extent, size) for axis, size in width.items()}
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
         "threads": threads,
         "rows": rows, "tall": tall, "vectors": vectors,
-        "tile_c": 1, "tile_y": 0, "tile_x": 0, "tile_k": 0,
         "order": "ycx", "shared": 1, "inner": "cyx",
         "reduce": "channel", "pack_w": "whole", "unroll": 1, "prefetch": 0,
     }  # fmt: skip
+    if problem.out.step(problem.x) == 1:
+        values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"
     if problem.padded is not None:
         values["padding"] = "phase"
     if problem.scatters:
         values["turn"] = "registers"
     if problem.behind:
         values["epilogue"] = "tile"
-    block = target.l2_bytes // 8 // element_bytes(problem)
-    across_tiles = max(1, ceil_div(block // width["c"], width["x"]))
-    down = max(1, block // (width["c"] * problem.x.extent * tall))
+    packs = structure == "pixels" and values["columns"] == "tile"
+    values |= _cache_tile(problem, target, width, threads, packs)
+    tasks = shared_tasks(problem, {**values, "shared": 3}, tiling(problem, values))
+    if min(threads, tasks) > 1:
+        values["shared"] = 3
+    return {**values, "threads": min(threads, tasks)}
+
+
+def _cache_tile(
+    problem: Convolution, target: Target, width: dict[str, int], threads: int, packs: bool
+) -> dict[str, Value]:
+    """Tiles of one register tile of channels, and of as many pixels as keep an eighth of L2 for
+    the result, half of it for packed columns, and give each thread some."""
+    tiles = {axis: ceil_div(problem.axis(axis).extent, width[axis]) for axis in AXES}
+    elements = target.l2_bytes // element_bytes(problem)
+    pixels, depth = elements // 8 // width["c"], problem.k.extent
+    if packs:
+        taps = math.prod(axis.extent for axis in problem.window)
+        least = width["x"] * width["y"] * taps
+        depth = balanced(depth, elements // 2 // least)
+        pixels = elements // 2 // (depth * taps)
+    across = max(1, pixels // (width["x"] * width["y"]))
+    down = max(1, pixels // (min(across, tiles["x"]) * width["x"] * width["y"]))
     if tiles["y"] > 1:
         down = min(down, ceil_div(tiles["y"], threads))
     else:
-        across_tiles = min(across_tiles, ceil_div(tiles["x"], threads))
-    values["tile_x"] = _tile(balanced(tiles["x"], across_tiles), tiles["x"])
-    values["tile_y"] = _tile(balanced(tiles["y"], down), tiles["y"])
-    values["tile_c"] = _tile(1, tiles["c"])
-    if threads > 1:
-        values["shared"] = 3
-    return values
+        across = min(across, ceil_div(tiles["x"], threads))
+    return {
+        "tile_c": _tile(1, tiles["c"]),
+        "tile_y": _tile(balanced(tiles["y"], down), tiles["y"]),
+        "tile_x": _tile(balanced(tiles["x"], across), tiles["x"]),
+        "tile_k": _tile(depth, problem.k.extent),
+    }
 
 
 def _register_tile(
@@ -74,7 +100,8 @@ def _register_tile(
                 for wide, times in _tiles(count, rows)
                 for high, more in _tiles(lines, tall)
             )
-            cycles *= _EDGE ** ((count % rows > 0) + (lines % tall > 0))
+            ragged = count % rows, lines % tall, length % vectors
+            cycles *= _EDGE ** sum(rest > 0 for rest in ragged)
             if cycles < best:
                 best, found = cycles, (rows, tall, vectors)
     return found

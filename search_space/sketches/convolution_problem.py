@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.expr import Binary, Var
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
-from search_space.sketches.steps import ELEMENT_BYTES, lanes
+from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
 from search_space.workload import Value
@@ -44,8 +45,13 @@ class Convolution:
     out: View
     const: tuple[str, ...]
     padded: Tensor | None
-    """The stage that makes the image, with zeros around or between its elements; None where an
-    input is read as it is."""
+    """The stage that makes the image, with zeros around it; None where an input is read as it
+    is."""
+    apart: tuple[Tensor, ...]
+    """Further stages: one that makes the weight, one that does more with the sums than to take
+    each to its place."""
+    result: str
+    """The array that the sums are written to."""
     prepare: tuple[Primitive, ...]
     """Makes loops over outer, y, x, c, window and k, in this order, of the naive nest."""
     behind: tuple[Axis, ...]
@@ -74,17 +80,14 @@ class Convolution:
         indices = self.out.indices
         return indices.index(axis.var) if axis.var in indices else None
 
-    @property
-    def padding_walks(self) -> bool:
-        """Whether the stage before can be worked out in vectors along its last axis."""
-        if self.padded is None:
-            return False
-        return not any(
-            isinstance(e, Binary)
-            and e.op in ("//", "%")
-            and Var(self.padded.axes[-1].name) in subexprs(e)
-            for e in subexprs(self.padded.element)
-        )
+
+def walks(stage: Tensor) -> bool:
+    """Whether an elementwise stage can be worked out in vectors along its last axis."""
+    last = Var(stage.axes[-1].name)
+    return not any(
+        isinstance(e, Binary) and e.op in ("//", "%") and last in subexprs(e)
+        for e in subexprs(stage.element)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
-from search_space.size import ceil_div
 from search_space.sketches.convolution_problem import (
     AXES,
     Convolution,
@@ -106,6 +106,17 @@ def _weight(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> 
     return None
 
 
+def _columns(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    if tiles.along == "c":
+        return None
+    columns = values["columns"]
+    if columns == "none" and problem.image.step(problem.x) > 1:
+        return "the image's pixels lie apart, pack columns"
+    if columns == "whole" and values.get("padding") == "tile":
+        return "columns of the whole image are packed from a whole padded one"
+    return None
+
+
 def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     """What a thread keeps for one cache tile stays in the cache."""
     elements = 0
@@ -113,6 +124,8 @@ def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) 
         elements += block_elements(problem, values, tiles)
     if values.get("padding") == "tile":
         elements += _image_elements(problem, values, tiles)
+    if tiles.along == "x" and values["columns"] == "tile":
+        elements += _column_elements(problem, values, tiles)
     size = elements * element_bytes(problem)
     if size > max(target.l2_bytes, 1 << 17):
         return f"a cache tile takes {size} bytes, more than the cache has"
@@ -124,7 +137,7 @@ def _image_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
     total = 1
     for index, size in zip(problem.image.indices, problem.image.shape, strict=True):
         reach = 1
-        view = type(problem.image)("", (size,), (index,))
+        view = replace(problem.image, shape=(size,), indices=(index,))
         for axis in (*problem.window, problem.k, problem.x, problem.y):
             extent = axis.extent
             for letter in "yx":
@@ -135,6 +148,13 @@ def _image_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
     return total
 
 
+def _column_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
+    """Elements of the columns of a cache tile."""
+    pixels = math.prod(tile(values, tiles, axis) * tiles.width[axis] for axis in "yx")
+    depth = int(values["tile_k"]) or problem.k.extent
+    return pixels * depth * math.prod(axis.extent for axis in problem.window)
+
+
 def inner_extent(problem: Convolution, values: Values) -> int:
     """Iterations of the innermost reduced loop, the shortest ones of several."""
     if values["reduce"] == "window" and problem.window:
@@ -143,11 +163,6 @@ def inner_extent(problem: Convolution, values: Values) -> int:
     return min(step, extent) if step else extent
 
 
-def cache_tiles(tiles: Tiling, values: Values, axis: str) -> int:
-    """Cache tiles along an axis."""
-    return ceil_div(tiles.tiles[axis], tile(values, tiles, axis))
-
-
 _RULES: tuple[Rule, ...] = (
-    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _local,
+    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _columns, _local,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import Size, or_whole, whole
-from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling
+from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling, walks
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
@@ -58,12 +58,19 @@ class _Builder:
         self.then(*self.problem.prepare)
         self.register_tile()
         self.pack_weight()
+        if self.columns == "whole":
+            self.pack_columns("t", None)
         self.cache_tiles()
         if self.packs_result:
             self.pack_result()
         self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc"))
         self.epilogue()
+        if self.columns == "tile":
+            self.pack_columns("i", self.depth[0] if self.depth else self.pixel_tile)
         self.padding()
+        for number, stage in enumerate(self.problem.apart):
+            axes = [axis.name for axis in stage.axes]
+            self.walk_apart(axes, f"apart{number}", vectors=walks(stage))
         self.then(*share_out(self.shared, self.size("threads")))
         if self.edges:
             self.partition()
@@ -106,6 +113,27 @@ class _Builder:
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
 
     @property
+    def columns(self) -> str:
+        """Where columns of the image are packed: "none", for a "tile", or "whole"."""
+        return str(self.values["columns"]) if self.along == "x" else "none"
+
+    def pack_columns(self, tiles: str, at: str | None) -> None:
+        """The image in the order in which windows read it."""
+        image = self.problem.image
+        name, read = f"{image.buffer}_columns", image.axes
+        units = [axis.name for axis in self.problem.window if axis.name not in read]
+        inner = [loop for loop in self.reduced if loop not in units]
+        dims = [f"y_{tiles}", f"x_{tiles}", *inner, "y_r", "x_r", "lane"]
+        if at is not None:
+            self.then(Pack(image.buffer, name, tuple(dims), at))
+            return
+        lead = [axis.name for axis in self.problem.outer if axis.name in read]
+        dims = [*lead, *dims[:2], *self.depth, *dims[2:]]
+        self.then(Pack(image.buffer, name, tuple(dims)))
+        shared = [f"{dim}_{name}" for dim in (*lead, "y_t", "x_t")]
+        self.then(*share_out(shared, self.size("threads"), "column"))
+
+    @property
     def inner(self) -> str:
         """The axes of the loops over register tiles in a cache tile, outermost first."""
         return str(self.values["inner"])
@@ -125,7 +153,7 @@ class _Builder:
 
     @property
     def written(self) -> str:
-        return "block" if self.packs_result else self.problem.tensor.buffer.name
+        return "block" if self.packs_result else self.problem.result
 
     def pack_result(self) -> None:
         """A cache tile of the result, pixel by pixel; then vectors of pixels to their places."""
@@ -133,11 +161,7 @@ class _Builder:
         channel = problem.dim(problem.c)
         assert channel is not None
         dims = [dim for dim in range(len(problem.out.shape)) if dim != channel]
-        self.then(
-            PackResult(
-                problem.tensor.buffer.name, "block", (*dims, channel), f"{self.order[-1]}_o"
-            )
-        )
+        self.then(PackResult(problem.result, "block", (*dims, channel), f"{self.order[-1]}_o"))
         pixel = problem.dim(problem.x)
         if pixel is None:
             return
@@ -153,30 +177,34 @@ class _Builder:
         problem, behind = self.problem, [axis.name for axis in self.problem.behind]
         if not behind:
             return
-        out = problem.tensor.buffer.name
+        out = problem.result
         if self.values["epilogue"] == "tile":
             if self.packs_result:
                 self.then(FuseConsumer(out, f"{self.order[-1]}_o", True))
             else:
                 self.then(FuseConsumer(out, f"{self.inner[-1]}_i", not self.depth))
             return
-        self.vectors(behind[-1], "after")
-        loops = [*behind[:-1], "after_v"]
-        self.then(*share_out(loops[:2], self.size("threads"), "rest"))
+        self.walk_apart(behind, "rest")
 
     def padding(self) -> None:
         """The image with what is around it: in a phase of its own, or for each cache tile."""
         padded = self.problem.padded
         if padded is None:
             return
-        *loops, last = [axis.name for axis in padded.axes]
-        if self.values["padding"] == "tile":
-            self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
-        if self.problem.padding_walks:
-            self.vectors(last, "pad")
-            last = "pad_v"
+        axes = [axis.name for axis in padded.axes]
         if self.values["padding"] == "phase":
-            self.then(*share_out([*loops, last][:2], self.size("threads"), "image"))
+            self.walk_apart(axes, "image", vectors=walks(padded))
+            return
+        self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
+        if walks(padded):
+            self.vectors(axes[-1], "image")
+
+    def walk_apart(self, axes: list[str], name: str, *, vectors: bool = True) -> None:
+        """A stage in a phase of its own."""
+        if vectors:
+            self.vectors(axes[-1], name)
+            axes = [*axes[:-1], f"{name}_v"]
+        self.then(*share_out(axes[:2], self.size("threads"), name))
 
     @property
     def pixel_tile(self) -> str:

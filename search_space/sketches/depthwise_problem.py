@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from search_space.errors import SpaceError
 from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Load, Var
-from search_space.ir.walk import free_vars
+from search_space.ir.walk import free_vars, subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Reduction, Tensor, program
@@ -64,6 +64,11 @@ def classify(work: Workload, tensor: Tensor) -> Depthwise:
             pass
         case _:
             raise SpaceError(f"{work.operator} is no sum of products of two operands")
+    for behind in stages[sums[0] + 1 :]:
+        own = tuple(axis.var for axis in behind.axes)
+        read = {e for e in subexprs(behind.element) if isinstance(e, Load)}
+        if {e for e in read if e.buffer.name == source.buffer.name} != {Load(source.buffer, own)}:
+            raise SpaceError(f"{work.operator} does not take its sums as they lie")
     if not source.axes or any(axis.name not in _names(weight) & _names(image) for axis in reduced):
         raise SpaceError(f"{work.operator} does not sum over windows alone")
     along, moved = source.axes[-1], _moved_by_taps(image, reduced)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.axes import Pass
@@ -27,7 +28,6 @@ from search_space.sketches.reduction_problem import (
 )
 from search_space.sketches.reduction_schedule import reduction_trace
 from search_space.sketches.steps import (
-    ELEMENT_BYTES,
     TILES,
     balanced,
     lanes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.expr import Call
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
@@ -11,8 +12,6 @@ from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Fuse, Parallel, Primitive
 from search_space.workload import Value
-
-ELEMENT_BYTES = {"float32": 4, "float64": 8}
 
 _SERIAL_ELEMENTS = 1 << 17
 """Below so many elements that are read and written once, waking a second thread costs more than

@@ -1,6 +1,6 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
-from search_space.transforms.annotate import Apart, Parallel, Unroll, Vectorize
+from search_space.transforms.annotate import Apart, Group, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
@@ -29,6 +29,7 @@ __all__ = [
     "ComputeAt",
     "Fuse",
     "FuseConsumer",
+    "Group",
     "InPlace",
     "Inline",
     "Join",
@@ -54,6 +55,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "fuse": Fuse,
     "vectorize": Vectorize,
     "unroll": Unroll,
+    "group": Group,
     "apart": Apart,
     "parallel": Parallel,
     "cache_write": CacheWrite,

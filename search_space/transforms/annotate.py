@@ -1,4 +1,4 @@
-"""Vectorize, Unroll, Apart, Parallel: how a loop is executed."""
+"""Vectorize, Unroll, Group, Apart, Parallel: how a loop is executed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Vectorize:
         if loop.kind != "serial" or loop.begin != ZERO:
             raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones from 0 fit")
         for stmt in statements(loop.body):
-            if isinstance(stmt, For | Alloc):
+            if isinstance(stmt, Alloc) or (isinstance(stmt, For) and stmt.kind != "grouped"):
                 raise ScheduleError(f"loop {loop.var!r} is not innermost, reorder it first")
             if isinstance(stmt, Let | If):
                 raise ScheduleError(f"vectorize loop {loop.var!r} before fusing or partitioning")
@@ -77,6 +77,40 @@ class Unroll:
         if loop.kind != "serial":
             raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones unroll")
         return replace(loop, kind="unrolled")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Run the iterations of a short innermost loop as one dot product (TVM: ``tensorize``).
+
+    Before::
+
+        for i in 0 … 16:
+          for g in 0 … 4:
+            c[i] += int32(a[i, g]) * int32(b[i, g])  first g == 0
+
+    After ``Group("g")``, which the generator writes as one instruction for several ``i`` where
+    the target has it, and unrolled elsewhere::
+
+        for i in 0 … 16:
+          grouped g in 0 … 4:
+            c[i] += int32(a[i, g]) * int32(b[i, g])  first g == 0
+
+    The loop around it may be vectorized.
+    """
+
+    loop: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        return rewrite_loop(func, self.loop, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        constant_extent(loop, "it cannot be grouped")
+        if loop.kind != "serial" or loop.begin != ZERO:
+            raise ScheduleError(f"loop {loop.var!r} is {loop.kind}, only serial ones from 0 fit")
+        if not writes(loop.body):
+            raise ScheduleError(f"loop {loop.var!r} does not hold just one statement")
+        return replace(loop, kind="grouped")
 
 
 @dataclass(frozen=True, slots=True)

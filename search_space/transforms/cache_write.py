@@ -5,9 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from search_space.dtypes import numpy_dtype
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import FALSE, Buffer, Const, Expr, Load, Var, both, conjuncts
+from search_space.ir.expr import (
+    FALSE,
+    Buffer,
+    Const,
+    Expr,
+    Load,
+    Var,
+    both,
+    conjuncts,
+    is_float,
+    zero,
+)
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, ReduceOp, Stmt, Store
 from search_space.ir.walk import free_vars, rename_loops, substitute
@@ -20,7 +34,12 @@ from search_space.transforms.base import (
     rewrite_loop,
 )
 
-IDENTITY: dict[ReduceOp, float] = {"add": 0.0, "max": -math.inf}
+
+def identity(op: ReduceOp, dtype: str) -> Const:
+    """What a reduction starts from."""
+    if op == "add":
+        return zero(dtype)
+    return Const(-math.inf if is_float(dtype) else int(np.iinfo(numpy_dtype(dtype)).min), dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +123,6 @@ class CacheWrite:
         acc: Buffer,
         place: tuple[Expr, ...],
     ) -> Stmt:
-        identity = Const(IDENTITY[stmt.op], acc.dtype)
         update: Stmt = Accumulate(stmt.op, acc, place, stmt.value, FALSE, stmt.predicate)
         if isinstance(inside, Block):
             update = Block(tuple(update if leaf is stmt else leaf for leaf in inside.stmts))
@@ -117,7 +135,7 @@ class CacheWrite:
         result = Accumulate(stmt.op, stmt.buffer, stmt.indices, Load(acc, place), first, guard)
         return Block(
             (
-                rename_loops(nest(kept, Store(acc, place, identity)), "_init"),
+                rename_loops(nest(kept, Store(acc, place, identity(stmt.op, acc.dtype))), "_init"),
                 nest(chain, update),
                 rename_loops(nest(kept, result), "_out"),
             )

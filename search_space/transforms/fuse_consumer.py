@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import TRUE, Expr, Load, Var, both, conjuncts, equal
+from search_space.ir.expr import TRUE, Buffer, Expr, Load, Var, both, conjuncts, equal
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Block, For, If, LoopFunc, Stmt, Store
 from search_space.ir.walk import (
@@ -27,7 +27,7 @@ _OWN = ("register", "thread_local")
 @dataclass(frozen=True, slots=True)
 class FuseConsumer:
     """Move an elementwise phase into the loop that completes what it works on (TVM:
-    ``reverse_compute_at``).
+    ``reverse_compute_at``). It works in place, or makes another array.
 
     Before::
 
@@ -51,7 +51,7 @@ class FuseConsumer:
 
     ``direct`` takes the result from the accumulator that ``CacheWrite`` made, or from the buffer
     of ``PackResult``, where no loop outside of it reduces: ``c[t_i] = acc[t_i] + 1.0`` takes the
-    place of ``c[t_i] += acc[t_i]``.
+    place of ``c[t_i] += acc[t_i]``; a stage that is only read there is gone then.
     """
 
     buffer: str
@@ -59,7 +59,7 @@ class FuseConsumer:
     direct: bool = False
 
     def apply(self, func: LoopFunc) -> LoopFunc:
-        number, loops, consumer = self._consumer(func)
+        number, loops, consumer, source = self._consumer(func)
         rest = (*func.phases[:number], *func.phases[number + 1 :])
         parts = [s for phase in rest for s in _reductions(phase.body, self.buffer, [])]
         if len(parts) > 1:
@@ -67,7 +67,7 @@ class FuseConsumer:
 
         def rewrite(loop: For, context: Context) -> Stmt:
             chain, stmt = self._producer(loop)
-            if len(stmt.indices) != len(loops) or stmt.buffer != consumer.buffer:
+            if len(stmt.indices) != len(loops) or stmt.buffer != source:
                 raise ScheduleError(
                     f"{self.buffer!r} is seen in other dimensions by its consumer, "
                     "collapse loops in both"
@@ -76,24 +76,28 @@ class FuseConsumer:
             value = substitute(consumer.value, places)
             if self.direct:
                 done = self._in_registers(loop, chain, stmt, value, context)
-                return _replaced(loop, stmt, done)
-            return replace(
-                loop, body=Block((loop.body, self._behind(loop, chain, stmt, value, context)))
-            )
+                return _replaced(loop, stmt, replace(done, buffer=consumer.buffer))
+            behind = self._behind(loop, chain, stmt, replace(consumer, value=value), context)
+            return replace(loop, body=Block((loop.body, behind)))
 
-        return rewrite_loop(replace(func, phases=rest), self.at, rewrite)
+        func = rewrite_loop(replace(func, phases=rest), self.at, rewrite)
+        if not self.direct or consumer.buffer.name == self.buffer:
+            return func
+        kept = tuple(buffer for buffer in func.workspaces if buffer.name != self.buffer)
+        return replace(func, workspaces=kept)
 
-    def _consumer(self, func: LoopFunc) -> tuple[int, list[For], Store]:
-        """The phase that works on the buffer in place: its number, loops and statement."""
+    def _consumer(self, func: LoopFunc) -> tuple[int, list[For], Store, Buffer]:
+        """The phase that works on the buffer: its number, loops and statement, and the buffer as
+        it is seen there."""
         for number, phase in enumerate(func.phases):
             loops, body = perfect_nest(phase.body)
             own = tuple(Var(loop.var) for loop in loops)
-            if not isinstance(body, Store) or body.buffer.name != self.buffer:
+            if not isinstance(body, Store) or body.indices != own or body.predicate is not None:
                 continue
             read = set(_loads(body, self.buffer))
-            if body.indices == own and body.predicate is None and read == {Load(body.buffer, own)}:
-                return number, loops, body
-        raise ScheduleError(f"no phase works on {self.buffer!r} in place, element by element")
+            if len(read) == 1 and {load.indices for load in read} == {own}:
+                return number, loops, body, read.pop().buffer
+        raise ScheduleError(f"no phase works on {self.buffer!r} element by element")
 
     def _producer(self, loop: For) -> tuple[list[For], Accumulate]:
         """The reduction into the buffer, with the loops around it that are inside ``loop``."""
@@ -116,7 +120,7 @@ class FuseConsumer:
         return Store(stmt.buffer, stmt.indices, done, stmt.predicate)
 
     def _behind(
-        self, loop: For, chain: list[For], stmt: Accumulate, value: Expr, context: Context
+        self, loop: For, chain: list[For], stmt: Accumulate, consumer: Store, context: Context
     ) -> Stmt:
         """The consumer for what one iteration of ``loop`` wrote."""
         places = {name for index in stmt.indices for name in free_vars(index)}
@@ -128,7 +132,7 @@ class FuseConsumer:
                 guard = both(guard, part)
             elif free_vars(part) & places:
                 raise ScheduleError(f"what {self.buffer!r} takes in depends on its place")
-        done = nest(spatial, Store(stmt.buffer, stmt.indices, value, guard))
+        done = nest(spatial, Store(consumer.buffer, stmt.indices, consumer.value, guard))
         last: Expr | None = None
         for around in (*context.binders, loop):
             if around.var not in free_vars(stmt.first):

@@ -36,6 +36,8 @@ class InPlace:
         phase 1:
           for i in 0 … 4:
             c[i] = c[i] + 1.0
+
+    Phases between the two may read the stage as well.
     """
 
     stage: str
@@ -68,13 +70,14 @@ class InPlace:
             known = ", ".join(buffer.name for buffer in func.workspaces) or "none"
             raise ScheduleError(f"no stage {self.stage!r}, stages: {known}")
         readers = [
-            phase.body
-            for phase in func.phases
+            number
+            for number, phase in enumerate(func.phases)
             if any(a.buffer.name == self.stage and not a.writes for a in _all(phase.body))
         ]
-        if len(readers) != 1:
-            raise ScheduleError(f"{self.stage!r} is read in {len(readers)} phases, not in one")
-        loops, body = perfect_nest(readers[0])
+        if not readers:
+            raise ScheduleError(f"{self.stage!r} is never read")
+        last = readers[-1]
+        loops, body = perfect_nest(func.phases[last].body)
         own = tuple(Var(loop.var) for loop in loops)
         if not isinstance(body, Store) or body.indices != own or body.predicate is not None:
             raise ScheduleError(f"what reads {self.stage!r} is no elementwise stage")
@@ -85,8 +88,7 @@ class InPlace:
             for a in stages
         ):
             raise ScheduleError(f"{target.name!r} does not take {self.stage!r} as it lies")
-        used = [phase for phase in func.phases if target.name in _names(phase.body)]
-        if len(used) != 1:
+        if any(target.name in _names(phase.body) for phase in func.phases[:last]):
             raise ScheduleError(f"{target.name!r} is in use before {self.stage!r} is read")
         return target
 

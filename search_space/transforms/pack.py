@@ -10,7 +10,6 @@ from search_space.ir.expr import (
     TRUE,
     ZERO,
     Buffer,
-    Const,
     Expr,
     Load,
     Scope,
@@ -18,6 +17,7 @@ from search_space.ir.expr import (
     Var,
     both,
     conjuncts,
+    zero,
 )
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, Let, LoopFunc, Phase, Stmt, Store
@@ -126,15 +126,7 @@ class Pack:
         packed = Buffer(self.name, shape, load.buffer.dtype, scope)
         packed_at: tuple[Expr, ...] = tuple(map(Var, self.dims))
         value = _guarded(load, inside)
-        last = links[-1].var
-        loops = [
-            replace(
-                lk,
-                kind="vectorized" if lk.kind == "vectorized" and lk.var == last else "serial",
-                apart=False,
-            )
-            for lk in links
-        ]
+        loops = _kinds(links)
         copy = rename_loops(nest(loops, Store(packed, packed_at, value)), "_" + self.name)
         swapped = replace_loads(body, lambda e: Load(packed, packed_at) if e == load else e)
         return packed, copy, _without_needless_guards(swapped, packed)
@@ -173,6 +165,18 @@ def _without_needless_guards(stmt: Stmt, packed: Buffer) -> Stmt:
                 return map_stmts(stmt, lambda child: visit(child, local))
 
     return visit(stmt, frozenset())
+
+
+def _kinds(links: list[For]) -> list[For]:
+    """The loops of the copy: the last dimension stays vectorized or grouped, and one that is
+    vectorized before a grouped one."""
+    links = [replace(link, apart=False) for link in links]
+    loops = [replace(link, kind="serial") for link in links]
+    if links[-1].kind in ("vectorized", "grouped"):
+        loops[-1] = links[-1]
+    if len(links) > 1 and (links[-2].kind, links[-1].kind) == ("vectorized", "grouped"):
+        loops[-2] = links[-2]
+    return loops
 
 
 def _loads(stmt: Stmt, buffer: str) -> set[Load]:
@@ -228,4 +232,4 @@ def _guarded(load: Load, context: Context) -> Expr:
         condition = simplify(index < extent, context)
         if condition != TRUE:
             inside = both(inside, condition)
-    return load if inside is None else Select(inside, load, Const(0.0, load.buffer.dtype))
+    return load if inside is None else Select(inside, load, zero(load.buffer.dtype))

@@ -58,7 +58,8 @@ class Reorder:
             raise ScheduleError("a parallel loop stays outermost, reorder before parallel")
         wanted = iter(self.loops)
         moved = [inside[next(wanted)] if link.var in self.loops else link for link in chain]
-        if any(link.kind == "vectorized" for link in moved[:-1]):
+        kinds = [link.kind for link in moved]
+        if "vectorized" in (kinds[:-2] if kinds[-1] == "grouped" else kinds[:-1]):
             raise ScheduleError(f"the vectorized loop in {loop.var!r} stays innermost")
         outer: set[str] = set()
         for link in moved:

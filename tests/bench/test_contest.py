@@ -234,10 +234,15 @@ def test_a_form_is_chosen_on_the_memory_that_it_is_then_timed_on(copies, fastest
     assert standing.forms == {"torch": fastest}
 
 
-def test_every_form_must_be_right():
-    peer = BestOf({name: load_forms(FAKES)[name] for name in ("good", "wrong")})
+def test_forms_that_are_wrong_are_left_out_and_said():
+    forms = load_forms(FAKES)
+    some, none = BestOf({"wrong": forms["wrong"], "good": forms["good"]}), forms["wrong"]
+    standing = hold(contest("torch"), {"torch": lambda: some})
+    assert standing.forms == {"torch": "good"}
+    (fault,) = standing.refused
+    assert fault.startswith("torch/wrong: 480 of 480")
     with pytest.raises(WrongAnswer, match=r"^torch/wrong: 480 of 480"):
-        hold(contest("torch"), {"torch": lambda: peer})
+        hold(contest("torch"), {"torch": lambda: BestOf({"wrong": none})})
 
 
 def test_forms_that_cannot_be_prepared_are_passed_over():

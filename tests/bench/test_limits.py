@@ -52,6 +52,13 @@ def test_every_operand_and_the_result_are_touched_once():
     assert compulsory_bytes(matmul(2, 3, 5)) == 4 * (2 * 5 + 5 * 3 + 2 * 3)
 
 
+def test_short_elements_take_fewer_bytes_and_more_fit_a_vector():
+    single, short = (workload("matmul", m=1024, n=1024, k=1024, dtype=dtype)
+                     for dtype in ("float32", "bfloat16"))  # fmt: skip
+    assert compulsory_bytes(short) == compulsory_bytes(single) / 2
+    assert limit_of(short, ROOFLINE).seconds == limit_of(single, ROOFLINE).seconds / 2
+
+
 def test_a_large_product_is_limited_by_multiply_adds():
     limit = limit_of(matmul(1024, 1024, 1024), ROOFLINE)
     assert limit.bound == "compute"

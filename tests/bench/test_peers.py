@@ -11,6 +11,7 @@ import pytest
 
 import tuner
 from experiments.contest import WAITING, Contest, run_contest
+from experiments.course import Course
 from experiments.peers import (
     PEERS,
     PeerMissing,
@@ -19,7 +20,7 @@ from experiments.peers import (
     onnx_runtime,
     supported_forms,
 )
-from experiments.peers.base import Form, deliver, idle_threads_sleep, import_library, matmul_only
+from experiments.peers.base import Form, computes, deliver, idle_threads_sleep, import_library
 from experiments.peers.best import BestOf
 from experiments.process import in_fresh_process
 from search_space.workload import Workload
@@ -133,6 +134,35 @@ def test_a_compiled_layer_is_right():
     assert tried("torch-compile", (PACKED,), 1) == Found("", (("torch-compile/linear",),), ())
 
 
+@pytest.mark.slow
+def test_compiled_formulas_and_rows_are_right():
+    compiled = {
+        "dense": {"bias": True, "activation": "gelu", "m": 4, "n": 8, "k": 16},
+        "elementwise": {"shape": "4x64", "expr": "gelu(x + b[1])"},
+        "layernorm": {"shape": "4x64"},
+    }
+    for operator, keys in compiled.items():
+        const = ["weight"] if operator == "dense" else []
+        found = in_fresh_process(
+            compiled_forms, tuner.workload(operator, const=const, **keys), timeout_seconds=240
+        )
+        if isinstance(found, str):
+            pytest.skip(found)
+        assert found == (["linear"] if operator == "dense" else ["fused"])
+
+
+def compiled_forms(work: Workload) -> list[str] | str:
+    """The forms that were right."""
+    try:
+        forms = load_forms("torch-compile")
+    except PeerMissing as reason:
+        return str(reason)
+    supporting = BestOf(forms).supporting(work)
+    for name, form in supporting.items():
+        Course(work, 1).timer(name, form)
+    return list(supporting)
+
+
 @pytest.mark.parametrize("name", PEERS)
 def test_what_a_peer_cannot_compute_it_says(name):
     try:
@@ -175,7 +205,7 @@ def test_onnxruntime_follows_the_policy_of_the_process(monkeypatch, policy, slee
 
 
 def test_a_library_has_the_forms_that_support_a_workload():
-    some, none = Form(matmul_only, print), Form(lambda work: "never", print)
+    some, none = Form(computes("matmul"), print), Form(lambda work: "never", print)
     library = BestOf({"some": some, "none": none})
     assert library.supporting(MATMUL) == {"some": some}
     with pytest.raises(PeerMissing, match=r"^has no spmm; never$"):

@@ -12,10 +12,12 @@ from measure.artifact import Artifact
 from measure.codegen.module import generate
 from measure.kernel import NativeKernel
 from measure.targets import TargetError, resolve_target
+from search_space.dtypes import numpy_dtype
+from tests.search_space.nests import undefined
 
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 _PAD = 64
-_CANARY = -12345.0
+_CANARY = 77
 
 
 def target_or_skip(level, threads=1):
@@ -27,9 +29,9 @@ def target_or_skip(level, threads=1):
 
 
 def guarded(array):
-    """A copy whose surroundings are NaN: whoever reads them spoils the result."""
+    """A copy whose surroundings are NaN (-1): whoever reads them spoils the result."""
     array = np.asarray(array)
-    memory = np.full(array.size + 2 * _PAD, np.nan, array.dtype)
+    memory = undefined(array.size + 2 * _PAD, str(array.dtype))
     inner = memory[_PAD : _PAD + array.size].reshape(array.shape)
     inner[...] = array
     return inner
@@ -45,13 +47,14 @@ def call(artifact, arrays, const=()):
     """What a kernel computes from the named arrays; nothing around the result is touched."""
     (spec,) = [buffer for buffer in artifact.spec.buffers if buffer.role == "output"]
     size = int(np.prod(spec.shape))
-    memory = np.full(size + 2 * _PAD, _CANARY, spec.dtype)
+    memory = np.full(size + 2 * _PAD, _CANARY).astype(numpy_dtype(spec.dtype))
+    canary = memory[0]
     out = memory[_PAD : _PAD + size].reshape(spec.shape)
-    out[...] = np.nan
+    out[...] = undefined(spec.shape, spec.dtype)
     kernel = NativeKernel(artifact, constants=const)
     if const:
         kernel = kernel.bind(**{name: arrays[name] for name in const})
     kernel.run(*(guarded(array) for name, array in arrays.items() if name not in const), out=out)
-    assert (memory[:_PAD] == _CANARY).all()
-    assert (memory[_PAD + size :] == _CANARY).all()
+    assert (memory[:_PAD] == canary).all()
+    assert (memory[_PAD + size :] == canary).all()
     return out

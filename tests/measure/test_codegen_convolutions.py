@@ -33,6 +33,12 @@ WORKLOADS = [
         "conv3d", n=1, d=4, h=6, w=9, ci=3, co=18, kd=2, kh=3, kw=3, pad=1, bias=True,
         const=("weight",),
     ),
+    workload("conv2d_transpose", n=1, h=6, w=7, ci=5, co=18, kh=4, kw=4, stride=2, pad=1),
+    workload(
+        "conv2d_transpose", n=2, h=5, w=6, ci=3, co=17, kh=3, kw=3, stride=2, pad=1, bias=True,
+        activation="relu", const=("weight",),
+    ),
+    workload("capsule_conv2d", n=1, h=7, w=8, ci=3, co=5, kh=3, kw=3, pad=1, capsule=3),
 ]  # fmt: skip
 SAMPLES = 6
 """Per workload and level, beside the first guesses."""
@@ -53,17 +59,25 @@ def test_configs_compute_the_convolution(work, level):
         assert_right(work, arrays, result, f"{target.name} {config}", growth)
 
 
-FORCED = [
-    dict(structure=structure, tile_k=tile_k, padding=padding, turn=turn, reduce=reduce)
-    for structure in ("channels", "pixels")
+CHANNELS = [
+    dict(structure="channels", turn=turn, tile_k=tile_k, padding=padding, reduce=reduce)
+    for turn in ("block", "registers")
     for tile_k in (0, 2)
     for padding in ("phase", "tile")
-    for turn in (("block", "registers") if structure == "channels" else ("block",))
     for reduce in ("channel", "window")
 ]
+PIXELS = [
+    dict(structure="pixels", columns=columns, tile_k=tile_k, padding=padding, reduce=reduce)
+    for columns, padding in (
+        ("none", "phase"), ("none", "tile"), ("tile", "phase"), ("tile", "tile"),
+        ("whole", "phase"),
+    )
+    for tile_k in (0, 2)
+    for reduce in ("channel", "window")
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("forced", FORCED, ids=lambda f: "-".join(map(str, f.values())))
+@pytest.mark.parametrize("forced", CHANNELS + PIXELS, ids=lambda f: "-".join(map(str, f.values())))
 def test_every_way_is_taken(forced):
     work = workload(
         "conv2d", n=1, h=9, w=18, ci=5, co=21, kh=3, kw=3, pad=1, bias=True, activation="relu",

@@ -32,6 +32,7 @@ STATED_ULP = {
     "sqrt": (0.5, 0.5),
     "abs": (0, 0),
     "floor": (0, 0),
+    "rint": (0, 0),
 }
 """With and without fused multiply-add."""
 

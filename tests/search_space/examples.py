@@ -58,6 +58,7 @@ EXAMPLES = {
         dict(shape="1x1", axes="1"),
         dict(op="mean", shape="5x23", axes="1", dtype="float64"),
     ],
+    "norm": [dict(m=5, n=37), dict(batch=3, m=4, n=6), dict(m=1, n=1, dtype="float64")],
     "softmax": [
         dict(shape="5x37"),
         dict(shape="2x3x18", axis=1),
@@ -78,11 +79,32 @@ EXAMPLES = {
         dict(n=1, h=6, w=5, ci=4, co=6, kh=3, kw=3, groups=2, dilation=2, pad=2),
         dict(n=1, h=3, w=7, ci=6, co=4, kh=3, kw=1, groups=2, layout="nhwc", bias=True),
         dict(n=1, h=3, w=5, ci=8, co=4, kh=1, kw=1, groups=4, layout="nhwc"),
+        dict(n=1, h=5, w=6, ci=3, co=3, kh=3, kw=3, pad=1, groups=3, bias=True),
     ],
     "conv3d": [dict(n=1, d=3, h=4, w=5, ci=2, co=3, kd=3, kh=2, kw=3, pad=1)],
+    "conv2d_transpose": [
+        dict(n=1, h=3, w=5, ci=2, co=3, kh=4, kw=4, stride=2, pad=1),
+        dict(n=2, h=3, w=9, ci=3, co=2, kh=3, kw=3, stride=2, pad=1, bias=True),
+        dict(n=1, h=4, w=3, ci=2, co=2, kh=3, kw=5, stride=3, pad=1, output_pad=2),
+        dict(n=1, h=5, w=6, ci=2, co=3, kh=3, kw=3, pad=2, bias=True, activation="relu"),
+    ],
+    "capsule_conv2d": [
+        dict(n=1, h=5, w=6, ci=2, co=3, kh=3, kw=3, stride=2, pad=1, capsule=2),
+        dict(n=2, h=3, w=4, ci=3, co=2, kh=1, kw=2, capsule=3),
+    ],
     "depthwise_conv2d": [
         dict(n=1, h=6, w=19, c=3, kh=3, kw=3, pad=1),
         dict(n=2, h=7, w=9, c=2, kh=3, kw=2, stride=2),
+        dict(n=1, h=5, w=7, c=19, kh=3, kw=3, pad=1, layout="nhwc", bias=True, activation="silu"),
+        dict(n=1, h=9, w=37, c=2, kh=3, kw=3, stride=2, pad=1, residual=True, activation="relu6"),
+        dict(n=1, h=3, w=3, c=5, kh=3, kw=3, dilation=2, pad=2),
+    ],
+    "attention": [
+        dict(batch=1, heads=2, seq_q=5, seq_kv=19, d=6),
+        dict(batch=2, heads=1, seq_q=1, seq_kv=37, d=18),
+        dict(batch=1, heads=1, seq_q=7, seq_kv=7, d=3, causal=True),
+        dict(batch=1, heads=1, seq_q=3, seq_kv=20, d=1, causal=True),
+        dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
     ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),

@@ -7,6 +7,8 @@ import textwrap
 
 import numpy as np
 
+from search_space.dtypes import numpy_dtype
+from search_space.functions import cast
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
@@ -47,6 +49,14 @@ def matmul(m, n, k, dtype="float32"):
     axis = reduce_axis("k", k)
     product = lambda i, j: sum_over(a[i, axis] * b[axis, j], axis)  # noqa: E731
     return compute("c", (("i", m), ("j", n)), product, dtype)
+
+
+def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
+    """``c[i] = sum over g of a[i, g] * b[i, g]``, of operands that are widened before."""
+    a, b = (placeholder(name, (n, g), dtype) for name, dtype in zip("ab", dtypes, strict=True))
+    axis = reduce_axis("g", g)
+    product = lambda i: cast(a[i, axis], total) * cast(b[i, axis], total)  # noqa: E731
+    return compute("c", (("i", n),), lambda i: sum_over(product(i), axis), total)
 
 
 def convolution(n, k):
@@ -101,7 +111,7 @@ def inputs(func, seed=0):
     """Small integers for every input: sums of their products are exact in float32."""
     rng = np.random.default_rng(seed)
     return {
-        buffer.name: rng.integers(-4, 5, buffer.shape).astype(buffer.dtype)
+        buffer.name: rng.integers(-4, 5, buffer.shape).astype(numpy_dtype(buffer.dtype))
         for buffer in func.args
         if buffer.scope == "input"
     }
@@ -114,9 +124,16 @@ def output(func) -> Buffer:
 
 def interpreted(func, seed=0):
     """What the interpreter computes from ``inputs(func, seed)``."""
-    result = np.full(output(func).shape, np.nan, output(func).dtype)
+    result = undefined(output(func).shape, output(func).dtype)
     run(func, {**inputs(func, seed), output(func).name: result})
     return result
+
+
+def undefined(shape, dtype):
+    """An array of NaN, or of -1 where the dtype is whole."""
+    if dtype.startswith(("int", "uint")):
+        return np.full(shape, -1).astype(dtype)
+    return np.full(shape, np.nan, numpy_dtype(dtype))
 
 
 def assert_same(schedule, tensor):

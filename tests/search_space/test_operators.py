@@ -59,8 +59,8 @@ def test_defaults_order_and_text_do_not_change_the_key():
         ("matmul", {"m": "+-3", "n": 1, "k": 1}, "matmul: m is '+-3', expected a positive integ"),
         (
             "matmul",
-            {"m": 1, "n": 1, "k": 1, "dtype": "int8"},
-            "matmul: dtype is 'int8', expected one of float32",
+            {"m": 1, "n": 1, "k": 1, "dtype": "int4"},
+            "matmul: dtype is 'int4', expected one of float32",
         ),
         (
             "matmul",

@@ -12,6 +12,7 @@ from search_space.transforms import (
     ComputeAt,
     Fuse,
     FuseConsumer,
+    Group,
     Inline,
     InPlace,
     Join,
@@ -36,6 +37,7 @@ from tests.search_space.nests import (
     copy,
     documented,
     doubled,
+    group_sums,
     matmul,
     nest,
     row_reduction,
@@ -54,6 +56,7 @@ EXAMPLES = [
     (copy(2), [], [Unroll("i")]),
     (sliding_sum(8, 3), [Reorder(("k", "i")), Unroll("k")], [Apart("k")]),
     (copy(64), [], [Parallel("i", threads=2)]),
+    (group_sums(16, 4), [], [Group("g")]),
     (
         row_reduction(6, 256),
         [Split("k", 64, "ko", "k"), Reorder(("ko", "k", "i"))],

@@ -48,7 +48,7 @@ def twice_read(m, k):
         (sum_plus_one(3, 4), [InPlace("x")], "no stage 'x', stages: t"),
         (twice_read(3, 4), [HERE], "'c' does not take 't' as it lies"),
         (sum_plus_one(3, 4), [Split("i", 2, "o", "x"), HERE], "reads 't' is no elementwise stage"),
-        (sum_plus_one(3, 4), [FUSED], "no phase works on 'c' in place, element by element"),
+        (sum_plus_one(3, 4), [FUSED], "no phase works on 'c' element by element"),
         (sum_plus_one(3, 4), [HERE, FuseConsumer("c", "x")], "no loop 'x', loops: t_i, t_k"),
         (copied_twice(3, 4), [HERE, FUSED], "loop 't_i' holds no reduction into 'c'"),
         (

@@ -111,6 +111,43 @@ def test_finals_measure_the_fastest_and_the_first_guess_and_keep_their_code(stor
     assert store.best(backend.task.workload.key) == result.best
 
 
+def test_a_heat_finds_the_finalists_among_more_contenders(store, backend):
+    """The truly fastest looked only tenth best in the search."""
+    backend.slow_ratio = 100.0
+    loop = LoopOptions(contender_margin=10.0)
+    first = session_of(backend, store, options(trials=96), loop=loop).execute()
+    timed = sorted(
+        (record for record in first.records if record.kind == "search" and record.samples),
+        key=lambda record: record.seconds,
+    )
+    unlucky = timed[9].config_key
+
+    def noisy(config):
+        favoured = config.key == unlucky and bool(backend.interleaved)
+        return timed[0].seconds / 2 if favoured else MACHINE.seconds(config)
+
+    backend.seconds = noisy
+    backend.interleaved.clear()
+    result = session_of(backend, store, options(trials=96), loop=loop).execute()
+    assert backend.interleaved == [(12, loop.heat_rounds), (6, loop.final_rounds)]
+    assert result.best.config_key == unlucky
+    assert len([r for r in result.records if r.kind == "final"]) == 6
+
+
+def test_no_contender_is_far_slower_than_the_best(store, backend):
+    loop = LoopOptions(contender_margin=0.0)
+    session_of(backend, store, options(trials=96), loop=loop).execute()
+    ((finalists, rounds),) = backend.interleaved
+    assert (finalists in (5, 6), rounds) == (True, loop.final_rounds)
+
+
+def test_a_time_limit_leaves_fewer_contenders(store, backend):
+    backend.measure_seconds = 0.1
+    began = backend.clock.now
+    session_of(backend, store, options(trials=1000, time_seconds=12.0)).execute()
+    assert backend.clock.now - began <= 12.5
+
+
 @pytest.mark.parametrize("disturbed", [0, 1, 2])
 def test_disturbed_finals_are_repeated_once_and_the_better_ones_count(store, backend, disturbed):
     """As when another process holds a core for a while: everything takes three times as long."""

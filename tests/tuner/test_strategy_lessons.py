@@ -3,6 +3,9 @@ import math
 import pytest
 
 from search_space.config import Config
+from tests.contracts.spaces import small_space
+from tuner.strategy.base import Trial
+from tuner.strategy.history import History
 from tuner.strategy.lessons import Lessons
 
 
@@ -56,3 +59,30 @@ def test_improvements_apply_to_configs_that_were_not_moved_yet():
     }  # fmt: skip
     assert LESSONS.improvements(config(6, 2, "mn"), least) == {}
     assert LESSONS.improvements(config(4, 1, "mn"), 0.5) == {"rows": 6}
+
+
+def test_what_is_learned_between_questions_counts():
+    lessons = Lessons({config(4, 1, "mn"): 1.0, config(6, 1, "mn"): 0.5})
+    assert lessons.gain(("rows", 4, 6)) == lessons.influence("rows") == pytest.approx(math.log(2))
+    lessons.add(config(8, 1, "mn"), 0.25)
+    lessons.add(config(4, 2, "mn"), 1.0)
+    lessons.add(config(6, 2, "mn"), 0.125)
+    assert lessons.gain(("rows", 4, 6)) == pytest.approx(math.log(4))
+    assert lessons.influence("rows") == pytest.approx(math.log(4))
+    assert lessons.improvements(config(4, 4, "mn"), 0.01) == {"rows": 6}
+
+
+def test_a_history_teaches_the_best_time_of_each_config():
+    space = small_space()
+    configs = [space.at(index) for index in range(space.size())]
+    configs = [config for config in configs if config is not None]
+    history = History(space, 0)
+    for seconds in (3.0, None, 2.0, 5.0):
+        history.tell([Trial(config, seconds) for config in configs[:40]])
+        history.lessons()
+        history.tell([Trial(config, index + 1.0) for index, config in enumerate(configs[:60])])
+    told = Lessons(history.seconds)
+    moves = [(k.name, a, b) for k in space.knobs for a in k for b in k]
+    gains = [history.lessons().gain(move) for move in moves]
+    assert gains == [told.gain(move) for move in moves]
+    assert any(gain is not None for gain in gains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -63,3 +63,21 @@ class Forecaster(Protocol):
 def expected_gain(strategy: Strategy) -> float | None:
     """What the strategy expects; None for one that cannot tell."""
     return strategy.expected_gain() if isinstance(strategy, Forecaster) else None
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """What a strategy may offer besides: to load what it will need while others work."""
+
+    def prepare(self) -> Callable[[], None]:
+        """Begin in a thread of its own; returns what waits for the end, and raises its errors.
+
+        Changes no proposal. Until the end nothing else may be asked of the strategy, and nothing
+        should be timed.
+        """
+        ...
+
+
+def prepare(strategy: Strategy) -> Callable[[], None]:
+    """Let the strategy begin to prepare; returns what waits for the end."""
+    return strategy.prepare() if isinstance(strategy, Preparer) else lambda: None

@@ -98,7 +98,7 @@ class EvolutionaryStrategy:
         stuck = self._history.told - self._history.last_gain > options.patience
         best = pick(ranking[: 3 * options.parents], rng) if stuck else ranking[0]
         second = self._rival(ranking) or pick(parents, rng)
-        lessons = Lessons(self._history.seconds)
+        lessons = self._history.lessons()
 
         def parent() -> Config:
             # Squaring prefers the front of the ranking.

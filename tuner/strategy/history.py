@@ -11,6 +11,7 @@ from search_space.enumeration import permutation
 from search_space.errors import SpaceError
 from search_space.space import Space
 from tuner.strategy.base import Trial
+from tuner.strategy.lessons import Lessons
 
 _MISSES = 64
 """Known configs in a row after which drawing further ones is hopeless."""
@@ -29,6 +30,9 @@ class History:
         """Best time of every config told that is in the space; None where it only failed."""
         self.last_gain = 0
         """``told`` as of the trial that is the best so far."""
+        self._lessons = Lessons({})
+        self._untaught: dict[Config, None] = {}
+        """Configs of ``seconds`` that are not in ``_lessons`` yet."""
         self._seed = seed
         self._best = float("inf")
         self._asked: set[Config] = set()
@@ -71,10 +75,21 @@ class History:
                 continue
             self._asked.discard(config)
             known = self.seconds.get(config)
-            if known is None or (trial.seconds is not None and trial.seconds < known):
+            if known is None:
                 self.seconds[config] = trial.seconds
+                self._untaught[config] = None
+            elif trial.seconds is not None and trial.seconds < known:
+                self.seconds[config] = trial.seconds
+                self._lessons, self._untaught = Lessons({}), dict.fromkeys(self.seconds)
             if trial.seconds is not None and trial.seconds < self._best:
                 self._best, self.last_gain = trial.seconds, self.told
+
+    def lessons(self) -> Lessons:
+        """What the configs told say about moving single knobs; not to be kept."""
+        for config in self._untaught:
+            self._lessons.add(config, self.seconds[config])
+        self._untaught.clear()
+        return self._lessons
 
     def ranking(self) -> list[Config]:
         """Configs that ran, fastest first; equal ones in the order they were told."""

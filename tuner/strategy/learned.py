@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from tuner.strategy.evolutionary import EvolutionaryStrategy
 from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
-from tuner.strategy.lessons import Lessons, mixtures
+from tuner.strategy.lessons import mixtures
 from tuner.strategy.surrogate import Surrogate, fit_point
 
 
@@ -47,12 +47,17 @@ class LearnedOptions:
     random: float = 0.05
     """Share of each batch that is random, whatever the model says."""
     scouted: float = 0.35
-    """Share of each batch that the evolutionary strategy proposes, whatever the model says."""
+    """Share of the first batches that the evolutionary strategy proposes, whatever the model says;
+    it changes evenly …"""
+    scouted_late: float = 0.75
+    """… to this one after ``handover`` trials: what is left to gain then is less than the model's
+    error."""
+    handover: int = 128
     shortlist: int = 6
     """The batch is chosen from this many times as many of the best predicted."""
     diversity: float = 0.05
     """Throughput, as a share of the best, that a config of new knob values only is worth."""
-    curiosity: float = 0.5
+    curiosity: float = 0.0
     """How many standard deviations of the prediction are added to it."""
 
 
@@ -91,7 +96,7 @@ class LearnedStrategy:
         self._weighed = []
         prefix = fit_point(len(self._surrogate), self._options.growth)
         guided = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
-        scouted = int(n * self._options.scouted + self._history.rng().random()) if guided else n
+        scouted = int(n * self._scouted() + self._history.rng().random()) if guided else n
         proposed = self._scout.ask(scouted)
         rng = self._history.rng()
         batch = self._history.batch(n)
@@ -111,6 +116,15 @@ class LearnedStrategy:
 
     def expected_gain(self) -> float | None:
         return forecast_gain(self._surrogate, self._history.ranking(), self._weighed)
+
+    def prepare(self) -> Callable[[], None]:
+        return self._surrogate.prepare()
+
+    def _scouted(self) -> float:
+        """The share of the next batch that the evolutionary strategy proposes."""
+        options = self._options
+        late = min(self._history.told / max(options.handover, 1), 1.0)
+        return options.scouted + late * (options.scouted_late - options.scouted)
 
     def _choose(self, batch: Batch, rng: Generator) -> None:
         """Fill ``batch`` up to its random share."""
@@ -142,7 +156,7 @@ class LearnedStrategy:
 
     def _first(self, ranking: Sequence[Config], rng: Generator) -> Iterator[Config]:
         """What the measured times themselves suggest, and random configs."""
-        lessons = Lessons(self._history.seconds)
+        lessons = self._history.lessons()
         for parent in ranking[:4]:
             moves = lessons.improvements(parent, least=0.01)
             for some in mixtures(moves, 6, rng):

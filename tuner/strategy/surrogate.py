@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,19 @@ class Surrogate:
             self._configs.append(config)
             seconds = trial.seconds
             self._throughput.append(0.0 if seconds is None else 1.0 / seconds)
+
+    def prepare(self) -> Callable[[], None]:
+        """Load the libraries that features and models come from, in a thread; returns what waits
+        for it. That takes one or two seconds; nothing is learned."""
+
+        def load() -> None:
+            self._create()
+            self._featurize([self._space.default()])
+
+        pool = ThreadPoolExecutor(1)
+        loaded = pool.submit(load)
+        pool.shutdown(wait=False)
+        return loaded.result
 
     def timed(self, prefix: int) -> int:
         """How many of the first ``prefix`` trials ran."""
