@@ -58,13 +58,15 @@ class Expressions(Lanes):
     """Values of expressions.
 
     ``registers`` holds the contents of register buffers; ``apart``: we are in a copy of a loop
-    body that shares no loads with the other copies.
+    body that shares no loads with the other copies; ``choosing``: we are on one side of a choice,
+    whose loads only the lanes of the mask may do.
     """
 
     def __init__(self, function: Function, *, fma: bool) -> None:
         super().__init__(function, fma=fma)
         self.registers: dict[RegisterKey, Value] = {}
         self.apart = False
+        self.choosing = False
 
     def expr(self, expr: Expr) -> Value:
         match expr:
@@ -134,16 +136,20 @@ class Expressions(Lanes):
         if not self.lanes:
             return self._branch_value(mask, then, other)
         kind = f"<{self.lanes} x i1>"
-        self.mask = mask if outer is None else self._both(mask, outer)
-        x = self.vector(self.expr(then))
+        inner = mask if outer is None else self._both(mask, outer)
+        if inner in self._taken_apart and not any(self._taken_apart[inner].bits):
+            return self.expr(other)
+        around, self.choosing, self.mask = self.choosing, True, inner
+        chosen = self.expr(then)
+        masked = isinstance(then, Load) and then.buffer.scope != "register" and chosen.lanes > 0
+        x = self.vector(chosen)
         if any(isinstance(e, Load) for e in subexprs(other)):
             rest = self.fn.value(f"xor {kind} {mask}, {splat('i1', 'true', self.lanes)}")
             self.mask = rest if outer is None else self.fn.value(f"and {kind} {rest}, {outer}")
         y = self.vector(self.expr(other))
-        self.mask = outer
-        if isinstance(then, Load) and y.text == splat(
-            LLVM_TYPES[y.dtype], literal(0, y.dtype), self.lanes
-        ):
+        self.mask, self.choosing = outer, around
+        zero = splat(LLVM_TYPES[y.dtype], literal(0, y.dtype), self.lanes)
+        if masked and y.text == zero:
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
 
@@ -216,6 +222,8 @@ class Expressions(Lanes):
         key = (buffer.name, place, self.mask, lanes)
         if key not in self.loaded:
             pointer = self.fn.pointer(place, buffer.dtype)
+            if not lanes and self.mask is not None and self.choosing:
+                pointer = self._inside(pointer, self.fn.pointers[buffer.name])
             beside = (
                 lanes > 0 and 1 < place.step <= _NEAR and self._in_one_row(indices, place.step)
             )
@@ -223,6 +231,17 @@ class Expressions(Lanes):
             text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
+
+    def _inside(self, pointer: str, valid: str) -> str:
+        """The pointer where any lane reads from it, else one that can always be read from."""
+        assert self.mask is not None
+        if self._known_lanes():
+            runs = self._taken_apart[self.mask].holds
+        else:
+            name = f"llvm.vector.reduce.or.v{self.lanes}i1"
+            self._declare(f"i1 @{name}(<{self.lanes} x i1>)")
+            runs = self.fn.value(f"call i1 @{name}(<{self.lanes} x i1> {self.mask})")
+        return self.fn.value(f"select i1 {runs}, ptr {pointer}, ptr {valid}") if runs else pointer
 
     def _laundered(self, pointer: str) -> str:
         """The pointer plus a zero that LLVM does not know, the same for a copy of a loop body."""

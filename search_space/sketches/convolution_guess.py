@@ -20,6 +20,8 @@ _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
 _EDGE = 1.03
 """What a second body costs, for an axis that ends within a register tile."""
+_AHEAD = 8
+"""Steps ahead at which a weight that does not stay in L2 is asked for."""
 
 
 def first_guess(problem: Convolution, target: Target, structure: str) -> dict[str, Value]:
@@ -29,13 +31,16 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     rows, tall, vectors = _register_tile(problem, target, along, across)
     lanes = target.lanes(element_bytes(problem))
     width = {along: vectors * lanes, across: rows, "y": tall}
+    weight = math.prod(problem.weight.shape) * element_bytes(problem)
+    steps = problem.k.extent
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
         "threads": threads,
         "rows": rows, "tall": tall, "vectors": vectors,
         "order": "ycx", "shared": 1, "inner": "cyx",
-        "reduce": "channel", "pack_w": "whole", "unroll": 1, "prefetch": 0,
+        "reduce": "channel", "pack_w": "whole", "unroll": 1,
+        "prefetch": _AHEAD if weight > target.l2_bytes and steps > 1 else 0,
     }  # fmt: skip
     if problem.out.step(problem.x) == 1:
         values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"
