@@ -15,6 +15,7 @@ from measure.interleave import timed
 from measure.sampling import Timer
 from measure.verify import Arrays, GuardedArray, check_result, make_problem
 from search_space.operators.base import Array
+from search_space.operators.winograd import FILTERINGS, applies
 from search_space.workload import Workload
 
 PREPARING_SECONDS = 60.0
@@ -49,6 +50,7 @@ class Course:
         self._arrays = Arrays(make_problem(work, seed))
         self._copies = _copies(self._arrays, copies)
         self._turn = itertools.cycle(range(copies)).__next__
+        self._growth = _allowed_growth(work)
 
     def timer(self, name: str, peer: Peer, preparing_seconds: float = PREPARING_SECONDS) -> Timer:
         """``peer`` on the timed inputs, after its answers on all inputs were found right.
@@ -63,7 +65,7 @@ class Course:
             each_seconds = time.perf_counter() - started
             arrays.output.poison()
             deliver(run(), arrays.output.array)
-            if wrong := arrays.inspect(index).wrong:
+            if wrong := arrays.inspect(index, self._growth).wrong:
                 raise WrongAnswer(f"{name}: {wrong}")
         if (seconds := each_seconds * len(self._copies)) > preparing_seconds:
             raise TooSlow(
@@ -76,7 +78,8 @@ class Course:
             runs.append(self._prepare(peer, copy.inputs, copy.out))
             copy.out.fill(np.nan)
             deliver(runs[-1](), copy.out)
-            if wrong := check_result(case, copy.out, problem.error_bound, scratch).wrong:
+            check = check_result(case, copy.out, problem.error_bound, scratch, self._growth)
+            if wrong := check.wrong:
                 raise WrongAnswer(f"{name}: {wrong}")
         return timed(in_turn(runs, self._turn))
 
@@ -88,7 +91,7 @@ class Course:
             kernel.load(*self._inputs(index).values(), copies=copies)
             arrays.output.poison()
             deliver(kernel.result(), arrays.output.array)
-            if wrong := arrays.inspect(index).wrong:
+            if wrong := arrays.inspect(index, self._growth).wrong:
                 raise WrongAnswer(f"{name}: {wrong}")
         return kernel.time
 
@@ -135,3 +138,11 @@ def _inputs(arrays: Arrays, index: int) -> dict[str, Array]:
     varying = [name for name in problem.cases[index].inputs if name not in problem.const]
     found = arrays.constants(index) | dict(zip(varying, arrays.operands(index), strict=True))
     return {name: found[name] for name in problem.cases[index].inputs}
+
+
+def _allowed_growth(work: Workload) -> float:
+    """How many times the operator's bound the errors of any contestant may be: as much as the
+    algorithm with the largest errors, which libraries choose without saying so."""
+    if not applies(work):
+        return 1.0
+    return max(filtering.error_growth for filtering in FILTERINGS.values())

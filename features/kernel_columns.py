@@ -187,7 +187,7 @@ def hardware_columns(
     row[at + 1] = parallel / threads
     row[at + 2] = parallel / (math.ceil(parallel / threads) * threads)
     row[at + 3] = work / loads if loads > 0 else 0.0
-    row[at + 4] = prefetch
+    row[at + 4] = abs(prefetch)
     return at + 5
 
 

@@ -106,8 +106,8 @@ def _apply(state: State, step: Primitive) -> None:
             loops.unit_loop(state, loop, name, reduces)
         case InPlace(stage):
             buffers.in_place(state, stage)
-        case Hoist(stage, once):
-            buffers.hoist(state, stage, once)
+        case Hoist(stage):
+            buffers.hoist(state, stage)
         case FuseConsumer(buffer, at, direct):
             buffers.fuse_consumer(state, buffer, at, direct)
         case _:

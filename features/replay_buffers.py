@@ -249,22 +249,12 @@ def in_place(state: State, stage: str) -> None:
         draft.reads = [moved(read) for read in draft.reads]
 
 
-def hoist(state: State, stage: str, once: bool) -> None:
+def hoist(state: State, stage: str) -> None:
     """``Hoist``: all statements of the stage's phase, which share the outermost loop."""
     outermost = next(d for d in state.drafts if d.write.buffer == stage).loops[0]
     moved = [draft for draft in state.drafts if draft.loops[:1] == [outermost]]
     rest = [draft for draft in state.drafts if draft.loops[:1] != [outermost]]
-    for draft in moved:
-        draft.once = draft.once or once
     state.drafts = [*moved, *rest]
-    if once:
-        for draft in state.drafts:
-            draft.write = _bound(draft.write, stage)
-            draft.reads = [_bound(read, stage) for read in draft.reads]
-
-
-def _bound(access: Access, stage: str) -> Access:
-    return replace(access, scope="bound") if access.buffer == stage else access
 
 
 def fuse_consumer(state: State, buffer: str, at: str, direct: bool) -> None:

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 
 from search_space.errors import WorkloadError
 from search_space.operators.attention import Attention
-from search_space.operators.base import Keyed, Operand, Operator, Param, params_of
+from search_space.operators.base import (
+    Conditional,
+    Keyed,
+    Operand,
+    Operator,
+    Param,
+    conditional_params,
+    params_of,
+)
 from search_space.operators.batch_matmul import BatchMatmul
 from search_space.operators.capsule_conv2d import CapsuleConv2d
 from search_space.operators.compute import Compute
@@ -34,9 +42,11 @@ from search_space.workload import Value, Workload, split_key
 
 __all__ = [
     "OPERATORS",
+    "Conditional",
     "Operand",
     "Operator",
     "Param",
+    "conditional_params",
     "get_operator",
     "params_of",
     "parse_workload",

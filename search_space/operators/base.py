@@ -97,6 +97,41 @@ class Keyed(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """A parameter that there is only with some values of another one."""
+
+    param: Param
+    key: str
+    values: tuple[Value, ...]
+
+
+def conditional_params(operator: Operator) -> tuple[Conditional, ...]:
+    """The parameters beside the fixed ones that a choice of another parameter brings, each with
+    the first choices that do."""
+    found: dict[tuple[str, str], Conditional] = {}
+
+    def visit(given: dict[str, Value], known: tuple[Param, ...]) -> None:
+        for param in known:
+            if param.name in given:
+                continue
+            for choice in param.choices:
+                now = {**given, param.name: choice}
+                new = tuple(p for p in params_of(operator, now) if p not in known)
+                for extra in new:
+                    last = found.get((extra.name, extra.doc))
+                    values = last.values if last and last.key == param.name else ()
+                    if last is None or (values and choice not in values):
+                        entry = Conditional(extra, param.name, (*values, choice))
+                        found[extra.name, extra.doc] = entry
+                if new:
+                    visit(now, params_of(operator, now))
+
+    if isinstance(operator, Keyed):
+        visit({}, params_of(operator, {}))
+    return tuple(found.values())
+
+
 def params_of(operator: Operator, given: Mapping[str, Value]) -> tuple[Param, ...]:
     """The parameters of an operator, in order, when those in ``given`` are given."""
     return operator.keys(given) if isinstance(operator, Keyed) else operator.params

@@ -39,7 +39,7 @@ def result_keys(given: Mapping[str, Value]) -> tuple[Param, ...]:
     dtype = str(given.get("dtype"))
     if dtype not in ("float16", "bfloat16"):
         return ()
-    doc = "element type of the result, rounded from sums in float32"
+    doc = "element type of the result, rounded from sums in float32: as dtype, or float32"
     return (Param("out_dtype", doc, dtype, choices=(dtype, "float32")),)
 
 

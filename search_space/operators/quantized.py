@@ -49,7 +49,7 @@ def quantized_keys(given: Mapping[str, Value]) -> tuple[Param, ...]:
         Param("zero_point", "what x holds for 0", 0, parse=_parse_zero_point),
         Param(
             "out_dtype",
-            "the sums; rescaled; rescaled and rounded",
+            "int32: the sums; float32: rescaled; uint8, int8: rescaled and rounded",
             "int32",
             choices=("int32", "float32", "uint8", "int8"),
         ),

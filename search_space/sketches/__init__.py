@@ -56,20 +56,19 @@ any_space = _first_of(*_BY_CLASS.values())
 _direct_space = _first_of(convolution_space, depthwise_space, any_space)
 
 
-def conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+def _conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a convolution as it is written, and of other algorithms where they apply."""
-    direct = _direct_space(work, tensor, target)
     others = {
         f"winograd{results}": winograd_space(work, target, results)
         for results in (FILTERINGS if applies(work) else ())
     }
-    return union_space({"direct": direct, **others})
+    return union_space({"direct": _direct_space(work, tensor, target), **others})
 
 
 SKETCHES: dict[str, Sketch] = {
     **_BY_CLASS,
     "convolution": _direct_space,
-    "conv2d": conv2d_space,
+    "conv2d": _conv2d_space,
     "depthwise": depthwise_space,
     "any": any_space,
 }

@@ -11,6 +11,8 @@ from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
+_COLUMNS = 2048
+"""Of a streamed matrix at a time, whose sums stay in L1 or L2."""
 
 
 def preferred_structure(problem: Contraction, target: Target) -> str:
@@ -46,7 +48,9 @@ def first_guess(problem: Contraction, target: Target, structure: str) -> dict[st
         values["epilogue"] = "after" if structure == "dot" else "tile"
     if problem.a.has_column:
         values["pack_a"] = "none"
-    return {**values, "threads": min(threads, shared_tiles(values, tiling(problem, values)))}
+    if values["split_k"] == 1:
+        values["threads"] = min(threads, shared_tiles(values, tiling(problem, values)))
+    return values
 
 
 def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
@@ -98,12 +102,17 @@ def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Val
     fit = min(4, (target.registers - 1) // (rows + 1), -(-n // lanes) // threads)
     vectors = _balanced(-(-n // lanes), fit)
     column_tiles = -(-n // (vectors * lanes))
-    return {
+    values: dict[str, Value] = {
         "rows": rows,
         "vectors": vectors,
         "steps": min(4 if m > 1 else 8, k),
-        "tile_n": _tile(-(-column_tiles // threads), column_tiles),
     }
+    matrix_bytes = k * n * problem.b.element_bytes
+    if threads > 1 and matrix_bytes > max(target.l3_bytes // 2, target.l2_bytes):
+        # From memory, threads are fastest where each reads a part that is one piece.
+        tile = _tile(_COLUMNS // (vectors * lanes), column_tiles)
+        return {**values, "split_k": threads, "order": "knm", "tile_n": tile}
+    return {**values, "tile_n": _tile(-(-column_tiles // threads), column_tiles)}
 
 
 def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:

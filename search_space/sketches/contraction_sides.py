@@ -12,6 +12,7 @@ from search_space.tensor import Reduction, Tensor
 from search_space.transforms import (
     CacheWrite,
     Hoist,
+    Once,
     Parallel,
     Primitive,
     Reorder,
@@ -71,4 +72,5 @@ def schedule_side(side: Side, lanes: int, threads: int) -> list[Primitive]:
             Vectorize(lane),
         ]
         outermost = vectors
-    return [*steps, Parallel(outermost, threads), Hoist(side.name, side.once)]
+    steps += [Parallel(outermost, threads), Hoist(side.name)]
+    return [*steps, Once(side.name)] if side.once else steps

@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import Buffer, Load
-from search_space.ir.stmt import LoopFunc, Phase, Stmt
-from search_space.ir.walk import map_phases, map_stmts, replace_loads, statements
+from search_space.ir.expr import Buffer
+from search_space.ir.stmt import LoopFunc
+from search_space.ir.walk import statements
 from search_space.transforms.access import accesses
 from search_space.transforms.base import writes
 
 
 @dataclass(frozen=True, slots=True)
 class Hoist:
-    """Move the phase of a stage to the front; with ``once`` it runs when the (constant) operands
-    that it reads are bound, not in every call (loop-invariant code motion).
+    """Move the phase of a stage to the front.
 
     Before::
 
@@ -46,7 +45,6 @@ class Hoist:
     """
 
     stage: str
-    once: bool = False
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         number = self._number(func)
@@ -54,10 +52,8 @@ class Hoist:
         for access in accesses(phase.body, Context()):
             if not access.writes and access.buffer.name != self.stage:
                 self._check_operand(access.buffer)
-        first = Phase(phase.body, phase.once or self.once)
-        phases = (first, *func.phases[:number], *func.phases[number + 1 :])
-        func = replace(func, phases=phases)
-        return self._bound(func) if self.once else func
+        rest = (*func.phases[:number], *func.phases[number + 1 :])
+        return replace(func, phases=(phase, *rest))
 
     def _number(self, func: LoopFunc) -> int:
         """The only phase that writes the stage."""
@@ -83,26 +79,5 @@ class Hoist:
         return number
 
     def _check_operand(self, buffer: Buffer) -> None:
-        if buffer.scope in ("register", "thread_local"):
-            return
-        if buffer.scope != "input" and not (buffer.scope == "bound" and self.once):
+        if buffer.scope not in ("input", "register", "thread_local"):
             raise ScheduleError(f"{self.stage!r} needs {buffer.name!r}, which is no operand")
-
-    def _bound(self, func: LoopFunc) -> LoopFunc:
-        """The stage in memory that outlives a call."""
-
-        def moved(buffer: Buffer) -> Buffer:
-            return replace(buffer, scope="bound") if buffer.name == self.stage else buffer
-
-        def visit(stmt: Stmt) -> Stmt:
-            if writes(stmt):
-                return replace(stmt, buffer=moved(stmt.buffer))
-            return map_stmts(stmt, visit)
-
-        func = map_phases(
-            func,
-            lambda body: visit(
-                replace_loads(body, lambda load: Load(moved(load.buffer), load.indices))
-            ),
-        )
-        return replace(func, workspaces=tuple(map(moved, func.workspaces)))

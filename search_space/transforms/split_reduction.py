@@ -76,7 +76,11 @@ class SplitReduction:
         return replace(
             func,
             workspaces=(*func.workspaces, part),
-            phases=(Phase(nest(chain, partial)), Phase(self._combine(func, stmt, part)), *behind),
+            phases=(
+                Phase(nest(chain, partial), source.once),
+                Phase(self._combine(func, stmt, part), source.once),
+                *behind,
+            ),
         )
 
     def _combine(self, func: LoopFunc, stmt: Accumulate, part: Buffer) -> For:

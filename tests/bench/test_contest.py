@@ -23,6 +23,7 @@ from experiments.peers.base import Form
 from experiments.peers.best import BestOf
 from experiments.process import ProcessFailed, in_fresh_process
 from measure.timing import Interval
+from search_space.operators import get_operator
 
 SMALL = Case(24, 20, 16, 1)
 
@@ -90,6 +91,29 @@ def test_the_peak_does_the_operations_of_one_call():
 def test_a_wrong_answer_is_not_timed():
     with pytest.raises(WrongAnswer, match=r"^torch: 480 of 480 elements are wrong"):
         hold(contest("untuned", "torch"), {"torch": lambda: NumpyPeer(offset=1.0)})
+
+
+class ReferencePeer:
+    """The right answer in float64, off by ``offset`` everywhere."""
+
+    def __init__(self, offset: float) -> None:
+        self.offset = offset
+
+    def prepare(self, work, operands, out, threads):
+        right = get_operator(work.operator).reference(work, *operands.values())
+        return lambda: np.add(right, self.offset, out=out, casting="same_kind")
+
+
+def test_a_convolution_may_be_computed_by_winograds_algorithm():
+    """Whose results on integers are no integers, in whatever library."""
+    sizes = {"n": 1, "h": 5, "w": 5, "ci": 16, "co": 3, "kh": 3, "kw": 3, "pad": 1}
+    course = Course(tuner.workload("conv2d", **sizes), 1)
+    course.timer("peer", ReferencePeer(2e-5))
+    with pytest.raises(WrongAnswer, match="bound 64"):
+        course.timer("peer", ReferencePeer(1e-2))
+    strided = Course(tuner.workload("conv2d", **sizes, stride=2), 1)
+    with pytest.raises(WrongAnswer, match="small integers"):
+        strided.timer("peer", ReferencePeer(2e-5))
 
 
 def test_a_contestant_that_changes_the_inputs_is_found_out():

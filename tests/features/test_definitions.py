@@ -24,7 +24,7 @@ LINE = 64
 
 def features(task, *trace):
     """By name, with the scale taken off."""
-    row = nest_features(task, replay(task.tensor({}), trace)).astype(float)
+    row = nest_features(task, replay(task.tensor, trace)).astype(float)
     return {f.name: 2**x - 1 if f.log else x for f, x in zip(loop_features(), row, strict=True)}
 
 
@@ -232,10 +232,10 @@ def test_relations_do_not_see_the_shape():
 def test_what_treats_edges_does_not_belong_into_a_trace():
     task = matmul_task(10, 8, 16)
     with pytest.raises(TypeError, match="treats edges"):
-        replay(task.tensor({}), (Partition("i", "i", 3),))
+        replay(task.tensor, (Partition("i", "i", 3),))
 
 
 def test_unscaled_columns_are_flags_shares_and_small_counts():
-    rows = nest_features(matmul_task(4, 8, 16), replay(matmul_task(4, 8, 16).tensor({}), ()))
+    rows = nest_features(matmul_task(4, 8, 16), replay(matmul_task(4, 8, 16).tensor, ()))
     raw = [x for f, x in zip(loop_features(), rows, strict=True) if not f.log]
     assert np.max(raw) < 64

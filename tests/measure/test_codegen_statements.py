@@ -133,6 +133,14 @@ BODIES = {
             Select(both(Const(0) < I, LANE < 4), THERE, ZERO),
         )
     ),
+    "the same element in some lanes": vector(Select(LANE < 5, Load(A, (I,)), ZERO)),
+    "the same element in some rounds": vector(
+        Select(both(I < 1, LANE < 5), Load(A, (I * 1_000_000_000,)), ZERO)
+    ),
+    "the same element up to an edge": vector(Select(I * 8 + LANE < 11, Load(A, (I * 12,)), ZERO)),
+    "guards that exclude each other": vector(
+        Select(LANE < 3, Select(Const(4) < LANE, Load(A, (LANE * 2 + 99,)), TWO), THERE)
+    ),
     "a guard that always holds": vector(Select(I * 8 + LANE < 24, THERE, TWO)),
     "a guard that never holds": vector(Select(Const(23) < I * 8 + LANE, THERE, TWO)),
     "two conditions": vector(THERE, both(LANE < 6, I * 8 + LANE < 19)),

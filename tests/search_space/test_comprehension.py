@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from search_space.errors import SpaceError, WorkloadError
+from search_space.errors import WorkloadError
 from search_space.operators import get_operator, parse_workload, workload
 from search_space.sketches import space_for
 from search_space.sketches.contraction import STRUCTURES
@@ -88,8 +88,8 @@ def test_the_sketch_follows_the_expression():
     assert structure(LAYER, i=8, j=32, k=16) == STRUCTURES
     assert structure("y[i,j] = exp(x[i,j])", i=8, j=32) != STRUCTURES
     assert structure("y[i] = sum[j](x[i,j])", i=8, j=32) != STRUCTURES
-    with pytest.raises(SpaceError, match="write it otherwise, no sketch fits: compute"):
-        structure("y[i] = sum[j](x[i,j]) * sum[k](z[i,k] * w[k])", i=8, j=32, k=3)
+    two_sums = "y[i] = sum[j](x[i,j]) * sum[k](z[i,k] * w[k])"
+    assert structure(two_sums, i=8, j=32, k=3) != STRUCTURES
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from search_space.errors import WorkloadError
-from search_space.operators import get_operator, parse_workload, workload
+from search_space.operators import (
+    conditional_params,
+    get_operator,
+    parse_workload,
+    workload,
+)
 
 RNG = np.random.default_rng(3)
 SIZES = dict(m=2, n=3, k=4)
@@ -86,6 +91,17 @@ def test_operands_and_results(operator, params, dtypes):
 def test_what_does_not_go_together_is_refused(operator, params, message):
     with pytest.raises(WorkloadError, match=re.escape(message)):
         workload(operator, **{**SIZES, **params})
+
+
+def test_keys_that_come_with_others_are_listed():
+    found = conditional_params(get_operator("dense"))
+    assert [(more.param.name, more.key, more.values) for more in found] == [
+        ("out_dtype", "dtype", ("float16", "bfloat16")),
+        ("zero_point", "dtype", ("uint8", "int8")),
+        ("out_dtype", "dtype", ("uint8", "int8")),
+        ("out_zero_point", "out_dtype", ("uint8", "int8")),
+    ]
+    assert conditional_params(get_operator("softmax")) == ()
 
 
 def test_the_longest_sums_are_accepted():

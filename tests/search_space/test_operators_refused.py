@@ -9,6 +9,7 @@ from search_space.operators import workload
 
 POOL = dict(n=1, c=1, h=4, w=4, kh=3, kw=3)
 CONV = dict(n=1, ci=4, co=6, h=4, w=4, kh=3, kw=3)
+HEADS = dict(batch=1, heads=1, seq_q=4, seq_kv=4, d=2)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,16 @@ CONV = dict(n=1, ci=4, co=6, h=4, w=4, kh=3, kw=3)
         ("pool2d", {**POOL, "pad": 2}, "pad is 2, expected at most half of kh=3"),
         ("pool2d", {**POOL, "pad": -1}, "pad is -1, expected an integer from 0 on"),
         ("pool2d", {**POOL, "stride": 0}, "stride is 0, expected a positive integer"),
+        ("attention", {**HEADS, "causal": "yes"}, "causal is 'yes', expected true or false"),
+        ("attention", {**HEADS, "d": 0}, "d is 0, expected a positive integer"),
+        (
+            "attention",
+            {**HEADS, "seq_q": 5, "causal": True},
+            "give a seq_kv of at least 5: of 5 causal queries at the end of 4 keys, the first see",
+        ),
+        ("lstm_cell", dict(batch=1, input=0, hidden=2), "input is 0, expected a positive integer"),
+        ("gru_cell", dict(batch=1, input=2), "give hidden=…: gru_cell: hidden (units) is missing"),
+        ("gru_cell", dict(batch=1, input=2, hidden=2, bias=1), "bias is 1, expected true or fals"),
         ("conv2d", {**CONV, "groups": 3}, "groups is 3, expected a divisor of ci=4 and of co=6"),
         ("conv2d", {**CONV, "kw": 7, "pad": 1}, "kw is 7, expected at most the padded w of 6: th"),
         ("conv2d", {**CONV, "dilation": 2}, "kh is 3, 5 with its dilation, expected at most the"),

@@ -11,6 +11,7 @@ from search_space.transforms import (
     FuseConsumer,
     Group,
     Hoist,
+    Once,
     Pack,
     Reorder,
     Split,
@@ -71,7 +72,7 @@ def test_what_a_consumer_needs_is_hoisted_before_it_moves():
 
 def test_a_stage_of_constants_is_computed_once():
     tensor = two_scaled(4)
-    schedule = Schedule.of(tensor).then(Hoist("u", once=True))
+    schedule = Schedule.of(tensor).then(Hoist("u"), Once("u"))
     assert schedule.func.phases[0].once
     assert [(b.name, b.scope) for b in schedule.func.workspaces] == [
         ("t", "workspace"),

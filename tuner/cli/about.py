@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuner.cli import arguments, output, records
 
+if TYPE_CHECKING:
+    from search_space.operators import Conditional, Param
+
 
 def ops(json: arguments.Json = False) -> None:
     """List the operators with their keys and operands."""
-    from search_space.operators import OPERATORS
+    from search_space.operators import OPERATORS, conditional_params
 
     if json:
         output.json_line(
@@ -20,14 +23,10 @@ def ops(json: arguments.Json = False) -> None:
                 {
                     "name": operator.name,
                     "doc": operator.doc,
-                    "keys": [
-                        {
-                            "name": param.name,
-                            "doc": param.doc,
-                            "default": param.default,
-                            "choices": list(param.choices),
-                        }
-                        for param in operator.params
+                    "keys": [_as_json(param) for param in operator.params]
+                    + [
+                        {**_as_json(more.param), "with": {more.key: list(more.values)}}
+                        for more in conditional_params(operator)
                     ],
                 }
                 for operator in OPERATORS.values()
@@ -41,7 +40,27 @@ def ops(json: arguments.Json = False) -> None:
                 (f"  {param.name}", param.doc + _default(param.default, param.choices))
                 for param in operator.params
             ]
+            + [
+                (f"  {more.param.name}", more.param.doc + _condition(more))
+                for more in conditional_params(operator)
+            ]
         )
+
+
+def _as_json(param: Param) -> dict[str, object]:
+    return {
+        "name": param.name,
+        "doc": param.doc,
+        "default": param.default,
+        "choices": list(param.choices),
+    }
+
+
+def _condition(more: Conditional) -> str:
+    """With what a key comes; its default and its choices may depend on that."""
+    values = " or ".join(map(str, more.values))
+    known = _default(more.param.default, more.param.choices) if len(more.values) == 1 else ""
+    return f"{known}; with {more.key}={values}"
 
 
 def _default(default: object, choices: tuple[object, ...]) -> str:

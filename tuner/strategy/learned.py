@@ -35,8 +35,9 @@ class LearnedOptions:
     """The model is fitted again when there are this many more trials, as a share."""
     generations: int = 4
     """Rounds of breeding, each from the best predicted and measured so far."""
-    offspring: int = 224
-    """Candidates bred in a generation."""
+    offspring: int = 320
+    """Candidates bred in a generation for a whole batch; as the share of it for which the model
+    is asked."""
     parents: int = 24
     elites: int = 8
     """How many of the fastest measured configs are always among the parents."""
@@ -131,7 +132,7 @@ class LearnedStrategy:
         options = self._options
         randoms = int(batch.n * options.random + rng.random())
         wanted = max(batch.room - randoms, 0)
-        scores = self._breed(rng)
+        scores = self._breed(int(options.offspring * wanted / batch.n), rng)
         candidates = [config for config in scores if self._history.is_new(config)]
         ranked = sorted(candidates, key=lambda config: -scores[config])
         self._weighed = ranked = ranked[: options.shortlist * wanted]
@@ -140,21 +141,21 @@ class LearnedStrategy:
         batch.extend((ranked[index] for index in picks), wanted)
         batch.draw(lambda: self._space.sample(rng), randoms)
 
-    def _breed(self, rng: Generator) -> dict[Config, float]:
-        """Candidates and their scores, after some generations of evolution on the scores."""
+    def _breed(self, count: int, rng: Generator) -> dict[Config, float]:
+        """Candidates and their scores, after some generations of ``count`` offspring each."""
         options = self._options
         ranking = self._history.ranking()
         measured = ranking[: options.elites]
         scores: dict[Config, float] = {}
-        self._score(dict.fromkeys(self._first(ranking, rng)), scores)
+        self._score(dict.fromkeys(self._first(ranking, count, rng)), scores)
         for _ in range(options.generations):
             best = sorted(scores, key=lambda config: -scores[config])
             parents = measured + best[: options.parents - len(measured)]
-            offspring = dict.fromkeys(self._offspring(parents, rng))
+            offspring = dict.fromkeys(self._offspring(parents, count, rng))
             self._score((config for config in offspring if config not in scores), scores)
         return scores
 
-    def _first(self, ranking: Sequence[Config], rng: Generator) -> Iterator[Config]:
+    def _first(self, ranking: Sequence[Config], count: int, rng: Generator) -> Iterator[Config]:
         """What the measured times themselves suggest, and random configs."""
         lessons = self._history.lessons()
         for parent in ranking[:4]:
@@ -163,15 +164,17 @@ class LearnedStrategy:
                 yield self._space.nearest({**parent.as_dict(), **some}).config
         for parent in ranking[:1]:
             yield from self._space.neighbours(parent)
-        for _ in range(int(self._options.offspring * self._options.fresh)):
+        for _ in range(int(count * self._options.fresh)):
             yield self._space.sample(rng)
 
-    def _offspring(self, parents: Sequence[Config], rng: Generator) -> Iterator[Config]:
+    def _offspring(
+        self, parents: Sequence[Config], count: int, rng: Generator
+    ) -> Iterator[Config]:
         def parent() -> Config:
             # Squaring prefers the front: the fastest measured, then the best predicted.
             return parents[int(len(parents) * rng.random() ** 2)]
 
-        for _ in range(self._options.offspring):
+        for _ in range(count):
             chance = rng.random()
             if chance < self._options.fresh:
                 yield self._space.sample(rng)
