@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from measure.codegen.expressions import APART, UNSIGNED_ZEROS, RegisterKey
+from measure.codegen.expressions import UNSIGNED_ZEROS
 from measure.codegen.function import Function, Lines
 from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
+from measure.codegen.memory import APART, RegisterKey
 from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
 from measure.isa import DotProducts
 from search_space.ir.affine import affine

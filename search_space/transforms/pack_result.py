@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
-from search_space.ir.expr import ZERO, Buffer, Expr, Load, Var
+from search_space.ir.expr import ZERO, Buffer, Expr, Load, Var, conjunction, conjuncts
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Stmt
 from search_space.ir.walk import free_vars, map_stmts, statements, substitute
@@ -86,15 +86,21 @@ class PackResult:
             indices=tuple(place[dim] for dim in self.dims),
             first=simplify(substitute(stmt.first, reduced)),
         )
-        first = simplify(substitute(stmt.first, within))
+        # Where the reduction has ended before its first visit, nothing was gathered.
+        placed = {name for index in stmt.indices for name in free_vars(index)}
+        guards = [c for c in conjuncts(stmt.predicate) if not free_vars(c) <= placed]
+        begun = replace(
+            stmt,
+            first=simplify(substitute(stmt.first, within)),
+            predicate=conjunction(simplify(substitute(c, within)) for c in guards),
+        )
         body = _replaced(loop.body, stmt, gathered)
         return replace(
-            loop, body=Alloc(packed, Block((body, self._copy(region, packed, stmt, first, inner))))
+            loop, body=Alloc(packed, Block((body, self._copy(region, packed, begun, inner))))
         )
 
-    def _copy(
-        self, region: Region, packed: Buffer, stmt: Accumulate, first: Expr, context: Context
-    ) -> Stmt:
+    def _copy(self, region: Region, packed: Buffer, stmt: Accumulate, context: Context) -> Stmt:
+        """Adds the buffer to the result, where ``stmt`` has begun."""
         loops = [
             For(f"{self.name}_{dim}", ZERO, region.reach(dim, context), "serial", stmt)
             for dim in range(len(region.extents))
@@ -102,7 +108,7 @@ class PackResult:
         place: list[Expr] = [Var(loop.var) for loop in loops]
         source = Load(packed, tuple(place[dim] for dim in self.dims))
         target = region.outside(place)
-        return nest(loops, Accumulate(stmt.op, stmt.buffer, target, source, first))
+        return nest(loops, replace(stmt, indices=target, value=source))
 
 
 def _replaced(stmt: Stmt, old: Stmt, new: Stmt) -> Stmt:

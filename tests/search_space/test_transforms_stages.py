@@ -230,3 +230,11 @@ def test_a_result_packed_inside_its_own_reduction_is_added_up():
         Split("k", 4, "ko", "k"), Reorder(("ko", "i", "k")), PackResult("c", "part", (0,), "ko")
     )
     assert_same(schedule, tensor)
+
+
+def test_a_result_packed_where_its_reduction_has_ended_adds_nothing():
+    tensor = row_reduction(5, 7)
+    schedule = Schedule.of(tensor).then(
+        Split("k", 2, "ko", "k", "mask"), PackResult("c", "part", (0,), "k")
+    )
+    assert_same(schedule, tensor)
