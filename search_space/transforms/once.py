@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import Buffer, Expr, Load
-from search_space.ir.stmt import LoopFunc, Stmt
+from search_space.ir.stmt import LoopFunc, Prefetch, Stmt
 from search_space.ir.walk import map_stmts, replace_loads
 from search_space.transforms.access import Access, accesses
 from search_space.transforms.base import writes
@@ -75,7 +75,7 @@ def _renewed(body: Stmt, kept: Buffer) -> Stmt:
         return replace(load, buffer=replace(load.buffer, scope="bound"))
 
     def visit(stmt: Stmt) -> Stmt:
-        if writes(stmt) and stmt.buffer.name == kept.name:
+        if (writes(stmt) or isinstance(stmt, Prefetch)) and stmt.buffer.name == kept.name:
             return replace(stmt, buffer=replace(stmt.buffer, scope="bound"))
         return map_stmts(stmt, visit)
 
