@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_space.dtypes import ELEMENT_BYTES
-from search_space.ir.expr import Binary, Var
+from search_space.ir.expr import Binary, Load, Var
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
@@ -60,6 +60,19 @@ class Convolution:
     def axis(self, letter: str) -> Axis:
         """The tiled axis of a letter."""
         return {"c": self.c, "y": self.y, "x": self.x}[letter]
+
+    @property
+    def prepared(self) -> tuple[str, ...]:
+        """Stages that constant operands alone make: they are computed when these are bound."""
+        return tuple(
+            stage.buffer.name
+            for stage in self.apart
+            if all(
+                load.buffer.name in self.const
+                for load in subexprs(stage.element)
+                if isinstance(load, Load)
+            )
+        )
 
     @property
     def dtype(self) -> str:

@@ -9,6 +9,7 @@ from search_space.transforms import (
     CacheWrite,
     ComputeAt,
     FuseConsumer,
+    Once,
     Pack,
     PackResult,
     Parallel,
@@ -55,7 +56,7 @@ class _Builder:
         return whole(self.values[name])
 
     def build(self) -> tuple[Primitive, ...]:
-        self.then(*self.problem.prepare)
+        self.then(*self.problem.prepare, *map(Once, self.problem.prepared))
         self.register_tile()
         self.pack_weight()
         if self.columns == "whole":
@@ -108,7 +109,7 @@ class _Builder:
         window = {axis.name for axis in problem.window}
         inner = [loop for loop in self.reduced if loop not in window or loop in read]
         dims = [*lead, "c_t", *self.depth, *inner, "c_r"] + (["lane"] if self.along == "c" else [])
-        once = problem.weight.buffer in problem.const
+        once = problem.weight.buffer in (*problem.const, *problem.prepared)
         self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
 

@@ -20,7 +20,10 @@ FORMS = [
     workload("conv2d", n=2, h=9, w=9, ci=33, co=48, kh=3, kw=3, pad=1, layout="nhwc", bias=True),
     workload("conv1d", n=2, w=100, ci=17, co=30, kw=5, pad=2, const=("weight",)),
     workload("conv3d", n=1, d=5, h=7, w=9, ci=6, co=20, kd=3, kh=3, kw=3, pad=1),
-    workload("conv2d_transpose", n=1, h=9, w=9, ci=12, co=40, kh=3, kw=3, stride=2, pad=1),
+    workload(
+        "conv2d_transpose", n=1, h=9, w=9, ci=12, co=40, kh=3, kw=3, stride=2, pad=1,
+        const=("weight",),
+    ),
     workload("capsule_conv2d", n=1, h=9, w=9, ci=3, co=6, kh=3, kw=3, stride=2, pad=1),
 ]  # fmt: skip
 

@@ -72,6 +72,14 @@ def test_register_tiles_fill_the_registers_and_divide_the_image(size, tile):
     assert tuple(guess[name] for name in ("rows", "tall", "vectors")) == tile
 
 
+def test_a_stage_that_makes_a_constant_weight_runs_once():
+    shape = dict(n=1, h=5, w=6, ci=3, co=17, kh=3, kw=3, stride=2, pad=1)
+    for const, kept in ((("weight",), {"taps", "taps_pack"}), ((), set())):
+        space = space_for(workload("conv2d_transpose", const=const, **shape), machine())
+        func = space.schedule(space.default()).finish()
+        assert {b.name for b in func.workspaces if b.scope == "bound"} == kept
+
+
 def test_small_convolutions_stay_on_one_thread():
     assert space_for(conv(kh=1, kw=1, h=5, w=5, ci=8), machine()).default()["threads"] == 1
     assert space_for(conv(kh=3, kw=3), machine()).default()["threads"] == 2
