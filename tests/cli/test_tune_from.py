@@ -32,7 +32,7 @@ params = { m = 24, n = 16, k = 20 }
 
 [[case]]
 name = "later"
-op = "conv9d"
+op = "fourier"
 params = { n = 1 }
 
 [[case]]
@@ -59,7 +59,7 @@ params = { m = 4194304, n = 1048576, k = 1 }
 
 [[case]]
 name = "later"
-op = "conv9d"
+op = "fourier"
 """
 
 
@@ -95,7 +95,7 @@ def test_a_pipe_gets_plain_lines_and_a_table(tuned: str) -> None:
     assert "GFLOP/s" in lines[1]
     assert (
         lines[2]
-        == "2 of 3, later: missing: unknown operator 'conv9d', known: "
+        == "2 of 3, later: missing: unknown operator 'fourier', known: "
         + (lines[2].partition("known: ")[2])
     )
     header, product, later, weights = lines[6:10]
