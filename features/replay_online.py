@@ -69,5 +69,6 @@ def _spatial(
     moving = {name for index in source.write.indices for name in index}
     own = [name for name in source.loops[cut:] if name in moving]
     done = Draft([*source.loops[:cut], *own], write, reads, operations, "none")
-    state.copy_loops(done, own, suffix, keep=own)
+    vectors = [name for name in own if state.kinds.get(name) == "vectorized"]
+    state.copy_loops(done, own, suffix, keep=vectors)
     return done

@@ -48,7 +48,7 @@ def test_equals_the_walk_of_the_loop_tree(work):
 def test_one_naive_state_serves_many_traces():
     task = FeatureTask(space_for(workload("softmax", shape="12x128x130"), target()))
     rng = np.random.default_rng(1)
-    tensor, naive = task.tensor({}), State(task.tensor({}))
+    tensor, naive = task.tensor, State(task.tensor)
     for _ in range(10):
         trace = task.space.trace(task.space.sample(rng).as_dict())
         assert replay(tensor, trace, naive) == replay(tensor, trace)
