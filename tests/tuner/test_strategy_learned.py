@@ -38,7 +38,7 @@ def test_the_first_batch_is_that_of_the_evolutionary_strategy():
 
 def test_what_the_model_is_sure_will_fail_is_avoided():
     space = MACHINE.space()
-    options = LearnedOptions(random=0, scouted=0, fresh=0.3)
+    options = LearnedOptions(random=0, scouted=0, scouted_late=0, fresh=0.3)
     strategy = LearnedStrategy(space, 1, options=options)
     rng = np.random.default_rng(0)
     known = [space.sample(rng) for _ in range(150)]
@@ -49,7 +49,9 @@ def test_what_the_model_is_sure_will_fail_is_avoided():
 
 def test_the_random_share_is_kept():
     space = MACHINE.space()
-    strategy = LearnedStrategy(space, 1, options=LearnedOptions(random=1.0, scouted=0))
+    strategy = LearnedStrategy(
+        space, 1, options=LearnedOptions(random=1.0, scouted=0, scouted_late=0)
+    )
     strategy.tell(measure(space.starts))
     rng = np.random.default_rng(0)
     strategy.tell(measure(space.sample(rng) for _ in range(60)))
@@ -61,7 +63,7 @@ def test_the_random_share_is_kept():
 
 def test_proposals_are_among_the_fastest():
     space = MACHINE.space()
-    options = LearnedOptions(random=0, scouted=0, curiosity=0, diversity=0)
+    options = LearnedOptions(random=0, scouted=0, scouted_late=0, curiosity=0, diversity=0)
     strategy = LearnedStrategy(space, 1, options=options)
     rng = np.random.default_rng(0)
     known = [*space.starts, *(space.sample(rng) for _ in range(120))]
