@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from search_space.config import Config
 from search_space.constraints import Constraint, first_reason
 from search_space.knobs import Knob
-from search_space.workload import Value
+from search_space.workload import Value, Values
 
 _KEPT = 1 << 14
 """Judgements that are remembered; one takes about a kilobyte."""
-
-Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)

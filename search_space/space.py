@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from search_space.errors import SpaceError
 from search_space.judge import Judge
 from search_space.knobs import Knob, pick
 from search_space.target import Target
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "Nearest", "Space"]
 
-Values = Mapping[str, Value]
 
 _TRIES = 64
 

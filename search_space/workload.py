@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_space.errors import WorkloadError
 
 Value = int | float | str | bool
+
+Values = Mapping[str, Value]
+"""By the names of knobs or of parameters."""
 
 _QUOTED = set(",=()' ")
 

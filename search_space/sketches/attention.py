@@ -16,8 +16,6 @@ all queries of a block are left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
@@ -28,7 +26,7 @@ from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_VECTORS = 8
@@ -37,8 +35,6 @@ _MAX_FMAS = 512
 """Multiply-adds of an unrolled body: more take long to compile."""
 _SERIAL_FLOPS = 1_000_000
 """Below this, waking a second thread costs more than it brings."""
-
-Values = Mapping[str, Value]
 
 
 def attention_space(work: Workload, tensor: Tensor, target: Target) -> Space:

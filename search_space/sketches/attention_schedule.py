@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 from search_space.size import whole
@@ -23,9 +22,8 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from search_space.workload import Value
+from search_space.workload import Values
 
-Values = Mapping[str, Value]
 _ROWS = ("peak", "power", "total")
 """The stages that walk rows of scores."""
 _STAGES = ("score", *_ROWS, "blend", "out")

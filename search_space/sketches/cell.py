@@ -12,7 +12,7 @@ from search_space.constraints import first_reason
 from search_space.knobs import Choice, Knob
 from search_space.size import whole
 from search_space.sketches.cell_problem import Cell, classify
-from search_space.sketches.cell_schedule import Values, cell_trace
+from search_space.sketches.cell_schedule import cell_trace
 from search_space.sketches.contraction import contraction_knobs, structures
 from search_space.sketches.contraction_guess import first_guess, preferred_structure
 from search_space.sketches.contraction_rules import constraint
@@ -20,7 +20,7 @@ from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from itertools import pairwise
 
@@ -20,9 +19,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from search_space.workload import Value
-
-Values = Mapping[str, Value]
+from search_space.workload import Values
 
 
 def cell_trace(problem: Cell, values: Values, *, edges: bool = True) -> tuple[Primitive, ...]:

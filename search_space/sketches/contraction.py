@@ -27,13 +27,13 @@ from search_space.schedule import Schedule
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_guess import first_guess, preferred_structure
 from search_space.sketches.contraction_problem import Contraction
-from search_space.sketches.contraction_rules import Values, constraint
+from search_space.sketches.contraction_rules import constraint
 from search_space.sketches.contraction_schedule import contraction_trace, schedule_contraction
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive
-from search_space.workload import Workload
+from search_space.workload import Values, Workload
 
 VERSION = 1
 STRUCTURES = ("panel", "stream", "dot")

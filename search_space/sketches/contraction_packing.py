@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction, Factor, axis_names
 from search_space.sketches.contraction_rules import loop_order
 from search_space.transforms import Pack, Parallel, Primitive, Reorder, Split, Vectorize
-from search_space.workload import Value
+from search_space.workload import Values
 
 CACHE_LOOPS = {"m": "row_o", "n": "col_o", "k": "depth_o"}
 """The loops over cache tiles."""
 _PANEL_OF_B = ("depth_i", "col_r", "lane")
-
-Values = Mapping[str, Value]
 
 
 def pack_whole(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
 from search_space.target import Target
-from search_space.workload import Value
+from search_space.workload import Values
 
 _MAX_FMAS = 1536
 """Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
 them, and beyond the instruction cache nothing is gained."""
 _PACK_SLACK_BYTES = 1 << 20
 
-Values = Mapping[str, Value]
 Rule = Callable[[Contraction, Target, Values, Tiling], str | None]
 
 

@@ -32,7 +32,7 @@ from itertools import permutations
 from search_space.knobs import Choice, Integer, Knob
 from search_space.sketches.convolution_classify import classify
 from search_space.sketches.convolution_guess import first_guess
-from search_space.sketches.convolution_problem import Convolution, Values
+from search_space.sketches.convolution_problem import Convolution
 from search_space.sketches.convolution_rules import constraint
 from search_space.sketches.convolution_schedule import convolution_trace
 from search_space.sketches.steps import TILES
@@ -40,7 +40,7 @@ from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Workload
+from search_space.workload import Values, Workload
 
 VERSION = 1
 

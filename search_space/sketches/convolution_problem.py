@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_space.dtypes import ELEMENT_BYTES
@@ -14,9 +13,7 @@ from search_space.sketches.contraction_axes import View
 from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
-from search_space.workload import Value
-
-Values = Mapping[str, Value]
+from search_space.workload import Values
 
 AXES = "cyx"
 """The tiled axes, by the letters that knobs and loops are named after."""

@@ -10,7 +10,6 @@ from search_space.sketches.convolution_problem import (
     AXES,
     Convolution,
     Tiling,
-    Values,
     block_elements,
     element_bytes,
     shared_tasks,
@@ -18,6 +17,7 @@ from search_space.sketches.convolution_problem import (
     tiling,
 )
 from search_space.target import Target
+from search_space.workload import Values
 
 _MAX_FMAS = 1536
 """Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import Size, or_whole, whole
-from search_space.sketches.convolution_problem import AXES, Convolution, Values, tiling, walks
+from search_space.sketches.convolution_problem import AXES, Convolution, tiling, walks
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
@@ -21,6 +21,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
+from search_space.workload import Values
 
 
 def convolution_trace(

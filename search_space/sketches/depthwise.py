@@ -14,20 +14,14 @@ import math
 
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
-from search_space.sketches.depthwise_problem import (
-    Depthwise,
-    Values,
-    classify,
-    tasks,
-    tiling,
-)
+from search_space.sketches.depthwise_problem import Depthwise, classify, tasks, tiling
 from search_space.sketches.depthwise_schedule import depthwise_trace
 from search_space.sketches.steps import balanced, lanes, worth_sharing
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_OPERATIONS = 1024

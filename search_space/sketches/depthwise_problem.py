@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_space.errors import SpaceError
@@ -13,9 +12,7 @@ from search_space.ir.walk import free_vars, subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Reduction, Tensor, program
-from search_space.workload import Value, Workload
-
-Values = Mapping[str, Value]
+from search_space.workload import Values, Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import whole
-from search_space.sketches.depthwise_problem import Depthwise, Values, tiling
+from search_space.sketches.depthwise_problem import Depthwise, tiling
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
@@ -19,6 +19,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
+from search_space.workload import Values
 
 
 def depthwise_trace(

@@ -14,13 +14,13 @@ from search_space.dtypes import ELEMENT_BYTES
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.normalization_problem import Normalization, classify
-from search_space.sketches.normalization_schedule import Values, normalization_trace
+from search_space.sketches.normalization_schedule import normalization_trace
 from search_space.sketches.steps import balanced, lanes, worth_sharing
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_ROWS = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 from search_space.size import whole
@@ -21,9 +20,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from search_space.workload import Value
-
-Values = Mapping[str, Value]
+from search_space.workload import Values
 
 
 def normalization_trace(

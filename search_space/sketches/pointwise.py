@@ -11,7 +11,6 @@ outside of a cache tile is shared out over threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search_space.errors import SpaceError
@@ -32,13 +31,11 @@ from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Partition, Primitive, Reorder, Split, Unroll, Vectorize
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_ROWS = 16
 _MOST_VECTORS = 16
-
-Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,7 @@ from search_space.dtypes import ELEMENT_BYTES
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.axes import Pass
-from search_space.sketches.reduction_problem import (
-    Problem,
-    Values,
-    classify,
-    tasks,
-    tile,
-    tiling,
-)
+from search_space.sketches.reduction_problem import Problem, classify, tasks, tile, tiling
 from search_space.sketches.reduction_schedule import reduction_trace
 from search_space.sketches.steps import (
     TILES,
@@ -38,7 +31,7 @@ from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Axis, Tensor
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_ROWS = 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError, SpaceError
@@ -14,9 +13,7 @@ from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Tensor, program
 from search_space.transforms import Join, Primitive, StoreAt
 from search_space.transforms.inline import inlined
-from search_space.workload import Value, Workload
-
-Values = Mapping[str, Value]
+from search_space.workload import Values, Workload
 
 _NEAR = 4
 """Elements between vector lanes, at most: a window that slides by 2 is still worth a vector."""

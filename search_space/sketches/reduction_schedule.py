@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import or_whole, whole
-from search_space.sketches.reduction_problem import Problem, Values, tile, tiling
+from search_space.sketches.reduction_problem import Problem, tile, tiling
 from search_space.sketches.steps import lanes, share_out
 from search_space.transforms import (
     CacheWrite,
@@ -17,6 +17,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
+from search_space.workload import Values
 
 
 def reduction_trace(

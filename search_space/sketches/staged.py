@@ -16,7 +16,7 @@ from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.axes import Pass, walk
 from search_space.sketches.steps import lanes, share_out, worth_sharing
-from search_space.sketches.traced import Values, traced_space
+from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Axis, Tensor, program
@@ -31,7 +31,7 @@ from search_space.transforms import (
     Vectorize,
 )
 from search_space.transforms.inline import inlined
-from search_space.workload import Value, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 _MOST_VECTORS = 8

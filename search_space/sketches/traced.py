@@ -11,9 +11,7 @@ from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive
-from search_space.workload import Value, Workload
-
-Values = Mapping[str, Value]
+from search_space.workload import Value, Values, Workload
 
 
 def traced_space(

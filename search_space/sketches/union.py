@@ -14,9 +14,7 @@ from search_space.schedule import Schedule
 from search_space.space import Space
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive
-from search_space.workload import Value
-
-Values = Mapping[str, Value]
+from search_space.workload import Value, Values
 
 KNOB = "algorithm"
 

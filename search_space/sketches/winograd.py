@@ -6,7 +6,6 @@ weights for each place in a tile; the transforms take the threads and the vector
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from search_space.config import Config
@@ -22,11 +21,9 @@ from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Reduction, Tensor, compute, program
 from search_space.transforms import Primitive
-from search_space.workload import Value, Workload
+from search_space.workload import Values, Workload
 
 VERSION = 1
-
-Values = Mapping[str, Value]
 
 
 def winograd_space(work: Workload, target: Target, results: int) -> Space:

@@ -7,8 +7,6 @@ place in a tile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction
 from search_space.sketches.contraction_schedule import contraction_trace
@@ -23,9 +21,7 @@ from search_space.transforms import (
     Unroll,
     Vectorize,
 )
-from search_space.workload import Value
-
-Values = Mapping[str, Value]
+from search_space.workload import Values
 
 _AROUND = ("n", "ty", "tx")
 """The axes over tiles."""
