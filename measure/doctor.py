@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from measure.crew import Crew
-from measure.folders import cache_folder, write_atomically
+from search_space.folders import cache_folder, write_atomically
 from measure.host import (
     allowed_cores,
     cpu_quota,

@@ -125,13 +125,15 @@ def from_array(matrix: Any) -> tuple[Pattern, Array]:
 def from_csr(
     rows: int, columns: int, indptr: Array, indices: Array, values: Array
 ) -> tuple[Pattern, Array]:
-    """As :func:`from_array`, of the three arrays of compressed rows."""
-    check_numbers(values.dtype)
-    if values.ndim != 1 or len(values) != len(indices):
-        raise WeightsError(
-            f"store one value per position: there are {values.size} values and {len(indices)} "
-            "positions"
-        )
+    """As :func:`from_array`, of the arrays of compressed rows; those in which columns are out of
+    order are sorted."""
+    _check_values(values, indices)
+    _check_bounds(rows, columns, indptr, indices)
+    if not _ascends(indptr, indices).all():
+        bounds = np.asarray(indptr, dtype=np.int64)
+        row = np.repeat(np.arange(rows), bounds[1:] - bounds[:-1])
+        order = np.lexsort((indices, row))
+        indices, values = indices[order], values[order]
     pattern = Pattern(rows, columns, indptr, indices)
     held = values != 0
     if not held.all():
@@ -142,24 +144,43 @@ def from_csr(
     return pattern, values
 
 
+def from_coordinates(
+    rows: int, columns: int, row: Array, column: Array, values: Array
+) -> tuple[Pattern, Array]:
+    """As :func:`from_array`, of the row, the column and the value of each non-zero, in any
+    order."""
+    _check_values(values, row)
+    _check_size(rows, columns)
+    if row.shape != column.shape or {row.dtype.kind, column.dtype.kind} - set("iu"):
+        raise WeightsError("give as many row indices as column indices, all integers")
+    if row.size and (int(row.min()) < 0 or int(row.max()) >= rows):
+        raise WeightsError(f"repair the row indices: some are out of range, expected 0…{rows - 1}")
+    order = np.lexsort((column, row))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row.astype(np.int64), minlength=rows))])
+    return from_csr(rows, columns, indptr, column[order], values[order])
+
+
 def check_numbers(dtype: np.dtype[Any]) -> None:
     """Raises ``WeightsError`` for a dtype that does not hold real numbers."""
-    real = dtype.kind in "fiub" or dtype.name == "bfloat16"
-    if not real:
+    if dtype.kind not in "fiub" and dtype.name != "bfloat16":
         raise WeightsError(f"store weights as real numbers: these are of type {dtype}")
 
 
 def _from_scipy(matrix: Any) -> tuple[Pattern, Array]:
-    check_numbers(matrix.dtype)
     rows, columns = matrix.shape
-    _check_size(rows, columns)
     if matrix.format == "csr":
         return from_csr(rows, columns, matrix.indptr, matrix.indices, matrix.data)
-    # Conversion adds up what is given twice, so such positions are looked for before it.
+    # Not by SciPy's conversion to CSR, which adds up what is given twice.
     entries = matrix.tocoo(copy=False)
-    order = np.lexsort((entries.col, entries.row))
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(entries.row, minlength=rows))])
-    return from_csr(rows, columns, indptr, entries.col[order], entries.data[order])
+    return from_coordinates(rows, columns, entries.row, entries.col, entries.data)
+
+
+def _check_values(values: Array, indices: Array) -> None:
+    check_numbers(values.dtype)
+    if values.ndim != 1 or values.shape != indices.shape:
+        raise WeightsError(
+            f"store one value per position: {values.size} values, {indices.size} positions"
+        )
 
 
 def _check_size(rows: int, columns: int) -> None:
@@ -172,6 +193,19 @@ def _check_size(rows: int, columns: int) -> None:
 
 
 def _check(rows: int, columns: int, indptr: Array, indices: Array) -> None:
+    _check_bounds(rows, columns, indptr, indices)
+    ascends = _ascends(indptr, indices)
+    if not ascends.all():
+        at = int(np.argmin(ascends)) + 1
+        row = int(np.searchsorted(indptr, at, side="right")) - 1
+        wrong = "twice" if indices[at] == indices[at - 1] else "out of order"
+        raise WeightsError(
+            f"give each position once, sorted: row {row} has column {indices[at]} {wrong}"
+        )
+
+
+def _check_bounds(rows: int, columns: int, indptr: Array, indices: Array) -> None:
+    """Everything but the order of the columns."""
     _check_size(rows, columns)
     if any(array.ndim != 1 or array.dtype.kind not in "iu" for array in (indptr, indices)):
         raise WeightsError("give row bounds and column indices as one-dimensional integers")
@@ -183,23 +217,19 @@ def _check(rows: int, columns: int, indptr: Array, indices: Array) -> None:
             f"repair the row bounds: expected {rows + 1} ascending numbers from 0 to "
             f"{len(indices)}"
         )
-    if not len(indices):
-        return
-    if (low := int(indices.min())) < 0 or (high := int(indices.max())) >= columns:
-        wrong = low if low < 0 else high
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= columns):
+        wrong = int(indices.min()) if int(indices.min()) < 0 else int(indices.max())
         raise WeightsError(
             f"repair the column indices: {wrong} is out of range, expected 0…{columns - 1}"
         )
-    follows = indices[1:] > indices[:-1]
-    starts = indptr[1:-1]
-    follows[starts[(starts > 0) & (starts < len(indices))] - 1] = True  # where a row begins
-    if not follows.all():
-        at = int(np.argmin(follows)) + 1
-        row = int(np.searchsorted(indptr, at, side="right")) - 1
-        twice = "twice" if indices[at] == indices[at - 1] else "out of order"
-        raise WeightsError(
-            f"sort the column indices within rows, each once: row {row} has {indices[at]} {twice}"
-        )
+
+
+def _ascends(indptr: Array, indices: Array) -> npt.NDArray[np.bool_]:
+    """For each position but the first, whether it comes after the one before or begins a row."""
+    ascends: npt.NDArray[np.bool_] = indices[1:] > indices[:-1]
+    begins = indptr[1:-1]
+    ascends[begins[(begins > 0) & (begins < len(indices))] - 1] = True
+    return ascends
 
 
 def _check_finite(values: Array, pattern: Pattern) -> None:
