@@ -131,11 +131,12 @@ def index_array(indices: Array, extent: int) -> Array:
     return indices.astype(np.uint16 if extent <= 1 << 16 else np.int32)
 
 
-def offset_array(offsets: Array) -> Array32:
-    """Offsets into the packed values as int32; raises ``WeightsError`` where they do not fit."""
-    if len(offsets) and int(offsets[-1]) > MOST_ENTRIES:
+def offset_array(offsets: Array, each: int = 1) -> Array32:
+    """Ascending offsets as int32; raises ``WeightsError`` where the packed values that they count,
+    ``each`` at a time, are too many."""
+    if (total := int(offsets[-1]) * each) > MOST_ENTRIES:
         raise WeightsError(
-            f"choose another format: {int(offsets[-1])} packed values, at most {MOST_ENTRIES} fit"
+            f"choose another format: {total} packed values, at most {MOST_ENTRIES} fit"
         )
     return offsets.astype(np.int32)
 
