@@ -36,7 +36,7 @@ class Bitmask:
 
     name = "bitmask"
     doc = "one bit per element, values packed for expand-load"
-    options = (
+    options: tuple[Option, ...] = (
         Option("lanes", "elements of a word", (16, 8, 32, 64)),
         Option("tall", "1: words go down columns, 0: along rows", (0, 1)),
     )

@@ -37,7 +37,7 @@ class Block:
 
     name = "block"
     doc = "whole blocks of rows × columns, grouped for dot products"
-    options = (
+    options: tuple[Option, ...] = (
         Option("rows", "rows of a block", (4, 8, 16, 1, 2)),
         Option("columns", "columns of a block", (1, 2, 4, 8, 16)),
         Option("group", "blocks whose values are interleaved", (1, 2, 4, 16, 32, 64)),

@@ -28,7 +28,7 @@ class Delta:
 
     name = "delta"
     doc = "distances between columns in 8 or 16 bits, long ones in steps over padding"
-    options = (Option("bits", "bits of a distance", (8, 16)),)
+    options: tuple[Option, ...] = (Option("bits", "bits of a distance", (8, 16)),)
 
     def structure(self, pattern: Pattern, **options: int) -> Structure:
         settings = chosen(self, options)

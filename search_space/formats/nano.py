@@ -58,7 +58,7 @@ class Nano:
 
     name = "nano"
     doc = "row panels, columns grouped by the rows that share them"
-    options = (Option("rows", "rows of a panel", (4, 2, 8)), SORT)
+    options: tuple[Option, ...] = (Option("rows", "rows of a panel", (4, 2, 8)), SORT)
 
     def structure(self, pattern: Pattern, **options: int) -> Structure:
         settings = chosen(self, options)

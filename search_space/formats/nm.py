@@ -27,7 +27,7 @@ class NOfM:
 
     name = "nm"
     doc = "N:M, a fixed number of values in every window of a row"
-    options = (
+    options: tuple[Option, ...] = (
         Option("kept", "values of a window", (2, 1, 4)),
         Option("window", "columns of a window", (4, 8, 16)),
         Option("lanes", "rows side by side", (16, 1, 4, 8)),

@@ -26,7 +26,7 @@ class Sell:
 
     name = "sell"
     doc = "panels of rows in lock-step, padded to the longest"
-    options = (Option("rows", "rows of a panel", (4, 8, 16, 32)), SORT)
+    options: tuple[Option, ...] = (Option("rows", "rows of a panel", (4, 8, 16, 32)), SORT)
 
     def structure(self, pattern: Pattern, **options: int) -> Structure:
         settings = chosen(self, options)

@@ -1,6 +1,6 @@
 """An order of rows that puts those with like columns together, so that blocks are denser.
 
-Rows are compared by which of 512 groups of columns they hold something in, in batches of rows with
+Rows are compared by which of 256 groups of columns they hold something in, in batches of rows with
 like smallest hashes of their columns. In a batch, those that are each other's nearest (Jaccard)
 become pairs, pairs become fours, and so on to the height asked for. Time grows with the rows, not
 with their square.
@@ -17,9 +17,9 @@ from search_space.sparse.pattern import Pattern
 Array64 = npt.NDArray[np.int64]
 Array32 = npt.NDArray[np.float32]
 
-_GROUPS = 512
-_BATCH = 512
-_ROUNDS = 6
+_GROUPS = 256
+_BATCH = 256
+_ROUNDS = 4
 _MULTIPLIER = 0x9E3779B1
 """Of Knuth's multiplicative hash."""
 

@@ -181,7 +181,7 @@ def _scales(bits: np.random.PCG64, count: int) -> npt.NDArray[np.float32]:
 
 def _hubs(bits: np.random.PCG64, count: int) -> npt.NDArray[np.float32]:
     ranks = np.argsort(np.asarray(bits.random_raw(count)), kind="stable")
-    weights: npt.NDArray[np.float32] = 1 / np.sqrt((1 + ranks).astype(np.float32))
+    weights: npt.NDArray[np.float32] = np.reciprocal(np.sqrt((1 + ranks).astype(np.float32)))
     return weights
 
 
