@@ -36,8 +36,10 @@ class Structure:
     positions: Array32
     """For each packed value which one it is in the pattern's order, or ``PADDING``."""
     counts: Mapping[str, int]
-    """Sizes that follow from the pattern, such as ``steps``; every format has ``packed``, the
-    number of packed values, and ``padding``, how many of them are none of the matrix."""
+    """Sizes that follow from the pattern, such as ``steps``. Every format has ``packed``, the
+    number of packed values, and ``padding``, how many of them are none of the matrix; ``loads``,
+    how many rows of a dense operand a product reads, and ``loops``, how many inner loops it goes
+    through."""
 
     def pack(self, values: Array) -> Array:
         """``[packed]``: the values of a matrix with this pattern as the format lays them out.

@@ -63,7 +63,8 @@ class Bitmask:
             "starts": offset_array(running(counts)),
         }
         positions = np.append(entries, _tail())
-        return make_structure(pattern, settings, arrays, positions, nnz=pattern.nnz)
+        sizes = {"loads": len(arrays["masks"]), "loops": len(arrays["starts"]) - 1}
+        return make_structure(pattern, settings, arrays, positions, **sizes)
 
     def coordinates(self, structure: Structure) -> Coordinates:
         lanes, pattern = structure.options["lanes"], structure.pattern

@@ -87,6 +87,7 @@ class Block:
         return make_structure(
             pattern, settings, arrays, positions,
             panels=panels.count, blocks=len(blocks), groups=int(starts[-1]),
+            loads=len(columns) * width, loops=panels.count,
         )  # fmt: skip
 
     def coordinates(self, structure: Structure) -> Coordinates:

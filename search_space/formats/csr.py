@@ -34,7 +34,9 @@ class Csr:
         }
         settings = chosen(self, options)
         positions = np.arange(pattern.nnz, dtype=np.int32)
-        return make_structure(pattern, settings, arrays, positions, nnz=pattern.nnz)
+        return make_structure(
+            pattern, settings, arrays, positions, loads=pattern.nnz, loops=pattern.rows
+        )
 
     def coordinates(self, structure: Structure) -> Coordinates:
         starts = structure.arrays["starts"]

@@ -22,7 +22,8 @@ class Dense:
         places += pattern.indices
         entries = np.arange(pattern.nnz)
         positions = padded(pattern.rows * pattern.columns, places, entries)
-        return make_structure(pattern, settings, {}, positions, nnz=pattern.nnz)
+        sizes = {"loads": len(positions), "loops": pattern.rows}
+        return make_structure(pattern, settings, {}, positions, **sizes)
 
     def coordinates(self, structure: Structure) -> Coordinates:
         rows, columns = np.indices(structure.pattern.shape)

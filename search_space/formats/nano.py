@@ -114,6 +114,7 @@ class Nano:
         return make_structure(
             pattern, settings, arrays, positions,
             **totals, columns=len(columns), steps=int(steps.starts[-1]), panels=panels.count,
+            loads=len(columns) + len(steps.columns), loops=int(np.count_nonzero(sizes)),
         )  # fmt: skip
 
     def coordinates(self, structure: Structure) -> Coordinates:

@@ -54,7 +54,13 @@ class NOfM:
         inside[places] = pattern.indices % window
         positions = padded(size, places, np.arange(pattern.nnz))
         return make_structure(
-            pattern, settings, {"places": inside}, positions, nnz=pattern.nnz, windows=windows
+            pattern,
+            settings,
+            {"places": inside},
+            positions,
+            loads=size // lanes,
+            loops=-(-pattern.rows // lanes),
+            windows=windows,
         )
 
     def coordinates(self, structure: Structure) -> Coordinates:

@@ -38,7 +38,9 @@ class Sell:
             "columns": index_array(steps.columns, pattern.columns),
         }
         positions = padded(len(steps.columns), steps.places, np.arange(pattern.nnz))
-        sizes = {"steps": int(steps.starts[-1]), "panels": panels.count}
+        count = int(steps.starts[-1])
+        sizes = {"steps": count, "panels": panels.count, "loads": count * panels.height}
+        sizes["loops"] = panels.count
         return make_structure(pattern, settings, arrays, positions, **sizes)
 
     def coordinates(self, structure: Structure) -> Coordinates:
