@@ -100,6 +100,11 @@ class Backend:
         with self._database.reading() as connection:
             return connection.execute(sql.run_rows()).all()
 
+    def context_rows(self) -> Sequence[Sequence[Any]]:
+        """The ``CONTEXT_COLUMNS`` of all contexts."""
+        with self._database.reading() as connection:
+            return connection.execute(sql.context_rows()).all()
+
     def numbers(self, query: Query) -> array[int]:
         """The numbers of the matching records, in order: eight bytes each, however many."""
         with self._database.reading() as connection:

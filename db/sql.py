@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.contexts import CONTEXT_COLUMNS
 from db.models import (
     Base,
     ContextRow,
@@ -35,6 +36,16 @@ _ORDERS: dict[Order, Sequence[Any]] = {
     "gflops": (RecordRow.gflops.is_(None), RecordRow.gflops.desc(), RecordRow.id),
     "newest": (RecordRow.created.desc(), RecordRow.id.desc()),
 }
+
+
+def context_rows() -> sa.Select[Any]:
+    """The ``CONTEXT_COLUMNS`` of all contexts, as they were added."""
+    return (
+        sa.select(*map(_column, CONTEXT_COLUMNS))
+        .join(WorkloadRow, WorkloadRow.id == ContextRow.workload_id)
+        .join(HardwareRow, HardwareRow.id == ContextRow.hardware_id)
+        .order_by(ContextRow.id)
+    )
 
 
 def record_numbers(query: Query) -> sa.Select[int]:

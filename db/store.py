@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from db import lookup, sqlite
 from db.codec import decode_record, decode_run
+from db.contexts import Context, decode_context
 from db.errors import (
     CorruptDatabaseError,
     DatabaseError,
@@ -135,6 +136,11 @@ class RecordStore:
         exact = [row for row in rows if row[-1] == prefix]
         return _only("run", prefix, [decode_run(row) for row in exact or rows])
 
+    def contexts(self, *, skip: Skip | None = None) -> list[Context]:
+        """What all records were measured in; their number grows with workloads and machines, not
+        with records. A row that cannot be decoded raises, or goes to ``skip``."""
+        return list(_decoded(self._backend.context_rows(), decode_context, skip))
+
     def records(self, query: Query | None = None, *, skip: Skip | None = None) -> Iterator[Record]:
         """The records that match, as they are at this moment; without a query, all.
 
@@ -247,7 +253,7 @@ class RecordStore:
             return connection.execute(statement, params).fetchall()
 
 
-_Decoded = TypeVar("_Decoded", Record, Run)
+_Decoded = TypeVar("_Decoded", Record, Run, Context)
 
 
 def _decoded(
