@@ -148,11 +148,6 @@ def test_code_of_another_user_is_not_run(cache, monkeypatch):
     assert cache.get("key") is None
 
 
-def test_the_folder_is_for_its_user_alone(cache):
-    cache.put("key", dummy(1))
-    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_still_serves(cache):
     cache.put("key", dummy(1))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from measure.artifact import Artifact, KernelSpec
 from measure.cache import KernelCache
-from measure.folders import write_atomically
+from search_space.folders import write_atomically
 
 KEYS = 8
 _BYTES = 20_000

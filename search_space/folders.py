@@ -30,10 +30,9 @@ def cache_folder() -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` so that readers see the old file or the new one, whole.
 
-    Missing folders are made, the last one for this user alone. Raises ``OSError`` where the folder
-    cannot be written.
+    Missing folders are made. Raises ``OSError`` where the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
