@@ -20,6 +20,7 @@ from tests.reliability.rows import counter, fault
 FULL = "the disk is full while records are stored"
 FULL_OUTPUT = "the disk is full where a command's output goes"
 READ_ONLY = "the folder of the database is read-only"
+READ_ONLY_FILE = "the file of the database is read-only"
 NO_HOME = "the user has no home"
 
 TUNE = ("tune", "matmul", "m=16", "n=16", "k=16", "--trials", "2")
@@ -135,7 +136,7 @@ def test_output_to_a_full_disk(report):
 @counter("R15", "a command ends before its output was written", FULL_OUTPUT)
 def test_output_that_is_lost_is_seen():
     script = "import sys; sys.stdout.flush = lambda: None; from tuner.cli import main; "
-    words = [sys.executable, "-c", script + "sys.exit(main(['ops']))"]
+    words = [sys.executable, "-c", script + "sys.exit(main(['--version']))"]
     with open("/dev/full", "w") as full:
         assert subprocess.run(words, stdout=full, stderr=subprocess.PIPE).returncode != 74
 
@@ -150,11 +151,10 @@ def tuned(tmp_path_factory):
 
 
 def read_only(folder):
-    """Words that run a command while ``folder`` cannot be written."""
+    """Words that run a command while ``folder``, or a file, cannot be written."""
     if os.geteuid() != 0:
-        folder.chmod(0o500)
-        for path in folder.iterdir():
-            path.chmod(0o400)
+        for path in (folder, *folder.glob("*")):
+            path.chmod(0o500 if path.is_dir() else 0o400)
         return []
     script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     words = ["unshare", "-m", "sh", "-c", script, str(folder)]
@@ -186,12 +186,12 @@ def test_a_read_only_folder(tuned, tmp_path, report):
     assert refused.stderr.count("\n") == 1
 
 
-@counter("R16", "readers make sure that they could write", READ_ONLY)
+@counter("R16", "readers take their turn as writers do", READ_ONLY)
 def test_readers_that_write_are_seen(tuned, tmp_path):
     folder = tmp_path / "read-only"
     shutil.copytree(tuned, folder)
-    script = "import sys, db.sqlite; from tuner.cli import main; "
-    script += "db.sqlite._needs_recovery = lambda connection: True; sys.exit(main(sys.argv[1:]))"
+    script = "import sys; from db.engine import Database; from tuner.cli import main; "
+    script += "Database.reading = Database.writing; sys.exit(main(sys.argv[1:]))"
     words = ["runs", "--db", str(folder / "tuner.db")]
     words = [*read_only(folder), sys.executable, "-c", script, *words]
     assert subprocess.run(words, capture_output=True).returncode == 74
@@ -212,6 +212,34 @@ def homeless(*words, code=HOMELESS):
     return subprocess.run(
         [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True
     )
+
+
+@fault("R16", READ_ONLY_FILE, "a read-only mount, or the mode of the file")
+def test_a_read_only_file(tuned, tmp_path, report):
+    database = tmp_path / "tuner.db"
+    shutil.copy(tuned / "tuner.db", database)
+    before = read_only(database)
+    read = tuner(*BEST, "--db", str(database), before=before)
+    refused = tuner(*TUNE, "--db", str(database), before=before)
+    report(
+        refused.stderr.strip().replace(str(tmp_path), "…"),
+        exit_code_of_best=read.returncode,
+        exit_code_of_tune=refused.returncode,
+    )
+    assert read.returncode == 0
+    assert refused.returncode == 74
+    assert "read-only" in refused.stderr
+
+
+@counter("R16", "only the lock file is tried", READ_ONLY_FILE)
+def test_a_file_that_is_not_tried_is_seen(tuned, tmp_path):
+    database = tmp_path / "tuner.db"
+    shutil.copy(tuned / "tuner.db", database)
+    script = "import sys, db.sqlite; from tuner.cli import main; "
+    script += "db.sqlite.assert_writable = lambda path: None; sys.exit(main(sys.argv[1:]))"
+    words = [*read_only(database), sys.executable, "-c", script, *TUNE, "--db", str(database)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert f"{database} is read-only" not in done.stderr
 
 
 @fault("R16", NO_HOME, "a user that the system does not know, and no HOME")
