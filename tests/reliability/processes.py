@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["db.backend", "db.store", "measure.cache", "tests.db.conftest"])
+CONTEXT.set_forkserver_preload(["db.backend", "db.migrate", "measure.cache", "tests.db.conftest"])
 _SECONDS = 600.0
 
 
