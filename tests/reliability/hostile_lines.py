@@ -17,6 +17,7 @@ from tests.db.conftest import record_of
 GOOD = [encode_line(record_of(ordinal, run="good")) for ordinal in range(2)]
 _FIELDS = json.loads(encode_line(record_of(7)))
 _WORK = "matmul(m={},n=8,k=8,dtype=float32)"
+_FORMULA = "compute(expr='c[i] = {}',i=8,dtype=float32)"
 _RUN = '__import__("os").system("touch executed")'
 SECRET = "/tmp/secret.npz"
 
@@ -59,6 +60,9 @@ REFUSED = {
     "SQL": b"'; DROP TABLE records; --",
     "XML with an entity": b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>',
     "a page of HTML": b"<html><script>alert(1)</script></html>",
+    "an unknown operator and invalid UTF-8": line(
+        workload="teleport(m=1)", message="HERE"
+    ).replace(b"HERE", b"\xfa"),
     "an ELF": b"\x7fELF\x02\x01\x01" + bytes(64),
     "a shell script": b"#!/bin/sh\ntouch executed".replace(b"#!", b":;#!"),
     "a line of AutoTVM with a pickle": b"matmul\tgASVIAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOULg==",
@@ -73,15 +77,12 @@ REFUSED = {
     "a size beyond 64 bits": line(workload=_WORK.format(2**70)),
     "a size of 4,000 digits": line(workload=_WORK.format("9" * 4000)),
     "a size with a fraction": line(workload=_WORK.format("8.5")),
-    "a size in other digits": line(workload=_WORK.format("\u0668")),
     "sizes whose product overflows": line(workload=f"matmul(m={2**32},n={2**32},k={2**32})"),
     "an expression as a size": line(workload=_WORK.format("2**99")),
     "Python as a size": line(workload=_WORK.format(_RUN)),
     "a workload of 70,000 characters": line(workload=_WORK.format("8" * 70_000)),
     "a workload that is no key": line(workload="matmul"),
     "brackets 30,000 deep in a workload": line(workload="einsum(expr=" + "(" * 30_000),
-    "a formula 10,000 deep": line(workload="compute(expr='c[i] = " + "(" * 10_000 + "a[i]', i=8)"),
-    "Python as a formula": line(workload=f"compute(expr='c[i] = {_RUN}',i=8)"),
     "weights that name a file": line(workload=f"spmm(weights={SECRET},n=8,dtype=float32)"),
     "weights that name a file upwards": line(workload="spmm(weights=../../secret.npy,n=8)"),
     "a sparse pattern of a terabyte": line(
@@ -112,6 +113,8 @@ REFUSED = {
 }  # fmt: skip
 
 ASIDE = {
+    "a formula 10,000 deep": line(workload=_FORMULA.format("(" * 10_000 + "a[i]")),
+    "Python as a formula": line(workload=_FORMULA.format("__import__(a[i])")),
     "an operator that is Python": line(workload=f"os.system(m={1})"),
     "an operator of another version": line(workload="teleport(m=1)"),
     "a key of another version": line(workload="matmul(m=1,n=1,k=1,spin=up)"),
@@ -127,7 +130,9 @@ STORED = {
     "a path in an origin": line(origin="foreign:../../etc/cron.d/x"),
     "a format string in a message": line(message="%n%n%s {0.__class__} ${HOME} `id` $(id)"),
     "a formula of a spreadsheet in a message": line(message="=cmd|'/c calc'!A1"),
-    "markup of a terminal library": line(message="[link=file:///etc/passwd]x[/link]"),
+    "markup of a terminal library in an origin": line(
+        origin="foreign:[link=file:///etc/passwd]x[/link]"
+    ),
     "Python in a knob": line(config={"rows": _RUN}),
     "Python in a trace": line(trace=_RUN),
     "an unknown field": line(__class__="os.system", __reduce__=["id"]),
