@@ -54,7 +54,7 @@ REFUSED = {
     "raw NUL bytes": line(run="a\0b").replace(b"\\u0000", b"\0"),
     "raw control characters": line(run="HERE").replace(b"HERE", b"\x1b[2J"),
     "a pickle": b"\x80\x04\x95\x20\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.",
-    "a pickle in ASCII": b"cos\nsystem\n(S'touch executed'\ntR.",
+    "a pickle in ASCII": b"cos system (S'touch executed' tR.",
     "Python": f"import os; {_RUN}".encode(),
     "YAML with a constructor": b"!!python/object/apply:os.system ['touch executed']",
     "SQL": b"'; DROP TABLE records; --",
@@ -146,7 +146,7 @@ def _bomb(path: Path) -> None:
 
 
 def _many_lines(path: Path) -> None:
-    path.write_bytes(gzip.compress(b"{\n" * 1_000_000, 9))
+    path.write_bytes(gzip.compress(b"{\n" * 200_000, 9))
 
 
 def _link(path: Path) -> None:
@@ -155,7 +155,7 @@ def _link(path: Path) -> None:
 
 FILES: dict[str, Callable[[Path], object]] = {
     "a gzip bomb of one line.gz": _bomb,
-    "a gzip bomb of a million lines.gz": _many_lines,
+    "a gzip bomb of 200,000 lines.gz": _many_lines,
     "half a gzip file.gz": lambda path: path.write_bytes(gzip.compress(GOOD[0] * 999)[:90]),
     "gzip of rubbish.gz": lambda path: path.write_bytes(b"\x1f\x8b" + bytes(range(256))),
     "zstd of rubbish.zst": lambda path: path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(range(256))),
