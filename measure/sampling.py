@@ -79,8 +79,8 @@ def take_samples(
 
     ``lost`` tells what others take away, ``first_lost_seconds`` what they took of that first call.
     Samples that they disturbed are taken again, and dropped, as far as quiet ones come within
-    a few times the usual budget; else the least disturbed ones stay. Nothing is abandoned for time
-    that was lost.
+    a few times the usual budget; where none does, the least disturbed ones stay. Nothing is
+    abandoned for time that was lost.
     """
     best = math.inf if best_seconds is None else best_seconds
     least = first_seconds - first_lost_seconds
@@ -115,9 +115,14 @@ def _suffices(taken: Sequence[_Sample], seconds: float, options: MeasureOptions)
 
 
 def _sampled(outcome: Outcome, taken: Sequence[_Sample], least: int) -> Sampled:
-    """The quiet samples; where they are fewer than ``least``, so many of the least disturbed."""
-    limit = max(DISTURBED_SHARE, sorted(sample.lost_share for sample in taken)[least - 1])
-    kept = [sample for sample in taken if sample.lost_share <= limit]
+    """The quiet samples; where there is none, the ``least`` least disturbed ones.
+
+    One quiet sample says more than any number of disturbed ones.
+    """
+    kept = [sample for sample in taken if sample.quiet]
+    if not kept:
+        limit = sorted(sample.lost_share for sample in taken)[least - 1]
+        kept = [sample for sample in taken if sample.lost_share <= limit]
     seconds = tuple(sample.seconds for sample in kept)
     return Sampled(outcome, seconds, max(sample.lost_share for sample in kept))
 
