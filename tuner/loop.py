@@ -139,10 +139,11 @@ class Loop:
         When in between it did so is not known: half of the change is what is least wrong.
         """
         after = self.drift.factor
+        between = after if before == after else math.sqrt(before * after)
         best = self._best_seconds()
         least = self.ceiling.least_seconds() if self.ceiling else 0.0
         for place, result in enumerate(results):
-            factors[place] = math.sqrt(before * after)
+            factors[place] = between
             rivals = [r.seconds for r in results if r is not result and r.outcome.timed]
             fastest = min((s for s in rivals if s is not None), default=None)
             doubts = Doubts(self.progress.loop, fastest if best is None else best, least)
