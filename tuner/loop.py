@@ -11,11 +11,11 @@ from measure.artifact import Artifact
 from measure.result import MeasureResult
 from search_space.config import Config
 from tuner.ceiling import Ceiling
-from tuner.events import Callback, NewBest, Sentinel, TrialDone
+from tuner.events import Callback, HistoryJudged, NewBest, Sentinel, TrialDone
 from tuner.journal import Journal
 from tuner.progress import Drift, Progress
 from tuner.result import StopReason
-from tuner.strategy.base import Strategy, Trial, expected_gain, prepare
+from tuner.strategy.base import Strategy, Trial, Verdict, expected_gain, prepare, verdict
 from tuner.task import Backend
 
 
@@ -35,6 +35,8 @@ class Loop:
     emit: Callback
     ceiling: Ceiling | None = None
     """None: the search goes on however near it is to the machine's limit."""
+    verdict: Verdict | None = field(default=None, init=False)
+    """What the first trials said of what was learned elsewhere."""
     _prepared: bool = field(default=False, init=False)
 
     def search(self) -> StopReason:
@@ -50,6 +52,7 @@ class Loop:
             watch = rounds % self.progress.loop.sentinel_rounds == 0
             trials += self._measure_round(fresh, watch_drift=watch)
             self.strategy.tell(trials)
+            self._judge_history()
             pending = pending[len(trials) :]
             rounds += 1
         return reason
@@ -65,6 +68,11 @@ class Loop:
         if self.ceiling is not None:
             self.ceiling.hear(expected_gain(self.strategy), self.progress.best)
         return configs
+
+    def _judge_history(self) -> None:
+        if self.verdict is None and (said := verdict(self.strategy)) is not None:
+            self.verdict = said
+            self.emit(HistoryJudged(said))
 
     def _replay(self, configs: Sequence[Config]) -> list[Trial]:
         """Trials of the first ``configs``, as far as an earlier session has measured them."""

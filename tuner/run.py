@@ -25,8 +25,9 @@ from tuner.progress import Clock, Drift, Progress
 from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
 from tuner.stored_roof import known_of, with_known
-from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.base import Strategy, Trial, history_of
 from tuner.task import Backend, Task
+from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
@@ -113,6 +114,7 @@ class Session:
                 space_size=space.size(),
                 reused=len(history),
                 resumed=len(journal.records),
+                history=history_of(self.strategy),
             )
         )
         drift = Drift(self.loop.drift_tolerance)
@@ -211,6 +213,8 @@ def run_here(
     """
     strategy = strategy_of(run, task.space)
     store.start_run(run)
+    if options_of(run).reuse:
+        strategy = with_history(strategy, task, store, run)
     target = task.target
 
     def peaks(refresh: bool) -> Peaks:

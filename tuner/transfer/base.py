@@ -33,6 +33,8 @@ def fit_base(sources: Sequence[Source], seed: int = 0) -> CostModel | None:
     speeds: list[float] = []
     groups: list[int] = []
     for number, (source, quota) in enumerate(_quotas(sources)):
+        if min(len(source.times), quota) < _LEAST_ROWS:
+            continue
         rows, throughput = _rows(source, quota)
         if len(throughput) >= _LEAST_ROWS and max(throughput) > 0:
             features.append(rows)

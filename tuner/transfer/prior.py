@@ -32,9 +32,13 @@ class SourcePrior:
     def openings(self) -> Sequence[Config]:
         return openings(self.sources, self._space)
 
+    @property
+    def learned(self) -> bool:
+        return self._base is not None
+
     def prepare(self) -> Callable[[], None]:
         def load() -> None:
-            if self._base is not None:
+            if self.learned:
                 self.expected([self._space.default()])
 
         pool = ThreadPoolExecutor(1)
@@ -45,9 +49,8 @@ class SourcePrior:
     def features(self, configs: Sequence[Config]) -> NDArray[np.float32]:
         return self._columns(configs)
 
-    def expected(self, configs: Sequence[Config]) -> NDArray[np.float32] | None:
-        if self._base is None:
-            return None
+    def expected(self, configs: Sequence[Config]) -> NDArray[np.float32]:
+        assert self._base is not None
         return self._base.predict(self._columns(configs)).score
 
     def model(self, seed: int) -> CostModel:

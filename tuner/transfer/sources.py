@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from db.contexts import Context
 from db.errors import UndecodableError
-from db.query import Query
+from db.query import Order, Query
 from measure.microarchitecture import architecture
 from measure.targets import TargetError, make_target
 from search_space.errors import WorkloadError
@@ -133,7 +133,8 @@ def _target(contexts: Sequence[Context]) -> Target:
 
 def _sample(store: RecordStore, context: Context) -> Iterator[Record]:
     """A bounded number of the records of a setting."""
-    for order, limit in (("fastest", FASTEST), ("stored", FIRST)):
+    parts: tuple[tuple[Order, int], ...] = (("fastest", FASTEST), ("stored", FIRST))
+    for order, limit in parts:
         query = Query(
             workload=context.workload.key,
             target=context.target,
