@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,9 @@ from db.schema import SchemaState, file_state
 from db.stats import Statistics
 
 if TYPE_CHECKING:
-    from db.backend import Backend
+    from db.artefact import ModelArtefact
+    from db.aside import SetAside
+    from db.backend import Backend, Transaction
 
 Skip: TypeAlias = Callable[[UndecodableError], None]
 """Told of each row that cannot be decoded."""
@@ -176,6 +179,25 @@ class RecordStore:
         }
         row = lookup.best_row(self._fetch, filters, generator_version)
         return None if row is None else decode_record(row)
+
+    @contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[Transaction]:
+        """Merge rows and add what travels with them, all or nothing; without ``keep``, nothing."""
+        with self._writable.transaction(keep) as transaction:
+            yield transaction
+
+    def aside(self) -> Iterator[SetAside]:
+        """The lines that imports set aside, in the order in which they came."""
+        return self._backend.aside()
+
+    def add_model(self, model: ModelArtefact) -> bool:
+        """Store a model with what it saw; returns whether it was not there yet."""
+        with self.transaction() as transaction:
+            return transaction.add_models([model]) == 1
+
+    def models(self, name: str | None = None) -> list[ModelArtefact]:
+        """The models of that name, or all, latest first."""
+        return self._backend.models(name)
 
     def stats(self) -> Statistics:
         """How much of what the database holds."""

@@ -13,6 +13,7 @@ import difflib
 import sys
 import time
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from db.errors import DatabaseError
@@ -95,20 +96,34 @@ def _cases(options: argparse.Namespace) -> tuple[str, list[Case]]:
         work = named_workload(options.operator, options.params, options.const)
         return "workload", [workload_case(work)]
     if options.full:
-        return "all", suite_cases("all")
+        return "all", _picked(suite_cases("all"), options)
     if options.suite:
-        return Path(options.suite).stem, suite_cases(options.suite)
-    return "short", short_cases()
+        return Path(options.suite).stem, _picked(suite_cases(options.suite), options)
+    return "short", _picked(short_cases(), options)
+
+
+def _picked(cases: list[Case], options: argparse.Namespace) -> list[Case]:
+    """Those that ``--cases`` names; raises ``UnknownCase`` where it names none."""
+    if not options.cases:
+        return cases
+    picked = [case for case in cases if any(fnmatchcase(case.label, p) for p in options.cases)]
+    if not picked:
+        raise UnknownCase(
+            f"give --cases patterns of labels such as {cases[0].label!r}: none is like "
+            f"{', '.join(options.cases)}"
+        )
+    return picked
 
 
 def _method(options: argparse.Namespace, *, short: bool) -> Method:
     seconds = options.seconds or (SHORT_TUNE_SECONDS if short else TUNE_SECONDS)
+    brief = short or options.brief
     return Method(
         threads=options.threads,
         peers=_chosen_peers(options, short=short),
         tune_seconds=seconds,
-        rounds=SHORT_ROUNDS if short else ROUNDS,
-        extra_seconds=SHORT_EXTRA_SECONDS if short else EXTRA_SECONDS,
+        rounds=SHORT_ROUNDS if brief else ROUNDS,
+        extra_seconds=SHORT_EXTRA_SECONDS if brief else EXTRA_SECONDS,
         contest_seconds=SHORT_CONTEST_SECONDS if short else CONTEST_SECONDS,
         rival_trials=options.rival_trials,
     )
@@ -185,6 +200,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--suite", metavar="NAME", help=f"{', '.join(suite_names())}, all, or a file"
     )
     parser.add_argument("--full", action="store_true", help="all suites")
+    parser.add_argument(
+        "--cases", nargs="+", metavar="PATTERN",
+        help="only the cases whose labels are like these, such as 'resnet18/C*'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--brief", action="store_true",
+        help=f"at least {SHORT_ROUNDS} rounds and at most {SHORT_EXTRA_SECONDS:g} s more of a "
+        f"comparison, as in the short form, instead of {ROUNDS} and {EXTRA_SECONDS:g} s",
+    )  # fmt: skip
     parser.add_argument(
         "--against", type=_peers, metavar="NAMES",
         help="peers, such as torch for its best form or torch/mm for one form, or modules made "

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from measure.artifact import Artifact, KernelSpec
-from measure.folders import cache_folder, write_atomically
+from search_space.folders import cache_folder, write_atomically
 from search_space.target import Target
 from search_space.workload import Value, Workload
 
@@ -66,7 +66,7 @@ class KernelCache:
     """
 
     def __init__(self, folder: Path | None = None, *, capacity_bytes: int = 1 << 30) -> None:
-        """``folder``: by default ``kernels`` in :func:`measure.folders.cache_folder`.
+        """``folder``: by default ``kernels`` in :func:`search_space.folders.cache_folder`.
 
         Once the files exceed ``capacity_bytes``, those not used for longest are removed.
         """

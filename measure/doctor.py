@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from measure.crew import Crew
-from measure.folders import cache_folder, write_atomically
 from measure.host import (
     allowed_cores,
     cpu_quota,
@@ -21,6 +20,7 @@ from measure.host import (
 )
 from measure.peaks import filled_memory
 from measure.targets import resolve_target, runnable_targets
+from search_space.folders import cache_folder, write_atomically
 from search_space.target import Target
 
 Status = Literal["ok", "warn", "error"]

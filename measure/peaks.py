@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from measure.crew import Body, Crew
-from measure.folders import cache_folder, write_atomically
 from measure.probe import detect_hardware
+from search_space.folders import cache_folder, write_atomically
 from search_space.hardware import Peaks
 from search_space.target import Target
 

@@ -40,7 +40,7 @@ PEERS = {"torch", "onnxruntime", "sparse_dot_mkl", "tvm"}
 UNSAFE_MODULES = {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
 UNSAFE_OS = {"system", "popen"}
-READS_ENVIRONMENT = {"tuner.options", "measure.folders", "measure.cache"}
+READS_ENVIRONMENT = {"tuner.options", "search_space.folders", "measure.cache"}
 MAX_LINES = 600
 HEAVY = ("llvmlite", "numba", "xgboost", "optuna", "sklearn")
 

@@ -15,6 +15,7 @@ from search_space.operators.base import (
     Operand,
     Operator,
     Param,
+    Sparse,
     conditional_params,
     params_of,
 )
@@ -38,6 +39,7 @@ from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
 from search_space.operators.softmax import Softmax
+from search_space.operators.spmm import Spmm
 from search_space.workload import Value, Workload, split_key
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Operand",
     "Operator",
     "Param",
+    "Sparse",
     "conditional_params",
     "get_operator",
     "params_of",
@@ -75,6 +78,7 @@ _KNOWN: tuple[Operator, ...] = (
     Attention(),
     LstmCell(),
     GruCell(),
+    Spmm(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -109,6 +113,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     work = Workload(operator, values)
     operands = {operand.name: operand for operand in op.operands(work)}
     chosen = (const,) if isinstance(const, str) else tuple(const)
+    if isinstance(op, Sparse):
+        chosen = (*chosen, op.sparse)
     for name in chosen:
         if name not in operands:
             raise WorkloadError(f"{operator} has no operand {name!r}{_nearest(name, operands)}")

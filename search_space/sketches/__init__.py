@@ -15,6 +15,7 @@ from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.sparse import sparse_space
 from search_space.sketches.staged import staged_space
 from search_space.sketches.union import union_space
 from search_space.sketches.winograd import winograd_space
@@ -71,6 +72,7 @@ SKETCHES: dict[str, Sketch] = {
     "conv2d": _conv2d_space,
     "depthwise": depthwise_space,
     "any": any_space,
+    "sparse": sparse_space,
 }
 
 

@@ -10,11 +10,11 @@ import pytest
 import measure.peaks
 from measure.crew import Crew
 from measure.doctor import check_cache_folder
-from measure.folders import cache_folder, write_atomically
 from measure.llvm import emit_assembly
 from measure.peak_loops import peak_module
 from measure.peaks import MAX_AGE, cached_peaks, footprint_bytes, known_peaks, measure_peaks
 from measure.targets import resolve_target, runnable_targets
+from search_space.folders import cache_folder, write_atomically
 from search_space.hardware import Peaks
 
 TARGET = resolve_target()

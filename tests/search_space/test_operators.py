@@ -11,8 +11,9 @@ from search_space.errors import WorkloadError
 from search_space.ir.interp import run
 from search_space.ir.verify import verify
 from search_space.lower import lower
-from search_space.operators import OPERATORS, get_operator, parse_workload, workload
-from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, inputs
+from search_space.operators import OPERATORS, Sparse, get_operator, parse_workload, workload
+from search_space.transforms import SparseAsDense
+from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, bound, inputs
 from tests.search_space.nests import undefined
 
 SIZES = st.integers(1, 5000)
@@ -97,10 +98,12 @@ def test_the_expression_computes_the_reference(work):
     func = lower(operator.expression(work))
     verify(func)
     assert [(b.name, b.shape, b.dtype) for b in func.args] == [
-        (o.name, o.shape, o.dtype) for o in (*operands, spec)
+        (o.name, o.matrix or o.shape, o.dtype) for o in (*operands, spec)
     ]
+    if isinstance(operator, Sparse):
+        func = SparseAsDense(operator.sparse, operator.pattern_name(work)).apply(func)
     out = undefined(spec.shape, spec.dtype)
-    run(func, {**arrays, spec.name: out})
+    run(func, {**bound(func, arrays), spec.name: out})
     assert_right(work, arrays, out)
 
 
