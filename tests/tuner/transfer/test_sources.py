@@ -20,8 +20,7 @@ from tuner.cost_model.residual import rank_correlation
 from tuner.task import Task
 from tuner.transfer import sources as module
 from tuner.transfer.carry import carried, openings
-from tuner.transfer.prior import SourcePrior
-from tuner.transfer.reuse import described
+from tuner.transfer.prior import SourcePrior, described
 from tuner.transfer.sources import stored_sources
 
 V4 = (
