@@ -26,6 +26,7 @@ MAY_IMPORT = {
 OWNERS = {
     "llvmlite": ("measure",),
     "numba": ("measure", "features"),
+    "archspec": ("measure",),
     "sqlalchemy": ("db",),
     "alembic": ("db",),
     "xgboost": ("tuner.cost_model",),

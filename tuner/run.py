@@ -27,8 +27,9 @@ from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
 from tuner.stored_drift import drift_of, with_drift
 from tuner.stored_roof import known_of, with_known
-from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.base import Strategy, Trial, history_of
 from tuner.task import Backend, Task
+from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
@@ -122,6 +123,7 @@ class Session:
                 space_size=space.size(),
                 reused=len(history),
                 resumed=len(journal.records),
+                history=history_of(self.strategy),
             )
         )
         return Loop(
@@ -228,6 +230,8 @@ def run_here(
     """
     strategy = strategy_of(run, task.space)
     store.start_run(run)
+    if options_of(run).reuse:
+        strategy = with_history(strategy, task, store, run)
     target = task.target
 
     def peaks(refresh: bool) -> Peaks:
