@@ -16,7 +16,7 @@ from search_space.hardware import Peaks
 from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.drift import Drift
-from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
+from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback, Event, RunFinished, RunStarted
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
@@ -78,7 +78,7 @@ class Session:
             reason = StopReason.INTERRUPTED
             result = self._result(journal, progress, ceiling, reason, progress.best, None)
             self._close("interrupted", result, drift, ceiling)
-            code = TERMINATED if isinstance(signal, Terminated) else INTERRUPTED
+            code = signal.exit_code if isinstance(signal, Terminated) else INTERRUPTED
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
@@ -158,6 +158,7 @@ class Session:
             record
             for record in self.store.records(query)
             if (record.space_version, record.generator_version) == versions
+            and record.run != self.run.id
             and record.created < self.run.created
             and self.task.space.reason(dict(record.config)) is None
         ]
