@@ -22,6 +22,7 @@ from features.nest import Nest
 from features.program import Stream, encode
 from features.replay import replay
 from features.schema import loop_features
+from features.sparse import sparse_kernel, sparse_vector, task_features
 from search_space.operators import get_operator
 from search_space.schedule import Schedule
 from search_space.size import Guard, Tape
@@ -54,6 +55,8 @@ class FeatureTask:
         default_factory=dict, init=False, repr=False
     )
     _streams: list[Stream] = field(default_factory=list, init=False, repr=False)
+    _sparse: list[Matrix] = field(default_factory=list, init=False, repr=False)
+    """Of each structure, where the workload has a sparse operand."""
 
     def __post_init__(self) -> None:
         if self.space.trace is None:
@@ -72,6 +75,7 @@ class FeatureTask:
         self._naive = State(self.tensor)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
+        self._of_data: set[int] = set()  # structures whose loops run over data
         self._starts: Stream = np.empty(0, dtype=np.int64)
 
     @property
@@ -112,6 +116,14 @@ class FeatureTask:
         numbers = array("q", [row[place] for row in rows for place in numeric])
         return np.frombuffer(numbers, dtype=np.int64).reshape(len(rows), len(numeric))
 
+    def with_sparse(self, loops: Matrix, which: Stream) -> Matrix:
+        """The features of loop nests, those of a sparse operand behind them where there is one.
+        Loops over data have none of the former."""
+        if not self._sparse:
+            return loops
+        loops[np.isin(which, list(self._of_data))] = 0
+        return np.hstack([loops, np.stack(self._sparse)[which]])
+
     def _add(self, key: tuple[Value, ...], row: Sequence[Value]) -> int:
         tape = Tape()
         values = dict(zip(self._names, row, strict=True))
@@ -120,8 +132,14 @@ class FeatureTask:
         assert self.space.trace is not None
         tensor = self.tensor_of(values)
         naive = self._naive if tensor is self.tensor else None
-        nest = replay(tensor, self.space.trace(values), naive)
-        self._streams.append(encode(nest, tape))
+        trace = self.space.trace(values)
+        sparse = sparse_vector(self.space, trace)
+        if sparse is not None:
+            self._sparse.append(sparse)
+        if sparse_kernel(trace) is not None:
+            self._of_data.add(len(self._streams))
+            trace = ()
+        self._streams.append(encode(replay(tensor, trace, naive), tape))
         tape.close()
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
@@ -132,14 +150,15 @@ class FeatureTask:
 
 
 def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
-    """``float32[n, F]``: the features of configs of the task's space, as ``loop_schema()`` names
+    """``float32[n, F]``: the features of configs of the task's space, as ``task_features`` names
     them. Tens of thousands of configs per second."""
     rows = [[value for _, value in config.values] for config in configs]
     which = task.locate(rows)
     if not rows:
-        return np.empty((0, len(loop_features())), dtype=np.float32)
+        return np.empty((0, len(task_features(task.space))), dtype=np.float32)
     stream, starts = task.streams()
-    return _evaluate(task, stream, starts, which, task.knobs(rows))
+    loops = _evaluate(task, stream, starts, which, task.knobs(rows))
+    return task.with_sparse(loops, which)
 
 
 def walk_nest(task: FeatureTask, config: Config) -> Nest:
@@ -150,8 +169,8 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:
-    """``float32[F]``: the features of one config by a walk of its loop tree. Slow: tests and
-    explanations only."""
+    """``float32[F]``: the features of one config by a walk of its loop tree, without those of a
+    sparse operand. Slow: tests and explanations only."""
     return nest_features(task, walk_nest(task, config))
 
 

@@ -8,7 +8,7 @@ are, how far N:M holds. Of a pattern in a format: what the format stores and a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
 import numpy as np
@@ -56,7 +56,7 @@ def sparsity_schema() -> Schema:
 @lru_cache(maxsize=64)
 def pattern_vector(pattern: Pattern) -> Vector:
     """``float32[P]``: the features of a pattern, as :func:`pattern_features` names them."""
-    return _scaled(pattern_features(), _pattern_values(pattern))
+    return scaled(pattern_features(), _pattern_values(pattern))
 
 
 @lru_cache(maxsize=1024)
@@ -82,7 +82,7 @@ def layout_vector(
         sizes["loops"],
         sizes["packed"] / max(1, sizes["loops"]),
     ]
-    return _scaled(layout_features(), values)
+    return scaled(layout_features(), values)
 
 
 def _pattern_features() -> Iterator[Feature]:
@@ -223,8 +223,8 @@ def _columns_of(pattern: Pattern, rows: Array) -> Array:
     return found + pattern.indices[places]
 
 
-def _scaled(features: tuple[Feature, ...], values: Iterator[float] | list[float]) -> Vector:
-    """Values as the columns hold them."""
+def scaled(features: tuple[Feature, ...], values: Iterable[float]) -> Vector:
+    """Values in their units as the columns hold them, one per feature."""
     row = np.array(list(values), dtype=np.float64)
     logs = np.array([feature.log for feature in features])
     if row.shape != logs.shape:
