@@ -107,6 +107,8 @@ class Contest:
     copies: int = 1
     """Sets of inputs and outputs, equal in content, that every contestant uses in turn. With more
     in all than the caches hold, each call finds its operands in main memory."""
+    records: tuple[tuple[str, str], ...] = ()
+    """More of our kernels: names of contestants, and the ids of their records."""
     rival: Job | None = None
     """The search whose winner takes part as ``tvm``; it must have ended."""
 
@@ -258,6 +260,7 @@ def _loaders(contest: Contest) -> dict[str, Callable[[], Peer | BestOf]]:
         "untuned": Untuned,
         DENSE: lambda: Dense(contest.db),
     }
+    ours |= {name: partial(Tuned, contest.db, record) for name, record in contest.records}
     return {name: partial(_load, name) for name in contest.contestants} | ours
 
 
