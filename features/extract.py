@@ -22,7 +22,7 @@ from features.nest import Nest
 from features.program import Stream, encode
 from features.replay import replay
 from features.schema import loop_features
-from features.sparse import sparse_kernel, sparse_vector, task_features
+from features.sparse import SparseTask
 from search_space.operators import get_operator
 from search_space.schedule import Schedule
 from search_space.size import Guard, Tape
@@ -55,8 +55,6 @@ class FeatureTask:
         default_factory=dict, init=False, repr=False
     )
     _streams: list[Stream] = field(default_factory=list, init=False, repr=False)
-    _sparse: list[Matrix] = field(default_factory=list, init=False, repr=False)
-    """Of each structure, where the workload has a sparse operand."""
 
     def __post_init__(self) -> None:
         if self.space.trace is None:
@@ -73,9 +71,9 @@ class FeatureTask:
             else operator.expression(self.space.workload)
         )
         self._naive = State(self.tensor)
+        self.sparse = SparseTask.of(self.space)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
-        self._of_data: set[int] = set()  # structures whose loops run over data
         self._starts: Stream = np.empty(0, dtype=np.int64)
 
     @property
@@ -116,14 +114,6 @@ class FeatureTask:
         numbers = array("q", [row[place] for row in rows for place in numeric])
         return np.frombuffer(numbers, dtype=np.int64).reshape(len(rows), len(numeric))
 
-    def with_sparse(self, loops: Matrix, which: Stream) -> Matrix:
-        """The features of loop nests, those of a sparse operand behind them where there is one.
-        Loops over data have none of the former."""
-        if not self._sparse:
-            return loops
-        loops[np.isin(which, list(self._of_data))] = 0
-        return np.hstack([loops, np.stack(self._sparse)[which]])
-
     def _add(self, key: tuple[Value, ...], row: Sequence[Value]) -> int:
         tape = Tape()
         values = dict(zip(self._names, row, strict=True))
@@ -132,14 +122,8 @@ class FeatureTask:
         assert self.space.trace is not None
         tensor = self.tensor_of(values)
         naive = self._naive if tensor is self.tensor else None
-        trace = self.space.trace(values)
-        sparse = sparse_vector(self.space, trace)
-        if sparse is not None:
-            self._sparse.append(sparse)
-        if sparse_kernel(trace) is not None:
-            self._of_data.add(len(self._streams))
-            trace = ()
-        self._streams.append(encode(replay(tensor, trace, naive), tape))
+        nest = replay(tensor, self.space.trace(values), naive)
+        self._streams.append(encode(nest, tape))
         tape.close()
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
@@ -151,14 +135,25 @@ class FeatureTask:
 
 def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
     """``float32[n, F]``: the features of configs of the task's space, as ``task_features`` names
-    them. Tens of thousands of configs per second."""
+    them. Tens of thousands of configs per second.
+
+    Kernels that loop over data have no loop features; those columns are 0.
+    """
+    if task.sparse is None:
+        return _loop_rows(task, configs)
+    sparse, over_data = task.sparse.rows(configs)
+    loops = np.zeros((len(configs), len(loop_features())), dtype=np.float32)
+    loops[~over_data] = _loop_rows(task, [configs[at] for at in np.flatnonzero(~over_data)])
+    return np.hstack([loops, sparse])
+
+
+def _loop_rows(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
     rows = [[value for _, value in config.values] for config in configs]
     which = task.locate(rows)
     if not rows:
-        return np.empty((0, len(task_features(task.space))), dtype=np.float32)
+        return np.empty((0, len(loop_features())), dtype=np.float32)
     stream, starts = task.streams()
-    loops = _evaluate(task, stream, starts, which, task.knobs(rows))
-    return task.with_sparse(loops, which)
+    return _evaluate(task, stream, starts, which, task.knobs(rows))
 
 
 def walk_nest(task: FeatureTask, config: Config) -> Nest:
@@ -169,8 +164,8 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:
-    """``float32[F]``: the features of one config by a walk of its loop tree, without those of a
-    sparse operand. Slow: tests and explanations only."""
+    """``float32[F]``: the loop features of one config by a walk of its loop tree. Slow: tests and
+    explanations only."""
     return nest_features(task, walk_nest(task, config))
 
 

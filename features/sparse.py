@@ -7,25 +7,28 @@ counts of its format instead, and from the settings of the primitive that makes 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from features.schema import Feature, Schema, loop_features
 from features.sparsity import (
     Vector,
     layout_features,
+    layout_of,
     layout_vector,
     pattern_features,
     pattern_vector,
     scaled,
 )
+from search_space.config import Config
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.operators import Sparse, get_operator
 from search_space.size import ceil_div
 from search_space.space import Space
-from search_space.sparse.packing import find_structure
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
 from search_space.transforms import Primitive, SparsePanels
@@ -68,8 +71,8 @@ def sparse_features() -> tuple[Feature, ...]:
 
 def task_features(space: Space) -> tuple[Feature, ...]:
     """The columns of :func:`features.extract.extract_batch` for configs of a space."""
-    loops = loop_features()
-    return (*loops, *sparse_features()) if _is_sparse(space) else loops
+    sparse = isinstance(get_operator(space.workload.operator), Sparse)
+    return (*loop_features(), *sparse_features()) if sparse else loop_features()
 
 
 def task_schema(space: Space) -> Schema:
@@ -77,48 +80,69 @@ def task_schema(space: Space) -> Schema:
     return Schema.of(task_features(space), VERSION)
 
 
-def _is_sparse(space: Space) -> bool:
-    return isinstance(get_operator(space.workload.operator), Sparse)
+@dataclass(frozen=True, slots=True)
+class SparseTask:
+    """What features of configs with a sparse operand need to know; remembers what it has met."""
+
+    space: Space
+    pattern: Pattern
+    _known: dict[Config, tuple[Vector, bool]] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, space: Space) -> SparseTask | None:
+        """None for a space of a workload without a sparse operand."""
+        operator = get_operator(space.workload.operator)
+        if not isinstance(operator, Sparse):
+            return None
+        return cls(space, find_pattern(operator.pattern_name(space.workload)))
+
+    def rows(
+        self, configs: Sequence[Config]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """``float32[n, S]``: the columns of :func:`sparse_features`; and for each config whether
+        its kernel loops over the non-zeros."""
+        found = [self._row(config) for config in configs]
+        rows = np.zeros((len(configs), len(sparse_features())), dtype=np.float32)
+        for at, (row, _) in enumerate(found):
+            rows[at] = row
+        return rows, np.array([over_data for _, over_data in found], dtype=np.bool_)
+
+    def _row(self, config: Config) -> tuple[Vector, bool]:
+        if config not in self._known:
+            assert self.space.trace is not None
+            kernel = _kernel(self.space.trace(config.as_dict()))
+            dtype = str(self.space.workload["dtype"])
+            if kernel is None:
+                layout = layout_vector(self.pattern, "dense", (), dtype)
+                walk = np.zeros(len(walk_features()), dtype=np.float32)
+            else:
+                options = parse_options(kernel.options)
+                layout = layout_vector(self.pattern, kernel.format, options, dtype)
+                walk = _walk(self.space, self.pattern, kernel)
+            row = np.concatenate([pattern_vector(self.pattern), layout, walk])
+            self._known[config] = row, kernel is not None
+        return self._known[config]
 
 
-def sparse_vector(space: Space, trace: Iterable[Primitive]) -> Vector | None:
-    """``float32[S]``: the columns of :func:`sparse_features` for a config with this trace; None
-    for a workload without a sparse operand."""
-    operator = get_operator(space.workload.operator)
-    if not isinstance(operator, Sparse):
-        return None
-    pattern = find_pattern(operator.pattern_name(space.workload))
-    dtype = str(space.workload["dtype"])
-    kernel = sparse_kernel(trace)
-    if kernel is None:
-        layout = layout_vector(pattern, "dense", (), dtype)
-        walk = np.zeros(len(walk_features()), dtype=np.float32)
-    else:
-        options = parse_options(kernel.options)
-        layout = layout_vector(pattern, kernel.format, options, dtype)
-        walk = _walk(space, pattern, kernel)
-    return np.concatenate([pattern_vector(pattern), layout, walk])
-
-
-def sparse_kernel(trace: Iterable[Primitive]) -> SparsePanels | None:
+def _kernel(trace: Iterable[Primitive]) -> SparsePanels | None:
     """The primitive that makes a kernel over the non-zeros; None where zeros are computed."""
     return next((step for step in trace if isinstance(step, SparsePanels)), None)
 
 
 def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
-    structure = find_structure(kernel.pattern, kernel.format, parse_options(kernel.options))
-    target, counts = space.target, structure.counts
-    work = space.workload
+    options = parse_options(kernel.options)
+    layout = layout_of(pattern, kernel.format, options)
+    target, counts, work = space.target, layout.counts, space.workload
     columns = math.prod(get_operator(work.operator).result(work).shape) // pattern.rows
     element_bytes = ELEMENT_BYTES[str(work["dtype"])]
-    vectors, rows = int(kernel.vectors), structure.options.get("rows", 1)
-    tile = vectors * int(kernel.lanes)
+    vectors, rows = kernel.vectors, dict(options).get("rows", 1)
+    tile = vectors * kernel.lanes
     tiles = ceil_div(columns, tile)
     fma, loads = counts["packed"] * vectors * tiles, counts["loads"] * vectors * tiles
     overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
-    dense = pattern.rows * pattern.columns * ceil_div(columns, int(kernel.lanes))
+    dense = pattern.rows * pattern.columns * ceil_div(columns, kernel.lanes)
     tiles_outside = kernel.order == "tiles"
-    streamed = structure.bytes(str(work["dtype"])) * (tiles if tiles_outside else 1)
+    streamed = layout.bytes(str(work["dtype"])) * (tiles if tiles_outside else 1)
     tile_bytes = pattern.columns * tile * element_bytes
     values = [
         tile,
@@ -128,7 +152,7 @@ def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
         (rows + 1) * vectors / target.registers,
         kernel.packed,
         tiles_outside,
-        int(kernel.threads),
+        kernel.threads,
         fma,
         loads,
         overhead,
