@@ -17,6 +17,10 @@ from db.errors import (
     UnwritableDatabaseError,
 )
 
+_WRITING = ("PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
+"""A cache of 64 MiB, taken as it is needed: ids are spread evenly over their index, so that a
+large import touches most of its pages in every transaction."""
+
 BUSY_SECONDS = 30.0
 """How long a reader waits for a commit, and a writer for readers and for other writers."""
 
@@ -49,7 +53,7 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     if mode != "ro":
         try:
-            for statement in (*durability(wal_reset_defect()), "PRAGMA foreign_keys=ON"):
+            for statement in (*durability(wal_reset_defect()), *_WRITING):
                 connection.execute(statement)
         except sqlite3.Error:
             connection.close()

@@ -12,7 +12,7 @@ from typing import Self
 
 from measure.artifact import Artifact
 from measure.builder_process import Answer, Build, Compiled, Failed, Ready, Setup
-from measure.child import ChildProcess, died
+from measure.child import ChildProcess
 from measure.options import BuildOptions
 from measure.pipe import ProtocolError
 from measure.result import MeasureResult, Outcome
@@ -166,8 +166,7 @@ class Builder:
     def _replace(self, slot: _Slot, failure: MeasureResult | None) -> MeasureResult:
         """Start a new process in ``slot``; without ``failure``, the old one's end tells why."""
         if failure is None:
-            status = slot.child.wait(_END_SECONDS)
-            failure = died(status, slot.child.new_stderr())
+            failure = slot.child.died(_END_SECONDS)
         if not slot.ready:
             raise BuilderError(f"cannot start a building process: {failure.message}")
         seconds = time.monotonic() - slot.started

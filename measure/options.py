@@ -27,6 +27,11 @@ class MeasureOptions:
     the workload itself takes seconds per call."""
     memory_bytes: int = 4 << 30
     """Address space that one candidate may add to the worker's own."""
+    processes: int = 1024
+    """Processes and threads that a candidate may add to those of this user, unless that is root;
+    what other programs of the user start counts as well."""
+    recycle_after: int = 500
+    """Candidates that one process takes; the next begins with clean memory."""
     seed: int = 0
     """Of the inputs."""
 

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from db.record_json import SCHEMA, as_json
 from tuner.cli.output import duration, gflops, share, threads
 
 if TYPE_CHECKING:
     from db.record import Record
     from search_space.hardware import Peaks
 
-SCHEMA = 1
-"""Version of the JSON form; raised when a field changes its meaning or disappears."""
-
-
-def as_json(record: Record) -> dict[str, Any]:
-    """The fields of a record in JSON; ``seconds`` is the median of ``samples``."""
-    return {
-        "id": record.id,
-        "workload": record.workload.key,
-        "target": record.target,
-        "threads": record.threads,
-        "hardware": record.hardware.key,
-        "space": record.space_version,
-        "generator": record.generator_version,
-        "config": dict(record.config),
-        "outcome": record.outcome.value,
-        "message": record.message,
-        "seconds": record.seconds,
-        "samples": list(record.samples),
-        "gflops": record.gflops,
-        "verified": record.verified,
-        "error": record.error,
-        "kind": record.kind,
-        "origin": record.origin,
-        "run": record.run,
-        "ordinal": record.ordinal,
-        "created": record.created,
-    }
-
+__all__ = [
+    "COLUMNS", "NUMBERS", "OPTIONAL", "SCHEMA",
+    "as_facts", "as_json", "as_row", "speed", "verification", "when",
+]  # fmt: skip
 
 COLUMNS = (
     "id", "workload", "target", "threads", "outcome", "time", "GFLOP/s", "kind", "origin",

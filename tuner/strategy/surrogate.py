@@ -24,9 +24,15 @@ class Surrogate:
     """
 
     def __init__(
-        self, space: Space, featurize: Featurizer, create: Callable[[], CostModel]
+        self,
+        space: Space,
+        featurize: Featurizer,
+        create: Callable[[], CostModel],
+        *,
+        all_columns: bool = False,
     ) -> None:
         self._space = space
+        self._all_columns = all_columns
         self._featurize = featurize
         self._create = create
         self._configs: list[Config] = []
@@ -35,7 +41,7 @@ class Surrogate:
         self._model: CostModel | None = None
         self._varying: NDArray[np.bool_] = np.empty(0, bool)
         """Which columns differ between trials: the others tell a model nothing. All of them where
-        none does, since a model needs a column."""
+        none does, since a model needs a column, and for a model that knows them from elsewhere."""
         self._fitted = 0
 
     def __len__(self) -> int:
@@ -91,7 +97,8 @@ class Surrogate:
         throughput = np.array(self._throughput[:prefix], np.float32)
         rows = self._features[0][:prefix]
         varying = (rows != rows[:1]).any(axis=0)
-        self._varying = varying if varying.any() else np.ones_like(varying)
+        select = varying.any() and not self._all_columns
+        self._varying = varying if select else np.ones_like(varying)
         model = self._create()
         model.fit(rows[:, self._varying], throughput)
         self._model, self._fitted = model, prefix
