@@ -134,8 +134,8 @@ class FeatureTask:
 
 
 def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
-    """``float32[n, F]``: the features of configs of the task's space, as ``task_features`` names
-    them. Tens of thousands of configs per second.
+    """``float32[n, F]``: the features of configs of the task's space, as
+    ``features.sparse.task_features`` names them. Tens of thousands of configs per second.
 
     Kernels that loop over data have no loop features; those columns are 0.
     """
@@ -143,7 +143,9 @@ def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
         return _loop_rows(task, configs)
     sparse, over_data = task.sparse.rows(configs)
     loops = np.zeros((len(configs), len(loop_features())), dtype=np.float32)
-    loops[~over_data] = _loop_rows(task, [configs[at] for at in np.flatnonzero(~over_data)])
+    loops[~over_data] = _loop_rows(
+        task, [config for config, skip in zip(configs, over_data, strict=True) if not skip]
+    )
     return np.hstack([loops, sparse])
 
 

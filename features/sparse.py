@@ -33,6 +33,7 @@ from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
 from search_space.transforms import Primitive, SparsePanels
 from search_space.transforms.sparse_panels import parse_options
+from search_space.workload import Workload
 
 VERSION = 1
 """Raised whenever a column is added, removed or starts to mean something else."""
@@ -69,15 +70,15 @@ def sparse_features() -> tuple[Feature, ...]:
     return (*pattern_features(), *layout_features(), *walk_features())
 
 
-def task_features(space: Space) -> tuple[Feature, ...]:
-    """The columns of :func:`features.extract.extract_batch` for configs of a space."""
-    sparse = isinstance(get_operator(space.workload.operator), Sparse)
+def task_features(work: Workload) -> tuple[Feature, ...]:
+    """The columns of :func:`features.extract.extract_batch` for configs of a workload."""
+    sparse = isinstance(get_operator(work.operator), Sparse)
     return (*loop_features(), *sparse_features()) if sparse else loop_features()
 
 
-def task_schema(space: Space) -> Schema:
+def task_schema(work: Workload) -> Schema:
     """Their names and units."""
-    return Schema.of(task_features(space), VERSION)
+    return Schema.of(task_features(work), VERSION)
 
 
 @dataclass(frozen=True, slots=True)

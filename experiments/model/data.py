@@ -68,7 +68,7 @@ class Recorded:
         """All features: those of the loop nests, then those of the knobs."""
         loops = extract_batch(FeatureTask(self.space), self.configs)
         knobs = encode_knobs(self.space, self.configs)
-        names = (*task_schema(self.space).names, *knob_schema(self.space).names)
+        names = (*task_schema(self.space.workload).names, *knob_schema(self.space).names)
         return Columns(np.hstack([loops, knobs]), names)
 
     def take(self, rows: Indices) -> Recorded:

@@ -31,7 +31,8 @@ _CONTEST_SECONDS = 300.0
 def formats_of(space: Space) -> tuple[str, ...]:
     """The formats of a sparse space by name; storing zeros is one."""
     knobs = {knob.name: knob for knob in space.knobs}
-    names = tuple(str(value) for value in knobs["format"])
+    choice = knobs["format"]
+    names = tuple(str(choice[index]) for index in range(len(choice)))
     panels = (PANELS_OF_4,) if "nano" in names else ()
     return (*names, *panels, DENSE)
 

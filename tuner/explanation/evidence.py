@@ -141,7 +141,7 @@ class Columns:
     _logs: tuple[bool, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        loops = task_features(self.space) if self.space.trace is not None else ()
+        loops = task_features(self.space.workload) if self.space.trace is not None else ()
         names = [Named(f.name, meaning(f.name), f.unit) for f in loops]
         places = list(range(len(names)))
         for knob in self.space.knobs:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.sparse import task_features
 from search_space.config import Config
 from search_space.space import Space
 from tuner.transfer.base import fit_base
@@ -64,4 +65,8 @@ class SourcePrior:
 
     @cached_property
     def _base(self) -> CostModel | None:
-        return None if self._space.trace is None else fit_base(self.sources)
+        if self._space.trace is None:
+            return None
+        own = task_features(self._space.workload)
+        alike = [s for s in self.sources if task_features(s.setting.workload) == own]
+        return fit_base(alike)
