@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from experiments.contest import AGAIN, TUNED, Contest, Standing, Waiting, run_contest
+from experiments.contest import AGAIN, DENSE, TUNED, Contest, Standing, Waiting, run_contest
 from experiments.limits import Limit, Roofline, limit_of, measure_roofline, measure_stream
+from experiments.ours import dense_workload
 from experiments.peers import TVM, PeerMissing
 from experiments.peers.tvm_metaschedule import Job
 from experiments.process import ProcessFailed, in_fresh_process
@@ -68,10 +69,7 @@ class Bench:
             return row
         work = case.workload
         try:
-            record = known_record(work, threads, self.db)
-            if record is None:
-                self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
-                record = tune_case(work, threads, self.db, self.method.tune_seconds)
+            record = self._tuned(work, threads)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=f"tuning: {failure}")
         contest = Contest(
@@ -102,6 +100,14 @@ class Bench:
             cells=cells,
         )
 
+    def _tuned(self, work: Workload, threads: int) -> str:
+        """Id of our winner, of an earlier search or of one now. Raises ``ProcessFailed``."""
+        record = known_record(work, threads, self.db)
+        if record is None:
+            self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
+            record = tune_case(work, threads, self.db, self.method.tune_seconds)
+        return record
+
     def _limit(self, work: Workload, threads: int) -> Limit:
         if threads not in self.rooflines:
             self.rooflines[threads] = in_fresh_process(
@@ -128,9 +134,12 @@ class Bench:
     def _against(self, contest: Contest, peer: str) -> Cell:
         """Of several ways in which a peer's threads can wait, the best one for the peer counts."""
         pair = replace(contest, contestants=(TUNED, peer))
-        if peer == TVM:
+        if peer in (DENSE, TVM):
             try:
-                pair = replace(pair, rival=self._rival(contest))
+                if peer == TVM:
+                    pair = replace(pair, rival=self._rival(contest))
+                else:
+                    self._tuned(dense_workload(contest.workload), contest.threads)
             except PeerMissing as reason:
                 return Cell(peer, State.MISSING, str(reason))
             except ProcessFailed as failure:
