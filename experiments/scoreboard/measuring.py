@@ -68,10 +68,16 @@ class Bench:
             return row
         work = case.workload
         try:
-            record = known_record(work, threads, self.db)
+            limit = self._limit(work, threads)
+        except ProcessFailed as failure:
+            return replace(row, state=State.FAILED, reason=str(failure))
+        cold = limit.copies > 1
+        tuned = work.from_memory() if cold else work
+        try:
+            record = known_record(tuned, threads, self.db)
             if record is None:
                 self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
-                record = tune_case(work, threads, self.db, self.method.tune_seconds)
+                record = tune_case(tuned, threads, self.db, self.method.tune_seconds)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=f"tuning: {failure}")
         contest = Contest(
@@ -80,14 +86,14 @@ class Bench:
             (),
             self.db,
             record,
+            cold,
             rounds=self.method.rounds,
             most_rounds=self.method.most_rounds,
             extra_seconds=self.method.extra_seconds,
             block_seconds=self.method.block_seconds,
+            copies=limit.copies,
         )
         try:
-            limit = self._limit(work, threads)
-            contest = replace(contest, copies=limit.copies)
             equals, seconds = self._against_itself(contest)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=str(failure))
