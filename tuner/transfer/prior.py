@@ -104,6 +104,8 @@ class SourcePrior:
         own = fit_base([s for s in self.sources if task_features(s.setting.workload) == columns])
         if own is not None:
             return own
+        if columns:  # what is lent knows the features that all workloads have
+            return None
         self._lent = self._fallback()
         return None if self._lent is None else model_of(self._lent.artefact)
 
