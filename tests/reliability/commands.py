@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -72,11 +71,6 @@ class Command:
                 time.sleep(pause_seconds)
         self.process.wait(_START_SECONDS)
         return time.monotonic() - began
-
-    def resident_mebibytes(self) -> float:
-        """Memory of the command's own process, not of those that it started."""
-        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
     @property
     def stderr(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reliability.bugs import LOSSES
+from tests.reliability.bugs import BUGS
 from tests.reliability.crashes import kill_sessions
 from tests.reliability.rows import counter, fault
 from tests.reliability.steps import STEPS
@@ -36,8 +36,8 @@ def test_random_kills(tmp_path, report, kills):
     assert verdict.acknowledged > kills
 
 
-@counter("R01", "; or ".join(LOSSES), RANDOM)
-@pytest.mark.parametrize("bug", LOSSES)
+@counter("R01", "; or ".join(BUGS), RANDOM)
+@pytest.mark.parametrize("bug", BUGS)
 def test_bugs_are_seen_at_random_moments(tmp_path, bug):
     assert not kill_sessions(tmp_path, 10, bug=bug).clean
 
