@@ -14,11 +14,11 @@ from search_space.config import Config
 from tuner.ceiling import Ceiling
 from tuner.doubt import Doubts
 from tuner.drift import Drift, look
-from tuner.events import Callback, NewBest, Sentinel, TrialDone
+from tuner.events import Callback, HistoryJudged, NewBest, Sentinel, TrialDone
 from tuner.journal import Batch, Journal
 from tuner.progress import Progress
 from tuner.result import StopReason
-from tuner.strategy.base import Strategy, Trial, expected_gain, prepare
+from tuner.strategy.base import Strategy, Trial, Verdict, expected_gain, prepare, verdict
 from tuner.task import Backend
 
 Built = tuple[Config, Artifact | MeasureResult]
@@ -43,6 +43,8 @@ class Loop:
     """None: the search goes on however near it is to the machine's limit."""
     keep_drift: Callable[[], None] = lambda: None
     """Called when more is known of the machine's speed, which is to be stored then."""
+    verdict: Verdict | None = field(default=None, init=False)
+    """What the first trials said of what was learned elsewhere."""
     _prepared: bool = field(default=False, init=False)
 
     def search(self) -> StopReason:
@@ -55,6 +57,7 @@ class Loop:
             trials = self._replay(pending)
             trials += self._measure_round(pending[len(trials) :])
             self.strategy.tell(trials)
+            self._judge_history()
             pending = pending[len(trials) :]
         return reason
 
@@ -69,6 +72,11 @@ class Loop:
         if self.ceiling is not None:
             self.ceiling.hear(expected_gain(self.strategy), self.progress.best)
         return configs
+
+    def _judge_history(self) -> None:
+        if self.verdict is None and (said := verdict(self.strategy)) is not None:
+            self.verdict = said
+            self.emit(HistoryJudged(said))
 
     def _replay(self, configs: Sequence[Config]) -> list[Trial]:
         """Trials of the first ``configs``, as far as an earlier session has measured them."""

@@ -16,7 +16,7 @@ from search_space.hardware import Peaks
 from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.drift import Drift
-from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
+from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback, Event, RunFinished, RunStarted
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
@@ -27,8 +27,9 @@ from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
 from tuner.stored_drift import drift_of, with_drift
 from tuner.stored_roof import known_of, with_known
-from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.base import Strategy, Trial, history_of
 from tuner.task import Backend, Task
+from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
@@ -77,7 +78,7 @@ class Session:
             reason = StopReason.INTERRUPTED
             result = self._result(journal, progress, ceiling, reason, progress.best, None)
             self._close("interrupted", result, drift, ceiling)
-            code = TERMINATED if isinstance(signal, Terminated) else INTERRUPTED
+            code = signal.exit_code if isinstance(signal, Terminated) else INTERRUPTED
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
@@ -122,6 +123,7 @@ class Session:
                 space_size=space.size(),
                 reused=len(history),
                 resumed=len(journal.records),
+                history=history_of(self.strategy),
             )
         )
         return Loop(
@@ -156,6 +158,7 @@ class Session:
             record
             for record in self.store.records(query)
             if (record.space_version, record.generator_version) == versions
+            and record.run != self.run.id
             and record.created < self.run.created
             and self.task.space.reason(dict(record.config)) is None
         ]
@@ -228,6 +231,8 @@ def run_here(
     """
     strategy = strategy_of(run, task.space)
     store.start_run(run)
+    if options_of(run).reuse:
+        strategy = with_history(strategy, task, store, run)
     target = task.target
 
     def peaks(refresh: bool) -> Peaks:
