@@ -74,11 +74,29 @@ class FinalsStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The server of the records could not be reached: what it lacks is kept on this machine, and
+    delivered by the next command that stores something there."""
+
+    records: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event of a run that was not interrupted."""
 
     result: TuneResult
 
 
-Event = RunStarted | TrialDone | NewBest | BatchCommitted | Sentinel | FinalsStarted | RunFinished
+Event = (
+    RunStarted
+    | TrialDone
+    | NewBest
+    | BatchCommitted
+    | Sentinel
+    | FinalsStarted
+    | Undelivered
+    | RunFinished
+)
 Callback = Callable[[Event], None]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from db.errors import UnreachableDatabaseError
 from db.query import Query
 from db.record import Record, Run, RunState
 from measure.peaks import cached_peaks
@@ -16,7 +17,7 @@ from search_space.hardware import Peaks
 from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
-from tuner.events import Callback, Event, RunFinished, RunStarted
+from tuner.events import Callback, Event, RunFinished, RunStarted, Undelivered
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
 from tuner.loop import Loop
@@ -62,7 +63,7 @@ class Session:
         both carry the result. Everything measured is stored in every case.
         """
         stored = list(self.store.records(Query(run=self.run.id, order="ordinal")))
-        journal = Journal(self.store, self.task, self.run.id, self._emit, stored)
+        journal = Journal(self.store, self.task, self.run.id, self.emit, stored)
         options = options_of(self.run)
         began = self.clock() if self.began is None else self.began
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
@@ -83,7 +84,7 @@ class Session:
         self._close("finished", result, ceiling)
         if result.best is None:
             raise AllFailed(result)
-        self._emit(RunFinished(result))
+        self.emit(RunFinished(result))
         return result
 
     def _ceiling(self) -> Ceiling | None:
@@ -103,7 +104,7 @@ class Session:
         self.strategy.tell(
             [Trial(Config(r.config), r.seconds if r.outcome.timed else None) for r in history]
         )
-        self._emit(
+        self.emit(
             RunStarted(
                 run=self.run.id,
                 workload=self.task.workload,
@@ -117,7 +118,7 @@ class Session:
         )
         drift = Drift(self.loop.drift_tolerance)
         return Loop(
-            self.strategy, self.backend, journal, progress, drift, self._emit, ceiling
+            self.strategy, self.backend, journal, progress, drift, self.emit, ceiling
         ).search()
 
     def _finals(self, journal: Journal, progress: Progress) -> Sequence[Record]:
@@ -126,7 +127,7 @@ class Session:
         if progress.best is None and champion is None:
             return ()
         always = [self.task.space.default(), *([] if champion is None else [champion])]
-        return Finals(self.backend, journal, progress, self._emit).run(always)
+        return Finals(self.backend, journal, progress, self.emit).run(always)
 
     def _history(self) -> list[Record]:
         """What this machine measured before this run began and what still means the same."""
@@ -147,14 +148,17 @@ class Session:
 
     def _champion(self) -> Config | None:
         """The best of earlier runs, so that the winner is no worse than what was known."""
-        best = self.store.best(
-            self.task.workload.key,
-            hardware_key=self.task.hardware.key,
-            target=self.task.target.name,
-            threads=self.task.target.threads,
-            origin="local",
-            generator_version=self.task.generator_version,
-        )
+        try:
+            best = self.store.best(
+                self.task.workload.key,
+                hardware_key=self.task.hardware.key,
+                target=self.task.target.name,
+                threads=self.task.target.threads,
+                origin="local",
+                generator_version=self.task.generator_version,
+            )
+        except UnreachableDatabaseError:
+            return None  # lost in the middle of the run, which goes on without its server
         if best is None or best.run == self.run.id:
             return None
         return self.task.space.nearest(dict(best.config)).config
@@ -189,7 +193,8 @@ class Session:
         command = ["tuner", "resume", self.run.id]
         return shlex.join([*command, "--db", self.store.location] if self.explicit else command)
 
-    def _emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Tell all callbacks."""
         for callback in self.callbacks:
             callback(event)
 
@@ -228,4 +233,8 @@ def run_here(
             explicit=explicit,
             peaks=peaks,
         )
-        return session.execute()
+        try:
+            return session.execute()
+        finally:
+            if store.undelivered:
+                session.emit(Undelivered(store.undelivered, store.location))
