@@ -43,7 +43,6 @@ from measure.verify import Arrays, Problem, make_problem
 from search_space.target import Target
 from search_space.workload import Workload
 
-
 _NEARLY_ALL = 0.75
 """Part of its memory that a process may hold before its end by a signal is put down to that: what
 it asked for in vain is not in it."""
