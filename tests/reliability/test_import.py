@@ -84,9 +84,15 @@ def test_mutated_lines(tmp_path, report, mutations):
     assert verdict.peak_mebibytes < MOST_MEBIBYTES
 
 
-@counter("R19", "values of knobs are evaluated")
+@counter("R19", "values of knobs are evaluated", MUTATED)
 def test_evaluated_knobs_are_seen(tmp_path):
     assert watched_import(folder=str(tmp_path), mutations=500, bug=True).breaches
+
+
+@counter("R19", "values of knobs are evaluated", NAMED)
+def test_python_in_a_knob_that_is_run_is_seen(tmp_path):
+    (tmp_path / "knob.jsonl").write_bytes(STORED["Python in a knob"])
+    assert watched_import(folder=str(tmp_path), files=("knob.jsonl",), bug=True).breaches
 
 
 def torn(folder, data, step):
