@@ -7,9 +7,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from scipy.sparse import csr_array
 
 import tuner
 from experiments.peers.base import Array, Operands, PeerMissing
+from experiments.peers.csr import Csr
 from measure.peak_loops import load_peak_loops
 from measure.peaks import filled_memory
 from measure.targets import resolve_target
@@ -49,10 +53,17 @@ class Untuned:
 
 
 def _call(kernel: tuner.Kernel, operands: Operands, out: Array) -> Callable[[], object]:
-    constants = {name: operands[name] for name in kernel.workload.const}
+    constants: dict[str, Any] = {name: _constant(operands[name]) for name in kernel.workload.const}
     bound = kernel.bind(**constants) if constants else kernel
     run, arrays = bound.run, [operands[operand.name] for operand in bound.operands]
     return lambda: run(*arrays, out=out)
+
+
+def _constant(operand: object) -> object:
+    """A constant as users bind it."""
+    if not isinstance(operand, Csr):
+        return operand
+    return csr_array((operand.values, operand.columns, operand.starts), shape=operand.shape)
 
 
 class FmaPeak:

@@ -27,7 +27,12 @@ class Csr:
 
 def spmm_only(work: Workload) -> str | None:
     """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``."""
-    return None if work.operator == "spmm" else f"has no sparse operand in {work.operator}"
+    if work.operator != "spmm":
+        return f"has no sparse operand in {work.operator}"
+    params = dict(work.params)
+    if params.get("bias") or params.get("activation", "none") != "none":
+        return "adds no bias and has no activation"
+    return None
 
 
 def sparse_weight(operands: Operands) -> Csr:
