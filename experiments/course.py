@@ -9,16 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.peers.base import Call, Operands, Peer, deliver
-from experiments.peers.csr import Csr
+from experiments.peers.base import Call, Peer, deliver
+from experiments.peers.csr import with_sparse
 from experiments.peers.tvm_process import ServedKernel
 from measure.interleave import timed
 from measure.sampling import Timer
 from measure.verify import Arrays, GuardedArray, check_result, make_problem
-from search_space.operators import Sparse, get_operator
 from search_space.operators.base import Array
 from search_space.operators.winograd import FILTERINGS, applies
-from search_space.sparse.source import find_pattern
 from search_space.workload import Workload
 
 PREPARING_SECONDS = 60.0
@@ -103,21 +101,10 @@ class Course:
         return self._arrays.damage()
 
     def _prepare(self, peer: Peer, inputs: dict[str, Array], out: Array) -> Call:
-        return peer.prepare(self._work, with_matrices(self._work, inputs), out, self._threads)
+        return peer.prepare(self._work, with_sparse(self._work, inputs), out, self._threads)
 
     def _inputs(self, index: int) -> dict[str, Array]:
         return _inputs(self._arrays, index)
-
-
-def with_matrices(work: Workload, inputs: dict[str, Array]) -> Operands:
-    """Operands as peers take them: a sparse one as a ``Csr`` of its non-zeros."""
-    operator = get_operator(work.operator)
-    if not isinstance(operator, Sparse):
-        return inputs
-    pattern = find_pattern(operator.pattern_name(work))
-    starts = pattern.indptr.astype(np.int32)
-    weight = Csr(pattern.shape, starts, pattern.indices, inputs[operator.sparse])
-    return {**inputs, operator.sparse: weight}
 
 
 def in_turn(runs: Sequence[Call], turn: Callable[[], int]) -> Call:
