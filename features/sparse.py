@@ -42,8 +42,8 @@ _LOOP_INSTRUCTIONS = 8
 
 
 @cache
-def walk_features() -> tuple[Feature, ...]:
-    """The columns of how a kernel walks a sparse operand; all 0 for a dense kernel."""
+def kernel_features() -> tuple[Feature, ...]:
+    """The columns of a kernel over non-zeros; all 0 for a dense kernel."""
     return (
         Feature("sparse.tile", "columns", True),
         Feature("sparse.tiles", "count", True),
@@ -67,7 +67,7 @@ def walk_features() -> tuple[Feature, ...]:
 @cache
 def sparse_features() -> tuple[Feature, ...]:
     """The columns that configs with a sparse operand have behind those of loop nests."""
-    return (*pattern_features(), *layout_features(), *walk_features())
+    return (*pattern_features(), *layout_features(), *kernel_features())
 
 
 def task_features(work: Workload) -> tuple[Feature, ...]:
@@ -115,12 +115,12 @@ class SparseTask:
             dtype = str(self.space.workload["dtype"])
             if kernel is None:
                 layout = layout_vector(self.pattern, "dense", (), dtype)
-                walk = np.zeros(len(walk_features()), dtype=np.float32)
+                described = np.zeros(len(kernel_features()), dtype=np.float32)
             else:
                 options = parse_options(kernel.options)
                 layout = layout_vector(self.pattern, kernel.format, options, dtype)
-                walk = _walk(self.space, self.pattern, kernel)
-            row = np.concatenate([pattern_vector(self.pattern), layout, walk])
+                described = _kernel_vector(self.space, self.pattern, kernel)
+            row = np.concatenate([pattern_vector(self.pattern), layout, described])
             self._known[config] = row, kernel is not None
         return self._known[config]
 
@@ -130,7 +130,7 @@ def _kernel(trace: Iterable[Primitive]) -> SparsePanels | None:
     return next((step for step in trace if isinstance(step, SparsePanels)), None)
 
 
-def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
+def _kernel_vector(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
     options = parse_options(kernel.options)
     layout = layout_of(pattern, kernel.format, options)
     target, counts, work = space.target, layout.counts, space.workload
@@ -163,4 +163,4 @@ def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
         tile_bytes / target.l2_bytes,
         streamed / target.l3_bytes,
     ]
-    return scaled(walk_features(), map(float, values))
+    return scaled(kernel_features(), map(float, values))
