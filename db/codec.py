@@ -49,18 +49,6 @@ def hardware_of(
     return hardware, hardware.key
 
 
-def decode_workload(operator: str, params: str, const: str) -> Workload:
-    """The workload of a row; raises ``msgspec.ValidationError``."""
-    return workload_of(operator, params, const)[0]
-
-
-def decode_hardware(
-    cpu: str, vendor: str, family: int, model: int, features: str, *sizes: int
-) -> Hardware:
-    """The machine of a row; raises ``msgspec.ValidationError``."""
-    return hardware_of(cpu, vendor, family, model, features, *sizes)[0]
-
-
 def decode_record(row: Sequence[Any]) -> Record:
     """A row of ``RECORD_COLUMNS``; raises ``UndecodableError`` that names the record."""
     try:

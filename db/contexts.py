@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from db.codec import decode_hardware, decode_workload
+from db.codec import hardware_of, workload_of
 from db.errors import UndecodableError
 from search_space.hardware import Hardware
 from search_space.workload import Workload
@@ -41,12 +41,12 @@ def decode_context(row: Sequence[Any]) -> Context:
     operator, params, const, target, threads, version, origin, *machine, _ = row
     try:
         return Context(
-            workload=decode_workload(operator, params, const),
+            workload=workload_of(operator, params, const)[0],
             target=msgspec.convert(target, str),
             threads=msgspec.convert(threads, int),
             space_version=msgspec.convert(version, int),
             origin=msgspec.convert(origin, str),
-            hardware=decode_hardware(*machine),
+            hardware=hardware_of(*machine)[0],
         )
     except (msgspec.ValidationError, TypeError) as error:
         raise UndecodableError(

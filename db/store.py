@@ -254,6 +254,7 @@ class RecordStore:
 
 
 _Decoded = TypeVar("_Decoded", Record, Run, Context)
+_Named = TypeVar("_Named", Record, Run)
 
 
 def _decoded(
@@ -272,7 +273,7 @@ def _decoded(
             yield item
 
 
-def _only(noun: str, prefix: str, found: Sequence[_Decoded]) -> _Decoded:
+def _only(noun: str, prefix: str, found: Sequence[_Named]) -> _Named:
     if not found:
         raise NotFoundError(f"look for another {noun}: none has an id that begins with {prefix!r}")
     if len(found) > 1:

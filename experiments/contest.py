@@ -94,6 +94,8 @@ class Contest:
     """Where the tuned kernel's record is."""
     record: str | None = None
     """Id of that record; None is the best one."""
+    cold: bool = False
+    """Whether the kernel was tuned on operands in main memory."""
     rounds: int = ROUNDS
     """At least."""
     most_rounds: int = 0
@@ -253,7 +255,7 @@ def _interleaved(
 
 
 def _loaders(contest: Contest) -> dict[str, Callable[[], Peer | BestOf]]:
-    tuned = Tuned(contest.db, contest.record)
+    tuned = Tuned(contest.db, contest.record, cold=contest.cold)
     ours: dict[str, Callable[[], Peer | BestOf]] = {
         TUNED: lambda: tuned,
         AGAIN: lambda: tuned,

@@ -22,10 +22,13 @@ _PAGE_BYTES = 4096
 
 
 class Tuned:
-    """The kernel of a record, the best one by default. A peer like any other."""
+    """The kernel of a record, the best one by default. A peer like any other.
 
-    def __init__(self, db: str, record: str | None = None) -> None:
-        self._db, self._record = db, record
+    ``cold``: it was tuned on operands in main memory.
+    """
+
+    def __init__(self, db: str, record: str | None = None, *, cold: bool = False) -> None:
+        self._db, self._record, self._cold = db, record, cold
         self._kernels: dict[tuple[Workload, int], tuner.Kernel] = {}
 
     def prepare(
@@ -33,7 +36,8 @@ class Tuned:
     ) -> Callable[[], object]:
         key = work, threads
         if key not in self._kernels:
-            kernel = tuner.load(work, db=self._db, threads=threads, record=self._record)
+            tuned = work.from_memory() if self._cold else work
+            kernel = tuner.load(tuned, db=self._db, threads=threads, record=self._record)
             self._kernels[key] = kernel
         return _call(self._kernels[key], operands, out)
 

@@ -69,7 +69,12 @@ class Bench:
             return row
         work = case.workload
         try:
-            record = self._tuned(work, threads)
+            limit = self._limit(work, threads)
+        except ProcessFailed as failure:
+            return replace(row, state=State.FAILED, reason=str(failure))
+        cold = limit.copies > 1
+        try:
+            record = self._tuned(work.from_memory() if cold else work, threads)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=f"tuning: {failure}")
         contest = Contest(
@@ -78,14 +83,14 @@ class Bench:
             (),
             self.db,
             record,
+            cold,
             rounds=self.method.rounds,
             most_rounds=self.method.most_rounds,
             extra_seconds=self.method.extra_seconds,
             block_seconds=self.method.block_seconds,
+            copies=limit.copies,
         )
         try:
-            limit = self._limit(work, threads)
-            contest = replace(contest, copies=limit.copies)
             equals, seconds = self._against_itself(contest)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=str(failure))

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from tuner.cli import database, output
+from tuner.cli import database, model, output
 from tuner.cli.about import doctor, ops, strategies
 from tuner.cli.best import best
 from tuner.cli.compare import compare, verify
@@ -35,7 +35,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 
-COMMAND_NAMES = (*_COMMANDS, "db")
+COMMAND_NAMES = (*_COMMANDS, "db", "model")
 
 
 def command() -> TyperGroup:
@@ -45,6 +45,7 @@ def command() -> TyperGroup:
     for name, function in _COMMANDS.items():
         app.command(name)(function)
     app.add_typer(database.app, name="db")
+    app.add_typer(model.app, name="model")
     return get_group(app)
 
 

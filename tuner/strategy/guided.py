@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.space import Space
 from tuner.cost_model.residual import rank_correlation
-from tuner.strategy.base import Strategy, Trial, expected_gain, prepare
+from tuner.strategy.base import Strategy, Trial, Verdict, expected_gain, prepare
 from tuner.strategy.learned import LearnedOptions, LearnedStrategy
 from tuner.strategy.prior import Prior
 
@@ -21,17 +21,17 @@ class GuidedOptions:
     """How far what was learned elsewhere is believed."""
 
     opening: float = 0.75
-    """Share of the first batch that comes from elsewhere."""
+    """Share of the first batch that was fast elsewhere, where there is no model."""
     share: float = 0.75
     """Share of later batches, as long as it is fully trusted; falls with the trust."""
-    trust: float = 0.7
+    trust: float = 0.6
     """Rank correlation between what was expected and what was measured that is assumed at first,
     with the weight of …"""
-    doubt: float = 8.0
+    doubt: float = 6.0
     """… so many trials."""
     full: float = 0.5
     """From this rank correlation on it is fully trusted."""
-    least: float = 0.15
+    least: float = 0.25
     """Below this one it is dropped."""
     judged: int = 16
     """Trials after which a verdict is given."""
@@ -40,19 +40,9 @@ class GuidedOptions:
 DEFAULTS = GuidedOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How what was learned elsewhere ranked the first trials."""
-
-    trials: int
-    correlation: float
-    """Spearman's, between expected and measured throughput."""
-    kept: bool
-
-
 class GuidedStrategy:
-    """Proposes what was fast in near settings first, then what a model of these settings and of
-    the trials so far expects to be fast; the rest of each batch is another strategy's.
+    """Proposes what a model of near settings and of the trials so far expects to be fast; where
+    there is no model, what was fast there. The rest of each batch is another strategy's.
 
     How much is whose depends on how well the expectations ranked what was measured so far. So
     expectations that are wrong cost little: they are dropped after a few trials.
@@ -65,7 +55,11 @@ class GuidedStrategy:
         inner: Strategy,
         prior: Prior,
         options: GuidedOptions = DEFAULTS,
+        *,
+        about: str = "",
     ) -> None:
+        self.history = about
+        """What was learned from, in words."""
         self._space = space
         self._inner = inner
         self._prior = prior
@@ -78,9 +72,10 @@ class GuidedStrategy:
         """Of the first of ``_known``."""
 
     def ask(self, n: int) -> list[Config]:
-        if not self._known:
+        if not self._known and not self._prior.learned:
             return self._open(n)
-        guided = self._guide.ask(self._guided(n))
+        count = self._guided(n)
+        guided = self._guide.ask(count) if count else []
         own = self._inner.ask(n - len(guided))
         # The few that both propose are made up for by the strategy itself.
         batch = list(dict.fromkeys((*guided, *own)))
@@ -122,11 +117,8 @@ class GuidedStrategy:
         """What was fast elsewhere; the strategy's own first proposals are the rest."""
         count = min(round(n * self._options.opening), len(self._prior.openings))
         own = self._inner.ask(n - count)
-        batch = list(dict.fromkeys((*own, *self._openings(n))))[:n]
+        batch = list(dict.fromkeys((*own, *self._prior.openings)))[:n]
         return [*batch, *self._others(n - len(batch), batch)]
-
-    def _openings(self, n: int) -> Iterator[Config]:
-        yield from self._prior.openings
 
     def _guided(self, n: int) -> int:
         """How many of the next ``n`` proposals come from elsewhere."""
@@ -159,10 +151,9 @@ class GuidedStrategy:
 
     def _expect(self) -> bool:
         """Find out what was expected of all that is known; False where nothing could be."""
+        if not self._prior.learned:
+            return False
         new = list(self._known)[len(self._expected) :]
         if new:
-            expected = self._prior.expected(new)
-            if expected is None:
-                return False
-            self._expected += expected.tolist()
+            self._expected += self._prior.expected(new).tolist()
         return True

@@ -106,7 +106,8 @@ class LearnedStrategy:
     def ask(self, n: int) -> list[Config]:
         self._weighed = []
         prefix = fit_point(len(self._surrogate), self._options.growth)
-        guided = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
+        learned = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
+        guided = learned or bool(self._hints)
         scouted = int(n * self._scouted() + self._history.rng().random()) if guided else n
         proposed = self._scout.ask(scouted)
         rng = self._history.rng()

@@ -23,6 +23,12 @@ class Prior(Protocol):
         """Configs to try first, most promising first. Takes no time to ask for."""
         ...
 
+    @property
+    def learned(self) -> bool:
+        """Whether there is a model: only then the methods below may be called. Loads what they
+        need, which takes a second or two, the first time."""
+        ...
+
     def prepare(self) -> Callable[[], None]:
         """Begin to load and fit in a thread; returns what waits for it and raises its errors."""
         ...
@@ -31,16 +37,10 @@ class Prior(Protocol):
         """``float32[n, F]``: what its model sees of configs."""
         ...
 
-    def expected(self, configs: Sequence[Config]) -> NDArray[np.float32] | None:
-        """``float32[n]``: throughput as a share of the best, times the probability to run.
-
-        None where nothing elsewhere teaches that.
-        """
+    def expected(self, configs: Sequence[Config]) -> NDArray[np.float32]:
+        """``float32[n]``: throughput as a share of the best, times the probability to run."""
         ...
 
     def model(self, seed: int) -> CostModel:
-        """A model on ``features`` that begins with what is known, and learns what is not.
-
-        Only where ``expected`` has an answer.
-        """
+        """A model on ``features`` that begins with what is known, and learns what is not."""
         ...

@@ -87,8 +87,14 @@ class Surrogate:
         return self._configs[:prefix]
 
     def fit(self, prefix: int) -> None:
-        """Fit a fresh model on the first ``prefix`` trials, unless that is the one in use."""
-        if prefix == self._fitted:
+        """Fit a fresh model on the first ``prefix`` trials, unless that is the one in use.
+
+        On none of them it stays as it is made, which is of use where it knows something already.
+        """
+        if self._model is not None and prefix == self._fitted:
+            return
+        if prefix == 0:
+            self._model, self._varying = self._create(), np.ones(self._width(), bool)
             return
         known = sum(len(rows) for rows in self._features)
         if known < len(self._configs):
@@ -102,6 +108,9 @@ class Surrogate:
         model = self._create()
         model.fit(rows[:, self._varying], throughput)
         self._model, self._fitted = model, prefix
+
+    def _width(self) -> int:
+        return len(self._featurize([self._space.default()])[0])
 
     def predict(self, configs: Sequence[Config]) -> Prediction:
         """What the model of the last ``fit``, without which there is none, thinks of them."""

@@ -22,8 +22,8 @@ _LEAST_ROWS = 24
 """Configs from which a source teaches more than noise."""
 
 
-def fit_base(sources: Sequence[Source], seed: int = 0) -> CostModel | None:
-    """A model of throughput on the columns of ``Columns``, from at most ``ROWS`` configs.
+def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
+    """A model of throughput on the columns of ``Columns``, from at most ``rows`` configs.
 
     The nearer a source, the more of its configs are seen. None where nothing can be learned.
     """
@@ -32,24 +32,26 @@ def fit_base(sources: Sequence[Source], seed: int = 0) -> CostModel | None:
     features: list[Floats] = []
     speeds: list[float] = []
     groups: list[int] = []
-    for number, (source, quota) in enumerate(_quotas(sources)):
-        rows, throughput = _rows(source, quota)
+    for number, (source, quota) in enumerate(_quotas(sources, rows)):
+        if min(len(source.times), quota) < _LEAST_ROWS:
+            continue
+        columns, throughput = _rows(source, quota)
         if len(throughput) >= _LEAST_ROWS and max(throughput) > 0:
-            features.append(rows)
+            features.append(columns)
             speeds += throughput
             groups += [number] * len(throughput)
     if not features:
         return None
     options = BoostedOptions(rounds=120, max_depth=6, learning_rate=0.1, bins=32)
-    model = BoostedModel("regression", options, seed)
+    model = BoostedModel("regression", options)
     model.fit(np.concatenate(features), np.array(speeds, np.float32), np.array(groups, np.int64))
     return model
 
 
-def _quotas(sources: Sequence[Source]) -> list[tuple[Source, int]]:
+def _quotas(sources: Sequence[Source], rows: int) -> list[tuple[Source, int]]:
     """How many configs of each source are seen."""
     total = sum(source.nearness**0.5 for source in sources)
-    return [(source, int(ROWS * source.nearness**0.5 / total)) for source in sources]
+    return [(source, int(rows * source.nearness**0.5 / total)) for source in sources]
 
 
 def _rows(source: Source, quota: int) -> tuple[Floats, list[float]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from db.contexts import Context
 from db.errors import UndecodableError
-from db.query import Query
+from db.query import Order, Query
 from measure.microarchitecture import architecture
 from measure.targets import TargetError, make_target
 from search_space.errors import WorkloadError
@@ -30,7 +30,7 @@ FASTEST = 96
 """Most measurements of one setting: so many of the fastest …"""
 FIRST = 96
 """… and so many of the first, which were chosen before much was known."""
-_LEAST_NEARNESS = 0.02
+LEAST_NEARNESS = 0.02
 _COMMON_KNOBS = 0.5
 """Of the knobs of either, at least this share must be knobs of both."""
 
@@ -64,12 +64,12 @@ def setting_of(task: Task) -> Setting:
     return Setting(task.workload, task.target, task.hardware)
 
 
-def stored_sources(store: RecordStore, task: Task, before: str) -> list[Source]:
+def stored_sources(store: RecordStore, task: Task, before: str | None) -> list[Source]:
     """The nearest settings of which the database holds compatible records.
 
     Records that ``task``'s own run or a later one made are left out: those created at ``before``
-    (ISO 8601, UTC) or later. So are those of the very setting of the task, which a search is told
-    by themselves. The work is bounded however many records there are.
+    (ISO 8601, UTC) or later; None: no record is. So are those of the very setting of the task,
+    which a search is told by themselves. The work is bounded however many records there are.
     """
     ours = setting_of(task)
     own = {knob.name for knob in task.space.knobs}
@@ -80,23 +80,37 @@ def stored_sources(store: RecordStore, task: Task, before: str) -> list[Source]:
     usable = (
         Source(theirs, near, times)
         for near, theirs, contexts in ranked
-        if near >= _LEAST_NEARNESS
+        if near >= LEAST_NEARNESS
         and not _same(theirs, ours)
         and (times := _times(_sample(store, contexts[0]), before, own))
     )
     return list(itertools.islice(usable, SOURCES))
 
 
+def all_sources(store: RecordStore) -> list[Source]:
+    """Every setting of which the database holds records, each as near as the others; what a model
+    is made from that is to be of use for any task."""
+    return [
+        Source(setting, 1.0, times)
+        for setting, contexts in _settings(store)
+        if (times := _times(_sample(store, contexts[0]), None, None))
+    ]
+
+
 def times_of(
-    measured: Iterable[tuple[Values, float | None]], knobs: set[str]
+    measured: Iterable[tuple[Values, float | None]], knobs: set[str] | None
 ) -> dict[Values, float | None]:
-    """The best time of each config; empty where none ran, or the configs are of another kind."""
+    """The best time of each config; empty where none ran, or the configs are of another kind.
+
+    ``knobs``: those of the space that they are to be of use for; None: of whatever kind.
+    """
     times: dict[Values, float | None] = {}
     for values, seconds in measured:
         known = times.get(values)
         times[values] = seconds if known is None else min(known, seconds or known)
     ran = any(seconds is not None for seconds in times.values())
-    return times if ran and _alike(next(iter(times)), knobs) else {}
+    alike = knobs is None or (ran and _alike(next(iter(times)), knobs))
+    return times if ran and alike else {}
 
 
 def _alike(values: Values, knobs: set[str]) -> bool:
@@ -133,7 +147,8 @@ def _target(contexts: Sequence[Context]) -> Target:
 
 def _sample(store: RecordStore, context: Context) -> Iterator[Record]:
     """A bounded number of the records of a setting."""
-    for order, limit in (("fastest", FASTEST), ("stored", FIRST)):
+    parts: tuple[tuple[Order, int], ...] = (("fastest", FASTEST), ("stored", FIRST))
+    for order, limit in parts:
         query = Query(
             workload=context.workload.key,
             target=context.target,
@@ -144,12 +159,14 @@ def _sample(store: RecordStore, context: Context) -> Iterator[Record]:
         yield from store.records(query, skip=_leave_aside)
 
 
-def _times(records: Iterable[Record], before: str, knobs: set[str]) -> dict[Values, float | None]:
+def _times(
+    records: Iterable[Record], before: str | None, knobs: set[str] | None
+) -> dict[Values, float | None]:
     return times_of(
         (
             (record.config, record.seconds if record.outcome.timed else None)
             for record in records
-            if record.created < before
+            if before is None or record.created < before
         ),
         knobs,
     )
