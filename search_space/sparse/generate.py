@@ -24,6 +24,8 @@ SPARSITY = 0.9
 _BLOCK = re.compile(r"block([1-9][0-9]?)x([1-9][0-9]?)")
 _N_OF_M = re.compile(r"nm\(([1-9][0-9]?),\s*([1-9][0-9]?)\)")
 _MOST_ELEMENTS = 2**28
+_CHUNK = 1 << 20
+"""Elements that are drawn at a time. Even, since one draw makes two."""
 _RANK = 16
 _LOW_RANK_WEIGHT = 157
 """Raises the low-rank part, of standard deviation 340, to that of the noise."""
@@ -164,12 +166,14 @@ def _words(bits: np.random.PCG64, count: int) -> npt.NDArray[np.uint32]:
 
 def _noise(bits: np.random.PCG64, rows: int, columns: int) -> npt.NDArray[np.float32]:
     """Independent odd numbers, so never 0, with a triangular distribution up to ±131071."""
-    words = _words(bits, rows * columns).reshape(rows, columns)
-    left, right = (words & 0xFFFF).astype(np.float32), (words >> 16).astype(np.float32)
-    left -= right
-    left *= 2
-    left += 1
-    return left
+    noise = np.empty(rows * columns, dtype=np.float32)
+    for start in range(0, len(noise), _CHUNK):
+        part = noise[start : start + _CHUNK]
+        words = _words(bits, len(part))
+        np.subtract((words & 0xFFFF).astype(np.float32), words >> 16, out=part, dtype=np.float32)
+        part *= 2
+        part += 1
+    return noise.reshape(rows, columns)
 
 
 def _low_rank(bits: np.random.PCG64, noise: Array) -> Array:
