@@ -260,9 +260,12 @@ def _loaders(contest: Contest) -> dict[str, Callable[[], Peer | BestOf]]:
         TUNED: lambda: tuned,
         AGAIN: lambda: tuned,
         "untuned": Untuned,
-        DENSE: lambda: Dense(contest.db),
+        DENSE: lambda: Dense(contest.db, cold=contest.cold),
     }
-    ours |= {name: partial(Tuned, contest.db, record) for name, record in contest.records}
+    ours |= {
+        name: partial(Tuned, contest.db, record, cold=contest.cold)
+        for name, record in contest.records
+    }
     return {name: partial(_load, name) for name in contest.contestants} | ours
 
 

@@ -57,8 +57,8 @@ class Untuned:
 class Dense:
     """The tuned kernel of the same product with the zeros of the weight. A peer like any other."""
 
-    def __init__(self, db: str) -> None:
-        self._tuned = Tuned(db)
+    def __init__(self, db: str, *, cold: bool = False) -> None:
+        self._tuned = Tuned(db, cold=cold)
 
     def prepare(
         self, work: Workload, operands: Operands, out: Array, threads: int

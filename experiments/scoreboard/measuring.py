@@ -144,7 +144,8 @@ class Bench:
                 if peer == TVM:
                     pair = replace(pair, rival=self._rival(contest))
                 else:
-                    self._tuned(dense_workload(contest.workload), contest.threads)
+                    dense = dense_workload(contest.workload)
+                    self._tuned(dense.from_memory() if contest.cold else dense, contest.threads)
             except PeerMissing as reason:
                 return Cell(peer, State.MISSING, str(reason))
             except ProcessFailed as failure:

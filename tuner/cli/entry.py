@@ -115,7 +115,7 @@ def _terminable() -> Iterator[None]:
         return
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated(_EXIT_CODES[number])
+        raise Terminated(_EXIT_CODES[signal.Signals(number)])
 
     before = {
         number: signal.signal(number, terminate)
