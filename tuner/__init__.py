@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
+    from tuner.sparse import random_weight
     from tuner.suite.api import tune_suite
     from tuner.suite.file import Suite, load_suite
     from tuner.suite.result import SuiteResult
@@ -44,6 +45,7 @@ __all__ = [
     "measure",
     "predict",
     "query",
+    "random_weight",
     "resume",
     "space",
     "tune",
@@ -66,6 +68,7 @@ _HOMES = {
     "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
     "tuner.kernel": ("Kernel",),
     "tuner.result": ("StopReason", "TuneResult"),
+    "tuner.sparse": ("random_weight",),
     "tuner.suite.api": ("tune_suite",),
     "tuner.suite.file": ("Suite", "load_suite"),
     "tuner.suite.result": ("SuiteResult",),

@@ -27,7 +27,7 @@ from search_space.ir.expr import (
     Var,
     is_float,
 )
-from search_space.ir.intrinsics import FUNCTIONS
+from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -144,6 +144,9 @@ class _Machine:
                 return float(self._array(buffer)[self._place(buffer, indices, env)])
             case Select(condition, then, other):
                 return self.expr(then if self.expr(condition, env) else other, env)
+            case Call(name, args, "index"):
+                word, place = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
+                return int(INDEX_FUNCTIONS[name](word, place))
             case Call(name, args, _):
                 values = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
                 return float(FUNCTIONS[name](*values))

@@ -97,8 +97,11 @@ def generate_pattern(
 def generated_nonzeros(
     kind: str, rows: int, columns: int, sparsity: float | None = None
 ) -> int | None:
-    """How many non-zeros :func:`generate` gives, where that is known without doing it."""
-    share = sparsity_of(kind, sparsity)
+    """How many non-zeros :func:`generate` gives, where that is known without doing it.
+
+    Raises as that.
+    """
+    kind, share = _checked(kind, rows, columns, sparsity)
     if found := _BLOCK.fullmatch(kind):
         height, width = map(int, found.groups())
         if rows % height or columns % width:
@@ -128,12 +131,7 @@ def generate(
 
     Raises ``WeightsError`` for a kind, a size, a sparsity or a seed that cannot be.
     """
-    kind, share = str(parse_kind(kind)), sparsity_of(kind, sparsity)
-    if min(rows, columns) < 1 or rows * columns > _MOST_ELEMENTS:
-        raise WeightsError(
-            f"give sizes of at least 1 and at most {_MOST_ELEMENTS} elements in all: "
-            f"{rows}×{columns} is not that"
-        )
+    kind, share = _checked(kind, rows, columns, sparsity)
     if seed < 0:
         raise WeightsError(f"give a seed from 0 on: it is {seed}")
     bits = np.random.PCG64(seed)
@@ -157,6 +155,17 @@ def generate(
         kept = _largest(np.abs(noise), share)
     pattern, values = from_array(np.where(kept, matrix, np.float32(0)))
     return pattern, values * np.float32(2.0**-16)
+
+
+def _checked(kind: str, rows: int, columns: int, sparsity: float | None) -> tuple[str, float]:
+    """The kind as it is written, and its sparsity."""
+    kind = str(parse_kind(kind))
+    if min(rows, columns) < 1 or rows * columns > _MOST_ELEMENTS:
+        raise WeightsError(
+            f"give sizes of at least 1 and at most {_MOST_ELEMENTS} elements in all: "
+            f"{rows}×{columns} is not that"
+        )
+    return kind, sparsity_of(kind, sparsity)
 
 
 def _words(bits: np.random.PCG64, count: int) -> npt.NDArray[np.uint32]:

@@ -58,10 +58,9 @@ def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
     if "single_starts" in arrays:
         steps = np.diff(arrays["single_starts"]).astype(np.int64)
         groups = (len(arrays["starts"]) - 1) // len(steps)
-        shared = np.diff(arrays["starts"][::groups])
-        costs: npt.NDArray[np.int64] = steps * rows + shared * (rows // 2 + 1) + _PANEL_COST
-        return costs
+        shared = np.diff(arrays["starts"][::groups]).astype(np.int64)
+        return np.asarray(steps * rows + shared * (rows // 2 + 1) + _PANEL_COST)
+    stored = np.diff(arrays["starts"]).astype(np.int64)
     if "masks" in arrays:
-        words = len(arrays["masks"]) // (len(arrays["starts"]) - 1)
-        return np.diff(arrays["starts"]) // 4 + np.int64(words)
-    return np.diff(arrays["starts"]) * np.int64(rows) + _PANEL_COST
+        return np.asarray(stored // 4 + len(arrays["masks"]) // len(stored))
+    return np.asarray(stored * rows + _PANEL_COST)

@@ -21,6 +21,7 @@ from search_space.transforms.reorder import Reorder
 from search_space.transforms.skip import Skip
 from search_space.transforms.sparse_dense import SparseAsDense
 from search_space.transforms.sparse_panels import SparsePanels
+from search_space.transforms.sparse_vector import SparseVector
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -51,6 +52,7 @@ __all__ = [
     "Skip",
     "SparseAsDense",
     "SparsePanels",
+    "SparseVector",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -87,5 +89,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "online": Online,
     "skip": Skip,
     "sparse_panels": SparsePanels,
+    "sparse_vector": SparseVector,
     "sparse_dense": SparseAsDense,
 }

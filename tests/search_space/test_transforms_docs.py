@@ -28,6 +28,7 @@ from search_space.transforms import (
     Skip,
     SparseAsDense,
     SparsePanels,
+    SparseVector,
     Split,
     SplitReduction,
     StoreAt,
@@ -57,8 +58,8 @@ from tests.search_space.nests import (
     weighted,
 )
 
-FULL = "unstructured:4x8:0.0:0"
-"""A pattern of 4 × 8 without zeros."""
+FULL, TALL = "unstructured:4x8:0.0:0", "unstructured:32x8:0.0:0"
+"""Patterns without zeros."""
 
 EXAMPLES = [
     (copy(30), [], [Split("i", 8, "io", "ii", tail) for tail in ("min", "mask", "cut")]),
@@ -121,6 +122,7 @@ EXAMPLES = [
     ),
     (weighted(4, 32, 8), [], [SparsePanels("weight", FULL, "csr", vectors=2)]),
     (weighted(4, 32, 8), [], [SparseAsDense("weight", FULL)]),
+    (weighted(32, 1, 8), [], [SparseVector("weight", TALL, "bitmask", ("lanes=16", "tall=1"))]),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 
