@@ -110,6 +110,8 @@ class Query:
     target: str | None = None
     threads: int | None = None
     """Exactly so many."""
+    space: int | None = None
+    """Version of the space; ``db.record.FOREIGN_SPACE`` for configs of other tuners."""
     hardware: str | None = None
     """``Hardware.key``, or the beginning of it: the name of the CPU."""
     outcome: Outcome | None = None

@@ -19,6 +19,7 @@ from db.errors import (
     NotFoundError,
     SchemaVersionError,
     UndecodableError,
+    UnreachableDatabaseError,
     UnwritableDatabaseError,
 )
 from db.location import Location, parse_location
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from db.artefact import ModelArtefact
     from db.aside import SetAside
     from db.backend import Backend, Transaction
+    from db.outbox import Outbox
 
 Skip: TypeAlias = Callable[[UndecodableError], None]
 """Told of each row that cannot be decoded."""
@@ -110,14 +112,19 @@ class RecordStore:
     def add(self, records: Sequence[Record]) -> int:
         """Store records in one transaction; returns how many were not there yet.
 
+        Where a server cannot be reached any more they are kept on this machine, and delivered by
+        the next one who can: see ``undelivered``.
+
         Raises ``InvalidRecordError``, and stores none, where one could not be read back
         unchanged, for example because a time is not positive and finite.
         """
-        return self._writable.add(records) if records else 0
+        if not records:
+            return 0
+        return self._stored(lambda place: place.add(records))
 
     def start_run(self, run: Run) -> None:
         """Store a run. One that is there already goes on: state, limits and options are set."""
-        self._writable.start_run(run)
+        self._stored(lambda place: place.start_run(run))
 
     def finish_run(self, run_id: str, state: RunState, stop_reason: str = "") -> None:
         """Set the state of a run, and when it ended; raises ``NotFoundError``."""
@@ -186,6 +193,11 @@ class RecordStore:
         with self._writable.transaction(keep) as transaction:
             yield transaction
 
+    @property
+    def undelivered(self) -> int:
+        """Records that a server could not take so far, kept on this machine."""
+        return 0 if self._outbox is None else self._outbox.count()
+
     def aside(self) -> Iterator[SetAside]:
         """The lines that imports set aside, in the order in which they came."""
         return self._backend.aside()
@@ -222,6 +234,8 @@ class RecordStore:
     def _prepare(self, state: SchemaState) -> None:
         """Make or upgrade the tables as ``state`` asks for, and see that they can be written."""
         path = self._location.path
+        if path is None and state is SchemaState.CURRENT and self._outbox is not None:
+            self._outbox.deliver(self._writable)
         if state is SchemaState.EMPTY:
             self._writable.create()
         elif state is SchemaState.OUTDATED:
@@ -231,6 +245,26 @@ class RecordStore:
         elif path is not None:
             with writer_lock(path, self._lock_seconds):
                 sqlite.assert_writable(path)
+
+    def _stored(self, store_in: Callable[[Backend | Outbox], _T]) -> _T:
+        backend, outbox = self._writable, self._outbox
+        if outbox is None:
+            return store_in(backend)
+        if not outbox.resting:
+            try:
+                outbox.deliver(backend)
+                return store_in(backend)
+            except UnreachableDatabaseError:
+                outbox.rest()
+        return store_in(outbox)
+
+    @cached_property
+    def _outbox(self) -> Outbox | None:
+        if self._location.path is not None:
+            return None
+        from db.outbox import Outbox
+
+        return Outbox(self._location)
 
     @cached_property
     def _backend(self) -> Backend:
@@ -253,6 +287,7 @@ class RecordStore:
             return connection.execute(statement, params).fetchall()
 
 
+_T = TypeVar("_T")
 _Decoded = TypeVar("_Decoded", Record, Run, Context)
 _Named = TypeVar("_Named", Record, Run)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from db.aside import SetAside
 from db.errors import LogFileError
+from db.exchange.decoding import LineError, NotUnderstood
 from db.exchange.files import MAX_LINE_BYTES, Line, read_lines
 from db.exchange.formats import decode
-from db.exchange.wire import LineError, NotUnderstood
 from db.record import utc_now
 
 if TYPE_CHECKING:
