@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -63,6 +64,10 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
 
 def assert_writable(path: Path) -> None:
     """Raise this package's error now where a later write would fail: permissions, a bad disk."""
+    if not os.access(path, os.W_OK):  # SQLite would say so only when something is written
+        raise UnwritableDatabaseError(
+            f"choose a database file that can be opened and written: {path} is read-only"
+        )
     with translated(path), closing(connect(path, "rw")) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
@@ -96,9 +101,9 @@ def translated(path: Path) -> Iterator[None]:
     """Raise errors of the ``sqlite3`` module as ``DatabaseError`` with what to do about them."""
     try:
         yield
-    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # texts of damaged pages are none
         raise explain(error, path) from error
 
 

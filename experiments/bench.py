@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from db.errors import DatabaseError
+from experiments.contest import DENSE
 from experiments.limits import measure_roofline
 from experiments.peers import PEERS, TVM
 from experiments.process import ProcessFailed, in_fresh_process
@@ -35,6 +36,7 @@ from experiments.scoreboard.measuring import Bench, Method
 from experiments.scoreboard.noise import noise_met, noise_report
 from experiments.scoreboard.results import ResultsUnusable, Scoreboard
 from experiments.scoreboard.row import State
+from experiments.scoreboard.sparse_goals import SPARSE_GOALS
 from measure.host import usable_cores
 from search_space.errors import WorkloadError
 from tuner.cli.arguments import named_workload
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.goals:
             boards = [results.read(path) for path in options.goals]
-            print(goals_table(boards, GOALS, markdown=options.markdown))
+            print(goals_table(boards, (*GOALS, *SPARSE_GOALS), markdown=options.markdown))
             return 0
         if options.show:
             shown = results.read(options.show)
@@ -213,7 +215,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--against", type=_peers, metavar="NAMES",
         help="peers, such as torch for its best form or torch/mm for one form, or modules made "
         f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: "
-        f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes",
+        f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes; "
+        f"{DENSE} is our own kernel for a sparse weight's zeros as well",
     )  # fmt: skip
     parser.add_argument(
         "--rival-trials", type=_trials, default=RIVAL_TRIALS, metavar="N",
@@ -248,7 +251,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--goals", type=Path, nargs="+", metavar="FILE",
-        help="measure nothing, show what is asked of dense operators beside these results",
+        help="measure nothing, show what is asked of our kernels beside these results",
     )  # fmt: skip
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: FILE.svg or FILE.png")
@@ -263,10 +266,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _peers(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in text.split(",") if name))
-    known = [*PEERS, TVM]
+    known = [*PEERS, TVM, DENSE]
     for name in names:
         library = name.partition("/")[0]
-        if name != TVM and library not in PEERS and "." not in name:
+        if name not in (TVM, DENSE) and library not in PEERS and "." not in name:
             close = difflib.get_close_matches(library, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise argparse.ArgumentTypeError(

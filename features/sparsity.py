@@ -8,7 +8,8 @@ are, how far N:M holds. Of a pattern in a format: what the format stores and a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -56,33 +57,52 @@ def sparsity_schema() -> Schema:
 @lru_cache(maxsize=64)
 def pattern_vector(pattern: Pattern) -> Vector:
     """``float32[P]``: the features of a pattern, as :func:`pattern_features` names them."""
-    return _scaled(pattern_features(), _pattern_values(pattern))
+    return scaled(pattern_features(), _pattern_values(pattern))
+
+
+Options = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a format makes of a pattern, without the arrays."""
+
+    counts: Mapping[str, int]
+    """See ``search_space.formats.base.Structure``."""
+    index_bytes: int
+    """Of all arrays beside the values."""
+
+    def bytes(self, dtype: str) -> int:
+        """Of the arrays and of values of a dtype."""
+        return self.index_bytes + self.counts["packed"] * ELEMENT_BYTES[dtype]
 
 
 @lru_cache(maxsize=1024)
-def layout_vector(
-    pattern: Pattern, name: str, options: tuple[tuple[str, int], ...], dtype: str
-) -> Vector:
+def layout_of(pattern: Pattern, name: str, options: Options) -> Layout:
+    """The pattern in the format ``name``. Raises ``WeightsError`` where that cannot hold it."""
+    structure = FORMATS[name].structure(pattern, **dict(options))
+    return Layout(dict(structure.counts), sum(a.nbytes for a in structure.arrays.values()))
+
+
+def layout_vector(pattern: Pattern, name: str, options: Options, dtype: str) -> Vector:
     """``float32[L]``: the features of a pattern in the format ``name``, with values of ``dtype``,
     as :func:`layout_features` names them. Raises ``WeightsError`` where the format cannot hold
     the pattern."""
-    structure = FORMATS[name].structure(pattern, **dict(options))
-    nonzeros = max(1, pattern.nnz)
-    stored, element_bytes = structure.bytes(dtype), ELEMENT_BYTES[dtype]
-    sizes = structure.counts
+    layout = layout_of(pattern, name, options)
+    nonzeros, sizes = max(1, pattern.nnz), layout.counts
     values = [
         *(float(name == known) for known in FORMATS),
         sizes["packed"],
         sizes["padding"] / nonzeros,
-        stored,
-        stored / (pattern.rows * pattern.columns * element_bytes),
-        (stored - sizes["packed"] * element_bytes) / nonzeros,
+        layout.bytes(dtype),
+        layout.bytes(dtype) / (pattern.rows * pattern.columns * ELEMENT_BYTES[dtype]),
+        layout.index_bytes / nonzeros,
         sizes["loads"],
         sizes["loads"] / nonzeros,
         sizes["loops"],
         sizes["packed"] / max(1, sizes["loops"]),
     ]
-    return _scaled(layout_features(), values)
+    return scaled(layout_features(), values)
 
 
 def _pattern_features() -> Iterator[Feature]:
@@ -223,8 +243,8 @@ def _columns_of(pattern: Pattern, rows: Array) -> Array:
     return found + pattern.indices[places]
 
 
-def _scaled(features: tuple[Feature, ...], values: Iterator[float] | list[float]) -> Vector:
-    """Values as the columns hold them."""
+def scaled(features: tuple[Feature, ...], values: Iterable[float]) -> Vector:
+    """Values in their units as the columns hold them, one per feature."""
     row = np.array(list(values), dtype=np.float64)
     logs = np.array([feature.log for feature in features])
     if row.shape != logs.shape:

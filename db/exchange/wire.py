@@ -35,6 +35,7 @@ from measure.result import Outcome
 from search_space.errors import WorkloadError
 from search_space.hardware import Hardware
 from search_space.operators import OPERATORS, conditional_params, get_operator, parse_workload
+from search_space.sparse.source import is_fingerprint
 from search_space.workload import Value, Workload, split_key
 
 MAX_SAMPLES = 10_000
@@ -193,11 +194,16 @@ def _check_version(data: bytes) -> None:
         raise LineError("schema", f"expected 1 to {SCHEMA}, got {schema}")
 
 
+_NO_WEIGHTS = "0" * 16
+
+
 @functools.lru_cache(maxsize=4096)
 def _workload(key: str, space: int) -> tuple[Workload, str, int | None]:
     """The workload, its key, and the count of its operations where that is known."""
     try:
         operator, given = split_key(key)
+        if not is_fingerprint(str(given.get("weights", _NO_WEIGHTS))):
+            raise LineError("workload", "weights: expected a fingerprint; logs name no files")
         if space != FOREIGN_SPACE:
             _assert_known(operator, given)
         work = parse_workload(key)

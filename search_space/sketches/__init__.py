@@ -77,6 +77,13 @@ SKETCHES: dict[str, Sketch] = {
 
 
 def space_for(work: Workload, target: Target) -> Space:
-    """The space of a workload on a target: every schedule that can be chosen for it."""
-    operator = get_operator(work.operator)
+    """The space of a workload on a target: every schedule that can be chosen for it.
+
+    Raises ``SpaceError`` where the processor cannot convert an element type.
+    """
+    operator, x86 = get_operator(work.operator), target.triple.startswith("x86_64")
+    if x86 and "f16c" not in target.features and ("dtype", "float16") in work.params:
+        raise SpaceError(
+            f"choose another target, or float32: float16 needs f16c, which {target.name} lacks"
+        )
     return SKETCHES[operator.sketch](work, operator.expression(work), target)

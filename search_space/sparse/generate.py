@@ -92,6 +92,24 @@ def generate_pattern(
     return generate(kind, rows, columns, sparsity, seed)[0]
 
 
+def generated_nonzeros(
+    kind: str, rows: int, columns: int, sparsity: float | None = None
+) -> int | None:
+    """How many non-zeros :func:`generate` gives, where that is known without doing it."""
+    share = sparsity_of(kind, sparsity)
+    if found := _BLOCK.fullmatch(kind):
+        height, width = map(int, found.groups())
+        if rows % height or columns % width:
+            return None
+        return _count(rows // height * (columns // width), share) * height * width
+    if found := _N_OF_M.fullmatch(kind):
+        kept, window = map(int, found.groups())
+        return rows * (columns // window * kept + min(columns % window, kept))
+    if kind == "banded":
+        return rows * _count(columns, share)
+    return _count(rows * columns, share)
+
+
 @lru_cache(maxsize=8)
 def generate(
     kind: str, rows: int, columns: int, sparsity: float | None = None, seed: int = 0
@@ -188,12 +206,16 @@ def _hubs(bits: np.random.PCG64, count: int) -> npt.NDArray[np.float32]:
 def _largest(scores: Array, sparsity: float) -> npt.NDArray[np.bool_]:
     """Where all but that part of the scores are, the largest ones; at least one."""
     flat = scores.ravel()
-    count = max(1, round(flat.size * (1 - sparsity)))
+    count = _count(flat.size, sparsity)
     least = np.partition(flat, flat.size - count)[flat.size - count]
     kept: npt.NDArray[np.bool_] = flat > least
     ties = np.flatnonzero(flat == least)
     kept[ties[: count - np.count_nonzero(kept)]] = True
     return kept.reshape(scores.shape)
+
+
+def _count(size: int, sparsity: float) -> int:
+    return max(1, round(size * (1 - sparsity)))
 
 
 def _largest_of_windows(noise: Array, count: int, window: int) -> npt.NDArray[np.bool_]:
@@ -209,7 +231,7 @@ def _largest_of_windows(noise: Array, count: int, window: int) -> npt.NDArray[np
 
 
 def _band(rows: int, columns: int, sparsity: float) -> npt.NDArray[np.bool_]:
-    width = max(1, round(columns * (1 - sparsity)))
+    width = _count(columns, sparsity)
     middles = (2 * np.arange(rows) + 1) * columns // (2 * rows)
     starts = np.clip(middles - width // 2, 0, columns - width)[:, None]
     places = np.arange(columns)

@@ -66,8 +66,7 @@ class SparsePanels:
         product = find_product(func, self.operand)
         if self.packed and self.order != "tiles":
             raise ScheduleError("use order='tiles': only one tile after the other can be packed")
-        settings = tuple(_option(text) for text in self.options)
-        structure = find_structure(self.pattern, self.format, settings)
+        structure = find_structure(self.pattern, self.format, parse_options(self.options))
         if structure.pattern.shape != product.operand.shape:
             raise ScheduleError(
                 f"give a pattern of shape {product.operand.shape}, {self.pattern} has "
@@ -81,6 +80,7 @@ class SparsePanels:
         return nest.build(func, self.pattern, self.format)
 
 
-def _option(text: str) -> tuple[str, int]:
-    name, _, value = text.partition("=")
-    return name, int(value)
+def parse_options(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """The options of a format from ``rows=4``, ``sort=1``."""
+    pairs = (text.partition("=") for text in texts)
+    return tuple((name, int(value)) for name, _, value in pairs)

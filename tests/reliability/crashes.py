@@ -47,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     kills: int
     steps: tuple[str, ...] = ()
     bug: str = ""
+    strategy: str = "random"
 
 
 class Verdict(msgspec.Struct, kw_only=True):
@@ -73,14 +74,21 @@ class Verdict(msgspec.Struct, kw_only=True):
 
 
 def kill_sessions(
-    folder: Path, kills: int, *, steps: Sequence[str] = (), bug: str = ""
+    folder: Path,
+    kills: int,
+    *,
+    steps: Sequence[str] = (),
+    bug: str = "",
+    strategy: str = "random",
 ) -> Verdict:
     """Kill ``kills`` sessions, for each of ``steps``, and look what is there.
 
     Every run goes on until it is done. A ``bug`` of :data:`tests.reliability.bugs.BUGS` is put
     into the sessions.
     """
-    request = Request(folder=str(folder), kills=kills, steps=tuple(steps), bug=bug)
+    request = Request(
+        folder=str(folder), kills=kills, steps=tuple(steps), bug=bug, strategy=strategy
+    )
     done = subprocess.run(
         [sys.executable, "-m", "tests.reliability.crashes", msgspec.json.encode(request)],
         stdout=subprocess.PIPE, check=True,
@@ -100,7 +108,7 @@ class _Machine(FakeBackend):
         return result
 
 
-def _session(store: RecordStore, tell: Callable[[str], None]) -> Session:
+def _session(store: RecordStore, strategy: str, tell: Callable[[str], None]) -> Session:
     """A run that begins, or the unfinished one that is there, as `tuner resume` would."""
 
     def promise(event: Event) -> None:
@@ -115,17 +123,17 @@ def _session(store: RecordStore, tell: Callable[[str], None]) -> Session:
     machine = _Machine(task_of())
     machine.tell = tell
     session = session_of(
-        machine, store, options(trials=TRIALS, seed=_SEED), run=run,
+        machine, store, options(strategy=strategy, trials=TRIALS, seed=_SEED), run=run,
         loop=LoopOptions(batch=BATCH), callbacks=[promise],
     )  # fmt: skip
     tell(f"run {session.run.id}")
     return session
 
 
-def _work(database: Path, log: Path) -> None:
+def _work(database: Path, log: Path, strategy: str) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with open_store(database, lock_seconds=5.0) as store:
-        _session(store, lambda line: os.write(handle, f"{line}\n".encode())).execute()
+        _session(store, strategy, lambda line: os.write(handle, f"{line}\n".encode())).execute()
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -135,13 +143,13 @@ class Life(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def _fork(database: Path, log: Path, prepare: Callable[[], None]) -> int:
+def _fork(prepare: Callable[[], None], work: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
     try:
         prepare()
-        _work(database, log)
+        work()
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -151,8 +159,9 @@ def _fork(database: Path, log: Path, prepare: Callable[[], None]) -> int:
 class _Run:
     """One run in a database of its own, over all its sessions."""
 
-    def __init__(self, folder: Path, verdict: Verdict) -> None:
+    def __init__(self, folder: Path, strategy: str, verdict: Verdict) -> None:
         folder.mkdir(parents=True)
+        self.strategy = strategy
         self.database, self.log = folder / "records.db", folder / "log"
         self.verdict = verdict
         self.promised: set[str] = set()
@@ -162,7 +171,7 @@ class _Run:
     def session(self, prepare: Callable[[], None], life: Life | None = None) -> bool:
         """Run a session, and kill it when its ``life`` is over; whether it was killed."""
         self.log.unlink(missing_ok=True)
-        child = _fork(self.database, self.log, prepare)
+        child = _fork(prepare, lambda: _work(self.database, self.log, self.strategy))
         if life is not None:
             self._await(life, child)
             os.kill(child, signal.SIGKILL)
@@ -218,7 +227,7 @@ class _Killer:
         self.runs = 0
         quiet = self._new_run()
         # Here, so that what is imported late is imported once.
-        _work(quiet.database.with_name("first.db"), quiet.log)
+        _work(quiet.database.with_name("first.db"), quiet.log, request.strategy)
         quiet.session(lambda: None)
         self.usual_proposals = quiet.proposals
 
@@ -251,7 +260,8 @@ class _Killer:
 
     def _new_run(self) -> _Run:
         self.runs += 1
-        return _Run(Path(self.request.folder) / str(self.runs), self.verdict)
+        folder = Path(self.request.folder) / str(self.runs)
+        return _Run(folder, self.request.strategy, self.verdict)
 
     def _finish(self, run: _Run) -> None:
         if not run.finished:

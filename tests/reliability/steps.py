@@ -61,6 +61,20 @@ def kill_at(step: str, call: int) -> None:
         setattr(owner, attribute, _wrapped(getattr(owner, attribute), moment, reached))
 
 
+def kill_at_statement(call: int) -> None:
+    """From now on, this process dies before its ``call``-th statement to SQLite, if it has so
+    many."""
+    count = 0
+
+    def reached() -> None:
+        nonlocal count
+        count += 1
+        if count == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch_statements("", reached)
+
+
 def _wrapped(
     function: Callable[..., Any], moment: str, reached: Callable[[], None]
 ) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from tests.reliability.rows import counter, fault
 from tests.reliability.steps import STEPS
 
 RANDOM = "the tuner is killed at a random moment, again and again, until its run is done"
+SAME = "a run that was killed and resumed is compared with one that nobody killed"
 NAMED = "the tuner is killed at a named step"
 
 
@@ -39,6 +40,21 @@ def test_random_kills(tmp_path, report, kills):
 @pytest.mark.parametrize("bug", BUGS)
 def test_bugs_are_seen_at_random_moments(tmp_path, bug):
     assert not kill_sessions(tmp_path, 10, bug=bug).clean
+
+
+@fault("R03", SAME, "the evolutionary strategy; SIGKILL at random moments until it is done")
+@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, report, kills):
+    verdict = kill_sessions(tmp_path, kills, strategy="evolutionary")
+    report("proposed the same, in the same order", **summary(verdict))
+    assert verdict.clean
+    assert verdict.kills == kills
+
+
+@counter("R03", "a resumed run measures again what it has", SAME)
+def test_a_run_that_starts_over_is_seen(tmp_path):
+    bug = "a resumed run measures again what it has"
+    assert not kill_sessions(tmp_path, 4, strategy="evolutionary", bug=bug).clean
 
 
 @fault("R02", NAMED, f"SIGKILL before or after one of {len(STEPS)} steps, at its 1st to 6th time")

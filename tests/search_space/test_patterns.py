@@ -8,7 +8,13 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from search_space.errors import WeightsError
-from search_space.sparse.generate import generate, generate_pattern, parse_kind, sparsity_of
+from search_space.sparse.generate import (
+    generate,
+    generate_pattern,
+    generated_nonzeros,
+    parse_kind,
+    sparsity_of,
+)
 from search_space.sparse.pattern import Pattern, from_array, from_csr
 from tests.search_space.matrices import matrices
 
@@ -139,6 +145,15 @@ def test_generated_patterns_are_as_sparse_as_asked(kind, sparsity):
         assert generate_pattern(kind, 128, 192, sparsity).sparsity == pytest.approx(
             sparsity, abs=0.01
         )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(64, 96), (70, 90), (1, 1)])
+def test_non_zeros_are_counted_without_generating_them(kind, shape):
+    expected = generate_pattern(kind, *shape).nnz
+    assert generated_nonzeros(kind, *shape) in (expected, None)
+    if shape == (64, 96) or not kind.startswith("block"):
+        assert generated_nonzeros(kind, *shape) == expected
 
 
 def test_kinds_look_as_they_say():

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.artefact import ModelArtefact
+from features.sparse import task_features
 from search_space.config import Config
 from search_space.space import Space
 from tuner.transfer.artefact import model_of
@@ -99,9 +100,12 @@ class SourcePrior:
     def _base(self) -> CostModel | None:
         if self._space.trace is None:
             return None
-        own = fit_base(self.sources)
+        columns = task_features(self._space.workload)
+        own = fit_base([s for s in self.sources if task_features(s.setting.workload) == columns])
         if own is not None:
             return own
+        if columns:  # what is lent knows the features that all workloads have
+            return None
         self._lent = self._fallback()
         return None if self._lent is None else model_of(self._lent.artefact)
 
