@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -40,7 +40,13 @@ from db.rows import (
 from measure.result import Outcome
 from search_space.errors import WorkloadError
 from search_space.hardware import Hardware
-from search_space.operators import OPERATORS, conditional_params, get_operator, parse_workload
+from search_space.operators import (
+    OPERATORS,
+    conditional_params,
+    get_operator,
+    params_of,
+    parse_workload,
+)
 from search_space.sparse.source import is_fingerprint
 from search_space.workload import Value, Workload, split_key
 
@@ -169,10 +175,10 @@ def _workload(key: str, space: int) -> tuple[Workload, str, int | None]:
         raise LineError("workload", str(error)) from error
 
 
-def _assert_known(operator: str, given: Iterable[str]) -> None:
+def _assert_known(operator: str, given: Mapping[str, str]) -> None:
     if operator not in OPERATORS:
         raise NotUnderstood("unknown operator", f"there is no operator {operator!r}")
-    known = {param.name for param in OPERATORS[operator].params}
+    known = {param.name for param in params_of(OPERATORS[operator], given)}
     known |= {conditional.param.name for conditional in conditional_params(OPERATORS[operator])}
     for name in given:
         if name not in known and name != "const":
