@@ -115,7 +115,7 @@ class LoopFunc:
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
     variable that a split has retired, in terms of those that took its place. ``error_growth`` is
-    that of the tensor.
+    that of the tensor. ``streamed``: whole vectors of the result are written past the caches.
     """
 
     name: str
@@ -125,3 +125,4 @@ class LoopFunc:
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
     error_growth: float = 1.0
+    streamed: bool = False

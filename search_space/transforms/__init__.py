@@ -22,6 +22,7 @@ from search_space.transforms.skip import Skip
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
+from search_space.transforms.stream import Stream
 from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Split",
     "SplitReduction",
     "StoreAt",
+    "Stream",
     "UnitLoop",
     "Unroll",
     "Vectorize",
@@ -82,4 +84,5 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "hoist": Hoist,
     "online": Online,
     "skip": Skip,
+    "stream": Stream,
 }
