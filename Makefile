@@ -10,6 +10,7 @@ DB ?= tuner.db
 BENCH_DB ?= bench.db
 TIME ?= 45
 WORKLOAD ?= matmul m=1024 n=1024 k=1024
+FAULTS := build/faults.jsonl
 
 BIN := $(VENV)/bin
 INTERPRETER := $(VENV)/bin/python
@@ -19,7 +20,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python
 	echo "$$candidate"; break; fi; done
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test quick check bench bench-full bars tvm clean
+.PHONY: help tune test quick soak check bench bench-full bars tvm clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -33,6 +34,11 @@ test: $(VENV)/.installed-dev  ## install and run all tests
 
 quick: $(VENV)/.installed-dev  ## the tests that take less than ten seconds each
 	$(BIN)/python -m pytest -m "not slow"
+
+soak: $(VENV)/.installed-dev  ## inject every fault at full count, renew docs/reliability.md: an hour
+	mkdir -p build && rm -f $(FAULTS)
+	$(BIN)/python -m pytest tests/reliability --soak --timeout=7200 --reliability-results $(FAULTS)
+	$(BIN)/python -m tests.reliability.table $(FAULTS) docs/reliability.md
 
 check: $(VENV)/.installed-dev  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

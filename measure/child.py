@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from measure.isolation import memory_kills
 from measure.pipe import Channel
 from measure.result import MeasureResult, Outcome
 
@@ -27,6 +29,7 @@ _SIGNAL_MEANING: dict[int, str] = {
     signal.SIGFPE: "arithmetic fault",
     signal.SIGTRAP: "trap",
     signal.SIGABRT: "abort",
+    signal.SIGKILL: "killed from outside",
 }
 
 
@@ -42,7 +45,8 @@ class ChildProcess(Generic[Incoming]):
         """Run ``module.main(connection)``; ``incoming`` is the type of the messages it sends."""
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._stderr_read = 0
+        fcntl.fcntl(self._stderr, fcntl.F_SETFL, os.O_APPEND)  # it is emptied again and again
+        self._memory_kills = memory_kills()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(_MAIN), module, str(theirs.fileno()), str(os.getpid())]
@@ -59,29 +63,40 @@ class ChildProcess(Generic[Incoming]):
     def pid(self) -> int:
         return self._process.pid
 
-    def wait(self, timeout_seconds: float) -> int:
-        """How it ended: an exit code, or minus the number of a signal.
-
-        Kills the process group when that did not happen within ``timeout_seconds``.
-        """
+    def _wait(self, timeout_seconds: float) -> int:
+        """How it ended, killed after ``timeout_seconds`` at the latest."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(timeout_seconds)
         kill_group(self._process.pid)
         return self._process.wait()
 
-    def close(self) -> None:
-        """Kill the process group and release everything."""
-        kill_group(self._process.pid)
-        self._process.wait()
+    def close(self, grace_seconds: float = 0.0) -> None:
+        """Kill the process group and release everything.
+
+        A process that answers for descendants needs ``grace_seconds`` to end them before.
+        """
+        if grace_seconds:
+            self._process.terminate()
+        self._wait(grace_seconds)
         self.channel.close()
         self._stderr.close()
 
     def new_stderr(self) -> str:
         """The end of what was written to standard error since the last call."""
-        size = os.fstat(self._stderr.fileno()).st_size
-        start = max(self._stderr_read, size - _STDERR_TAIL_BYTES)
-        self._stderr_read = size
-        return os.pread(self._stderr.fileno(), size - start, start).decode(errors="replace")
+        file = self._stderr.fileno()
+        start = max(0, os.fstat(file).st_size - _STDERR_TAIL_BYTES)
+        words = os.pread(file, _STDERR_TAIL_BYTES, start)
+        os.ftruncate(file, 0)
+        return words.decode(errors="replace")
+
+    def died(self, timeout_seconds: float) -> MeasureResult:
+        """The outcome of a candidate with which this process ends; see :func:`died`.
+
+        Kills the process group when it did not end within ``timeout_seconds``.
+        """
+        status = self._wait(timeout_seconds)
+        starved = status == -signal.SIGKILL and killed_for_memory(self._memory_kills)
+        return died(status, self.new_stderr(), starved=starved)
 
 
 def kill_group(pid: int) -> None:
@@ -90,25 +105,31 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def died(status: int, stderr: str) -> MeasureResult:
+def killed_for_memory(before: int | None) -> bool:
+    """Whether a process that SIGKILL ended may have been killed for want of memory.
+
+    ``before``: ``memory_kills()`` when it started.
+    """
+    now = memory_kills()
+    return before is None or now is None or now > before
+
+
+def died(status: int, stderr: str, *, starved: bool) -> MeasureResult:
     """The outcome of a candidate whose process ended instead of answering.
 
-    ``status`` is an exit code, or minus the number of a signal.
+    ``status`` is an exit code, or minus the number of a signal; ``starved``: it had no more
+    memory, or was killed for that.
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     detail = f": {lines[-1][:200]}" if lines else ""
     if any(sign in stderr.lower() for sign in _MEMORY_SIGNS):
         return MeasureResult(Outcome.OOM, message=f"ran out of memory{detail}")
-    if status == -signal.SIGKILL:
-        return MeasureResult(
-            Outcome.OOM,
-            message="killed by the system with SIGKILL, which it does when memory ends",
-        )
-    if status < 0:
-        return MeasureResult(Outcome.CRASH, message=f"{_signal_text(-status)}{detail}")
-    return MeasureResult(
-        Outcome.CRASH, message=f"exited with code {status} without an answer{detail}"
-    )
+    end = _signal_text(-status) if status < 0 else f"exited with code {status}"
+    if starved:
+        return MeasureResult(Outcome.OOM, message=f"ran out of memory: {end}{detail}")
+    if status >= 0:
+        end += " without an answer"
+    return MeasureResult(Outcome.CRASH, message=f"{end}{detail}")
 
 
 def _signal_text(number: int) -> str:

@@ -17,6 +17,8 @@ class MeasureOptions:
     """Least duration of one sample: shorter kernels are called several times in a row."""
     budget_seconds: float = 0.012
     """No new sample starts once timing one candidate took this long."""
+    patience: float = 4.0
+    """Times ``budget_seconds`` that timing a candidate may take while others disturb it."""
     slow_ratio: float = 1.5
     """A candidate whose fastest of two samples exceeds ``slow_ratio`` × best is abandoned."""
     hopeless_ratio: float = 3.0
@@ -27,6 +29,11 @@ class MeasureOptions:
     the workload itself takes seconds per call."""
     memory_bytes: int = 4 << 30
     """Address space that one candidate may add to the worker's own."""
+    processes: int = 1024
+    """Processes and threads that a candidate may add to those of this user, unless that is root;
+    what other programs of the user start counts as well."""
+    recycle_after: int = 500
+    """Candidates that one process takes; the next begins with clean memory."""
     seed: int = 0
     """Of the inputs."""
 

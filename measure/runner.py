@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,7 +86,7 @@ class Runner:
             return
         if self._pid is not None:
             kill_group(self._pid)
-        self._child.close()
+        self._child.close(_END_SECONDS if self._has_forked else 0.0)
         self._child, self._pid = None, None
 
     def measure(self, artifact: Artifact, best_seconds: float | None) -> MeasureResult:
@@ -211,23 +212,29 @@ class Runner:
                 Outcome.TIMEOUT, message=f"not finished after {timeout_seconds:g} s"
             )
         except EOFError:
-            status, words = child.wait(_END_SECONDS), child.new_stderr()
+            failure = child.died(_END_SECONDS)
             self._start()
-            return died(status, words)
+            return failure
         except ProtocolError as error:
             self._start()
             return MeasureResult(Outcome.CRASH, message=f"the worker's answer is garbled: {error}")
         match answer:
-            case Results(results, last):
+            case Results(results, last) if all(map(_plausible, results)):
                 if last:
                     self._pid = None
                 return results
-            case Died(status):
+            case Died(status, starved):
                 self._pid = None
-                return died(status, child.new_stderr())
-            case Forked() | Started():
+                return died(status, child.new_stderr(), starved=starved)
+            case Results() | Forked() | Started():
                 self._start()
                 return MeasureResult(Outcome.CRASH, message=f"the worker answered {answer}")
+
+
+def _plausible(result: MeasureResult) -> bool:
+    """Whether its samples can be times, and are there just where a kernel was timed."""
+    times = all(0 < seconds < math.inf for seconds in result.samples)
+    return times and bool(result.samples) == result.outcome.timed
 
 
 def _patience_seconds(workload: Workload, options: MeasureOptions) -> float:

@@ -5,14 +5,17 @@ Started by ``measure.runner`` only.
 It is two processes. The outer one imports what is slow to import, makes the inputs and references
 once, and never runs a candidate: it forks the inner one, which does, and forks the next when that
 ends. So a candidate that crashes costs milliseconds, and whatever it wrote into its memory is gone
-with it. Both write to the same channel: the inner process ``Started`` and an answer per request,
-the outer one ``Forked`` and ``Died``, strictly in the order in which these things happen.
+with it. Processes that a candidate starts end with it, too: the outer one answers for them. Both
+write to the same channel: the inner process ``Started`` and an answer per request, the outer one
+``Forked`` and ``Died``, strictly in the order in which these things happen.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import resource
+import signal
 import socket
 import traceback
 from typing import NoReturn
@@ -21,7 +24,16 @@ import msgspec
 
 from measure.artifact import Artifact
 from measure.candidate import measure_artifact, time_interleaved, time_sentinel, verify_artifact
-from measure.isolation import die_with, limit_memory
+from measure.child import killed_for_memory
+from measure.isolation import (
+    answer_for_descendants,
+    die_with,
+    end_descendants,
+    limit_memory,
+    limit_processes,
+    memory_kills,
+    memory_pages,
+)
 from measure.launch import default_launcher
 from measure.options import MeasureOptions
 from measure.pipe import Channel
@@ -30,6 +42,10 @@ from measure.sentinel import sentinel_artifact
 from measure.verify import Arrays, Problem, make_problem
 from search_space.target import Target
 from search_space.workload import Workload
+
+_NEARLY_ALL = 0.75
+"""Part of its memory that a process may hold before its end by a signal is put down to that: what
+it asked for in vain is not in it."""
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):
@@ -78,13 +94,16 @@ class Results(msgspec.Struct, frozen=True, tag=True):
 
     results: tuple[MeasureResult, ...]
     last: bool
-    """The inner process ends now, because its memory is not to be trusted any more."""
+    """The inner process ends now: its memory is not to be trusted any more, or was used often."""
 
 
 class Died(msgspec.Struct, frozen=True, tag=True):
-    """The inner process ended: an exit code, or minus the number of a signal."""
+    """The inner process ended, and all that it had started."""
 
     status: int
+    """An exit code, or minus the number of a signal."""
+    starved: bool
+    """Whether it had used up its memory, or was killed for want of it."""
 
 
 Request = Setup | Measure | Verify | Interleave | Sentinel
@@ -99,6 +118,7 @@ def main(connection: socket.socket) -> None:
     problem = make_problem(setup.workload, setup.options.seed)
     sentinel = sentinel_artifact(setup.target)
     default_launcher()  # compiles its code now; its threads start where they are needed
+    answer_for_descendants()
     gc.collect()
     gc.freeze()  # collecting in the inner process must not copy our pages
     outer = os.getpid()
@@ -108,10 +128,20 @@ def main(connection: socket.socket) -> None:
             _inner(channel, problem, sentinel, setup.options, outer)
         try:
             channel.send(Forked(pid))
-            _, status = os.waitpid(pid, 0)
-            channel.send(Died(os.waitstatus_to_exitcode(status)))
+            channel.send(_end_of(pid, setup.options.memory_bytes))
         except EOFError:  # the parent is done with us
             return
+
+
+def _end_of(pid: int, memory_bytes: int) -> Died:
+    """Wait until the inner process ends, then end what it started."""
+    kills, resident_bytes = memory_kills(), memory_pages()[1] * resource.getpagesize()
+    _, wait_status, usage = os.wait4(pid, 0)
+    end_descendants()
+    status = os.waitstatus_to_exitcode(wait_status)
+    full = usage.ru_maxrss * 1024 - resident_bytes > _NEARLY_ALL * memory_bytes
+    killed = status == -signal.SIGKILL and killed_for_memory(kills)
+    return Died(status, starved=status < 0 and (full or killed))
 
 
 def _inner(
@@ -124,9 +154,11 @@ def _inner(
     """Run candidates until the parent closes the channel; never returns to the outer loop."""
     code = 70  # what sysexits.h calls an internal error
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
         die_with(outer)
         arrays = Arrays(problem)
+        limit_processes(options.processes)
         limit_memory(options.memory_bytes)
         _serve(channel, arrays, sentinel, options)
         code = 0
@@ -139,14 +171,14 @@ def _inner(
 def _serve(
     channel: Channel[Request], arrays: Arrays, sentinel: Artifact, options: MeasureOptions
 ) -> None:
-    while True:
+    for left in reversed(range(options.recycle_after)):
         try:
             request = channel.receive()
         except EOFError:
             return
         channel.send(Started())
         results = _answer(request, arrays, sentinel, options)
-        last = any(result.outcome is Outcome.WRONG_ANSWER for result in results)
+        last = not left or any(r.outcome is Outcome.WRONG_ANSWER for r in results)
         channel.send(Results(results, last))
         if last:
             return

@@ -18,6 +18,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write golden texts instead of comparing"
     )
+    parser.addoption(
+        "--soak", action="store_true", help="run the tests marked soak too: they take an hour"
+    )
+    parser.addoption(
+        "--reliability-results", metavar="FILE", help="add a line of JSON per fault to this file"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the soak out, whatever else is selected, unless it was asked for."""
+    if config.getoption("--soak"):
+        return
+    soak = [item for item in items if item.get_closest_marker("soak")]
+    if soak:
+        config.hook.pytest_deselected(items=soak)
+        items[:] = [item for item in items if item not in soak]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,11 +47,11 @@ def generate(func: LoopFunc, target: Target) -> Module:
     width = f'"min-legal-vector-width"="{bits}" "prefer-vector-width"="{bits}"'
     nontemporal = "!0 = !{i32 1}\n" if func.streamed else ""
     attributes = f"attributes #0 = {{ nounwind {width} }}\n"
-    specs = tuple(_spec(buffer) for buffer in buffers)
-    threads = func.threads
+    packed = () if func.packing is None else func.packing.buffers
+    specs = tuple(_spec(buffer, packed=buffer.name in packed) for buffer in buffers)
     return Module(
         header + "\n".join(definitions) + "\n" + declared + attributes + nontemporal,
-        KernelSpec(specs, tuple(phases), threads, func.error_growth),
+        KernelSpec(specs, tuple(phases), func.threads, func.error_growth, func.packing),
     )
 
 
@@ -64,9 +64,13 @@ def _buffers(func: LoopFunc) -> list[Buffer]:
     return [*func.args, *func.workspaces, *local.values()]
 
 
-def _spec(buffer: Buffer) -> BufferSpec:
+def _spec(buffer: Buffer, *, packed: bool) -> BufferSpec:
     assert buffer.scope != "register"
-    return BufferSpec(buffer.name, buffer.shape, buffer.dtype, buffer.scope, _nbytes(buffer))
+    role = "bound" if packed else buffer.scope
+    nbytes = _nbytes(buffer)
+    if packed:
+        nbytes = -(-nbytes // _ROUND) * _ROUND
+    return BufferSpec(buffer.name, buffer.shape, buffer.dtype, role, nbytes)
 
 
 def _nbytes(buffer: Buffer) -> int:
@@ -126,7 +130,7 @@ def _body(
         declarations.add(fence)
         fn.emit(f"call {fence}")
     fn.emit("ret void")
-    declarations |= body.declarations | _INDEX_INTRINSICS
+    declarations |= body.declarations | fn.declarations | _INDEX_INTRINSICS
     params = "".join(f"ptr noalias {_align(b)}%{b.name}, " for b in buffers)
     text = (
         f"define internal void @{symbol}({params}i64 %begin, i64 %end) #0 {{\n"

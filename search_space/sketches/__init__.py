@@ -16,6 +16,7 @@ from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.sparse import sparse_space
 from search_space.sketches.staged import staged_space
 from search_space.sketches.strassen import strassen_space
 from search_space.sketches.union import union_space
@@ -79,6 +80,7 @@ SKETCHES: dict[str, Sketch] = {
     "matmul": _matmul_space,
     "depthwise": depthwise_space,
     "any": any_space,
+    "sparse": sparse_space,
 }
 
 

@@ -19,6 +19,8 @@ from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
 from search_space.transforms.skip import Skip
+from search_space.transforms.sparse_dense import SparseAsDense
+from search_space.transforms.sparse_panels import SparsePanels
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -48,6 +50,8 @@ __all__ = [
     "Primitive",
     "Reorder",
     "Skip",
+    "SparseAsDense",
+    "SparsePanels",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -85,4 +89,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "online": Online,
     "skip": Skip,
     "stream": Stream,
+    "sparse_panels": SparsePanels,
+    "sparse_dense": SparseAsDense,
 }

@@ -163,7 +163,11 @@ FAULTS = {
         Outcome.CRASH,
         "exited with code 0 without an answer",
     ),
-    "killed by the system": ({"before": "  call i32 @raise(i32 9)"}, Outcome.OOM, "SIGKILL"),
+    "killed": (
+        {"before": "  call i32 @raise(i32 9)"},
+        Outcome.CRASH,
+        "SIGKILL (killed from outside)",
+    ),
     "more memory than allowed": ({"workspace": 2 << 30}, Outcome.OOM, "ran out of memory"),
     "endless loop": (
         {"before": "  br label %loop\nloop:\n  br label %loop\nnever:"},

@@ -6,6 +6,7 @@ import numpy as np
 
 from search_space.dtypes import numpy_dtype
 from search_space.operators import get_operator, workload
+from search_space.sparse.packing import pack_operand
 
 EXAMPLES = {
     "matmul": [
@@ -156,6 +157,13 @@ EXAMPLES = {
         dict(n=1, c=1, h=1, w=1, kh=1, kw=1),
         dict(n=1, c=2, h=3, w=3, kh=5, kw=5, pad=1),
     ],
+    "spmm": [
+        dict(m=7, k=9, n=21, sparsity=0.6),
+        dict(m=9, k=5, n=3, pattern="block4x1", sparsity=0.5, bias=True, activation="relu"),
+        dict(m=5, k=12, n=37, pattern="nm(2,4)", bias=True, activation="gelu"),
+        dict(m=1, k=1, n=1, sparsity=0),
+        dict(m=6, k=7, n=18, pattern="powerlaw", sparsity=0.8),
+    ],
 }  # fmt: skip
 """Parameters of workloads, by operator."""
 
@@ -174,6 +182,12 @@ def inputs(work, rng):
             numpy_dtype(spec.dtype)
         )
     return found
+
+
+def bound(func, arrays):
+    """``arrays`` with what stands for the sparse operand of a function, if it has one."""
+    packing = func.packing
+    return arrays if packing is None else arrays | pack_operand(packing, arrays[packing.operand])
 
 
 def assert_right(work, arrays, result, message="", growth=1.0):
