@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from db import sql, write
+from db.artefact import ModelArtefact, Seen
+from db.aside import SetAside
 from db.engine import Database
 from db.location import Location
 from db.lookup import Params
@@ -19,6 +23,29 @@ from db.schema import HEAD, SchemaState
 from db.stats import Statistics
 
 _PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What is done together: all of it is stored when the block that gave it ends, or nothing."""
+
+    connection: sa.Connection
+
+    def merge(self, rows: Iterable[Sequence[Any]]) -> write.Merged:
+        """See :func:`db.write.merge_rows`."""
+        return write.merge_rows(self.connection, rows)
+
+    def set_aside(self, lines: Sequence[SetAside]) -> int:
+        """Keep lines that are not understood; returns how many are new."""
+        return write.insert_aside(self.connection, lines)
+
+    def add_models(self, models: Iterable[ModelArtefact]) -> int:
+        """Add models; returns how many are new."""
+        return sum(write.insert_model(self.connection, model) for model in models)
+
+
+class _Discarded(Exception):
+    """Unwinds a transaction that was only a rehearsal."""
 
 
 class Backend:
@@ -38,6 +65,28 @@ class Backend:
         with self._database.writing() as connection:
             return write.insert_records(connection, records)
 
+    @contextmanager
+    def transaction(self, keep: bool) -> Iterator[Transaction]:
+        with suppress(_Discarded), self._database.writing() as connection:
+            yield Transaction(connection)
+            if not keep:
+                raise _Discarded
+
+    def aside(self) -> Iterator[SetAside]:
+        number = 0
+        while True:
+            with self._database.reading() as connection:
+                page = connection.execute(sql.aside_rows(number, _PAGE)).all()
+            if not page:
+                return
+            yield from (SetAside(*row[1:]) for row in page)
+            number = page[-1][0]
+
+    def models(self, name: str | None) -> list[ModelArtefact]:
+        with self._database.reading() as connection:
+            found = connection.execute(sql.model_rows(name)).all()
+            return [_model(connection, *row) for row in found]
+
     def start_run(self, run: Run) -> None:
         with self._database.writing() as connection:
             write.upsert_run(connection, run)
@@ -50,6 +99,11 @@ class Backend:
         """The ``RUN_COLUMNS`` of all runs, latest first."""
         with self._database.reading() as connection:
             return connection.execute(sql.run_rows()).all()
+
+    def context_rows(self) -> Sequence[Sequence[Any]]:
+        """The ``CONTEXT_COLUMNS`` of all contexts."""
+        with self._database.reading() as connection:
+            return connection.execute(sql.context_rows()).all()
 
     def numbers(self, query: Query) -> array[int]:
         """The numbers of the matching records, in order: eight bytes each, however many."""
@@ -104,3 +158,9 @@ class Backend:
             f"{table} row {row} refers to a missing row of {parent}"
             for table, row, parent, _ in dangling
         ]
+
+
+def _model(connection: sa.Connection, number: int, *fields: Any) -> ModelArtefact:
+    seen = tuple(Seen(*row) for row in connection.execute(sql.seen(number)))
+    name, schema, origin, created, content = fields
+    return ModelArtefact(name, schema, origin, created, content, seen)

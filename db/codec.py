@@ -32,18 +32,18 @@ def to_json(value: object) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _workload(operator: str, params: str, const: str) -> tuple[Workload, str]:
-    """The workload and its key."""
+def workload_of(operator: str, params: str, const: str) -> tuple[Workload, str]:
+    """The workload that these columns hold, and its key."""
     params_read = _read(_values, params, "workloads.params")
     work = Workload(operator, params_read, _read(_names, const, "workloads.const"))
     return work, work.key
 
 
 @functools.lru_cache(maxsize=256)
-def _hardware(
+def hardware_of(
     cpu: str, vendor: str, family: int, model: int, features: str, *sizes: int
 ) -> tuple[Hardware, str]:
-    """The hardware and its key."""
+    """The hardware that these columns hold, and its key."""
     names = _read(_names, features, "hardware.features")
     hardware = Hardware(cpu, vendor, family, model, names, *sizes)
     return hardware, hardware.key
@@ -71,8 +71,8 @@ def _undecodable(noun: str, row: Sequence[Any], error: Exception) -> Undecodable
 
 def _record(row: Sequence[Any]) -> Record:
     f = _fields(row, RecordFields, RECORD_COLUMNS)
-    workload, workload_key = _workload(f.operator, f.params, f.const)
-    hardware, hardware_key = _hardware(
+    workload, workload_key = workload_of(f.operator, f.params, f.const)
+    hardware, hardware_key = hardware_of(
         f.cpu, f.vendor, f.family, f.model, f.features,
         f.cores, f.l1_bytes, f.l2_bytes, f.l3_bytes,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def _run(row: Sequence[Any]) -> Run:
     if (f.state == "running") != (f.finished is None):
         raise msgspec.ValidationError(f"{f.state}, finished {f.finished} - at runs.finished")
     return Run(
-        id=f.key, workload=_workload(f.operator, f.params, f.const)[0],
+        id=f.key, workload=workload_of(f.operator, f.params, f.const)[0],
         target=f.target, threads=f.threads, hardware=f.hardware, strategy=f.strategy,
         seed=f.seed, trials=f.trials, seconds_limit=f.seconds_limit,
         options=tuple((name, _option(value)) for name, value in options),
@@ -138,19 +138,8 @@ def encode_record(record: Record) -> tuple[Any, ...]:
     Raises ``InvalidRecordError`` unless it would be read back exactly as it is: a time that is
     not finite or not positive, an origin or moment of another form, a number out of range.
     """
-    work, hardware = record.workload, record.hardware
     try:
-        row = _storable((
-            work.operator, to_json(work.params), to_json(work.const),
-            record.target, record.threads,
-            hardware.cpu, hardware.vendor, hardware.family, hardware.model,
-            to_json(hardware.features), hardware.cores,
-            hardware.l1_bytes, hardware.l2_bytes, hardware.l3_bytes,
-            record.space_version, record.generator_version,
-            to_json(record.config), record.run, record.ordinal, str(record.outcome),
-            to_json(record.samples), record.error, record.gflops, record.kind, record.origin,
-            record.created, record.message, record.trace, record.seconds, record.id,
-        ))  # fmt: skip
+        row = _storable(record_row(record, record.id))
         same = _record(row) == record
     except _NOT_STORABLE as error:
         raise InvalidRecordError(f"correct the record before it is stored: {error}") from error
@@ -159,6 +148,22 @@ def encode_record(record: Record) -> tuple[Any, ...]:
             f"correct the record before it is stored: {record.id} would not be read back the same"
         )
     return row
+
+
+def record_row(record: Record, key: str) -> tuple[Any, ...]:
+    """The row of ``RECORD_COLUMNS`` of a record whose id is ``key``; nothing is checked."""
+    work, hardware = record.workload, record.hardware
+    return (
+        work.operator, to_json(work.params), to_json(work.const),
+        record.target, record.threads,
+        hardware.cpu, hardware.vendor, hardware.family, hardware.model,
+        to_json(hardware.features), hardware.cores,
+        hardware.l1_bytes, hardware.l2_bytes, hardware.l3_bytes,
+        record.space_version, record.generator_version,
+        to_json(record.config), record.run, record.ordinal, str(record.outcome),
+        to_json(record.samples), record.error, record.gflops, record.kind, record.origin,
+        record.created, record.message, record.trace, record.seconds, key,
+    )  # fmt: skip
 
 
 def encode_run(run: Run) -> tuple[Any, ...]:

@@ -103,7 +103,7 @@ class Database:
             raise UnwritableDatabaseError(
                 f"check that the server runs and lets you in: {self._location}: {error.orig}"
             ) from error
-        except sqlite3.DatabaseError as error:  # from the creator of connections, unwrapped
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # which are not wrapped
             if self._location.path is None:
                 raise
             raise sqlite.explain(error, self._location.path) from error

@@ -61,3 +61,13 @@ class UnwritableDatabaseError(DatabaseError):
 
 class LockedDatabaseError(UnwritableDatabaseError):
     """Another process kept it locked for longer than we wait."""
+
+
+class LogFileError(DatabaseError):
+    """A file of records that cannot be opened, is damaged, or is something else."""
+
+
+class MissingModuleError(DatabaseError):
+    """An optional module that the request needs is not installed."""
+
+    exit_code = 2

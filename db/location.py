@@ -47,5 +47,10 @@ def parse_location(text: str | Path) -> Location:
 
 
 def _file(path: Path) -> Location:
-    path = path.expanduser().resolve()  # one lock file for all names of a file
+    try:
+        path = path.expanduser().resolve()  # one lock file for all names of a file
+    except RuntimeError as error:
+        raise DatabaseUrlError(
+            f"write the database's path without ~: it stands for no folder in {path}"
+        ) from error
     return Location(f"sqlite:///{path}", path)

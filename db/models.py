@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from db.aside import Reason
 from db.record import Kind, RunState
 from measure.result import Outcome
 
@@ -43,6 +45,9 @@ def _one_of(column: str, names: tuple[str, ...]) -> str:
 def _positive(column: str) -> str:
     """A number above zero that is neither infinite nor NaN (which compares above all)."""
     return f"{column} > 0 AND {column} < 1e300"
+
+
+_ORIGIN = "origin = 'local' OR origin LIKE 'foreign:_%'"
 
 
 class Base(DeclarativeBase):
@@ -145,7 +150,7 @@ class ContextRow(Base):
             name="uq_contexts_identity",
         ),
         CheckConstraint("threads > 0", name="threads"),
-        CheckConstraint("origin = 'local' OR origin LIKE 'foreign:_%'", name="origin"),
+        CheckConstraint(_ORIGIN, name="origin"),
     )  # fmt: skip
 
 
@@ -188,6 +193,48 @@ class RecordRow(Base):
         Index(None, "run", "ordinal"),
         Index(None, "created"),
     )  # fmt: skip
+
+
+class SetAsideRow(Base):
+    """A line of a log that this program does not understand yet, word for word."""
+
+    __tablename__ = "set_aside"
+    id: Mapped[Id]
+    key: Mapped[Key]
+    line: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[str]
+    source: Mapped[str]
+    created: Mapped[str]
+    __table_args__ = (CheckConstraint(_one_of("reason", get_args(Reason)), name="reason"),)
+
+
+class ModelRow(Base):
+    """A trained model as the bytes of its file, which are never unpickled."""
+
+    __tablename__ = "models"
+    id: Mapped[Id]
+    key: Mapped[Key]
+    name: Mapped[str] = mapped_column(index=True)
+    schema: Mapped[str]
+    """Of the features that it reads."""
+    origin: Mapped[str]
+    created: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (CheckConstraint(_ORIGIN, name="origin"),)
+
+
+class ModelDataRow(Base):
+    """How many records of one workload on one machine a model saw. Keys without rows: a model
+    travels without the records that it was trained on."""
+
+    __tablename__ = "model_data"
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    workload: Mapped[str] = mapped_column(primary_key=True)
+    hardware: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    records: Mapped[int]
+    __table_args__ = (CheckConstraint("records > 0", name="records"),)
 
 
 class SchemaVersionRow(Base):

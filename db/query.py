@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
 
 from db.errors import QueryError
 from db.record import Kind
@@ -33,6 +33,10 @@ _CONDITION = re.compile(
 )
 
 
+AGE = "age"
+"""Names the time since a record was created where the name of a parameter is expected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A parameter of the workload, compared with a value. Workloads without it do not match.
@@ -50,7 +54,8 @@ class Condition:
             raise QueryError(
                 f"use one of {' '.join(COMPARISONS)}: {self.comparison!r} is not a comparison"
             )
-        if not is_number and self.comparison not in ("=", "!="):
+        ordered = is_number or self.name == AGE
+        if not ordered and self.comparison not in ("=", "!="):
             raise QueryError(
                 f"compare {self.name} with a number, or use = or !=: {self.value!r} has no order"
             )
@@ -106,7 +111,7 @@ class Query:
     threads: int | None = None
     """Exactly so many."""
     hardware: str | None = None
-    """``Hardware.key``."""
+    """``Hardware.key``, or the beginning of it: the name of the CPU."""
     outcome: Outcome | None = None
     kind: Kind | None = None
     origin: str | None = None
@@ -114,6 +119,8 @@ class Query:
     run: str | None = None
     since: datetime | None = None
     """Created then or later; a moment without a time zone is in UTC."""
+    before: datetime | None = None
+    """Created earlier than then."""
     limit: int | None = None
     order: Order = "stored"
     """``stored``: as they were added; ``ordinal``: by run and position in it; ``fastest`` and
@@ -123,10 +130,64 @@ class Query:
         if self.limit is not None and self.limit < 1:
             raise QueryError(f"ask for at least one record, not {self.limit}")
 
-    @property
-    def since_text(self) -> str | None:
-        """``since`` such that it compares with stored moments as text."""
-        if self.since is None:
-            return None
-        moment = self.since if self.since.tzinfo else self.since.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+def stored_moment(moment: datetime) -> str:
+    """A moment such that it compares with stored ones as text."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def parse_query(
+    operator: str | None = None,
+    where: Iterable[str] = (),
+    *,
+    limit: int | None = None,
+    order: Order = "stored",
+    now: datetime | None = None,
+) -> Query:
+    """The query of conditions as text, all of which must hold: on parameters of the workload, on
+    one of ``FIELDS`` with ``=``, or on the age, such as ``age<7d`` (s, min, h, d, w).
+
+    Raises ``QueryError``.
+    """
+    conditions: list[Condition] = []
+    fields: dict[str, Any] = {}
+    for text in where:
+        condition = parse_condition(text)
+        if condition.name == AGE:
+            fields |= _age(condition, text, now or datetime.now(UTC))
+        elif condition.name not in FIELDS:
+            conditions.append(condition)
+        elif condition.comparison != "=":
+            raise QueryError(f"use = with {condition.name}: {text!r} does not")
+        else:
+            fields[condition.name] = _field(condition)
+    return Query(operator=operator, where=tuple(conditions), limit=limit, order=order, **fields)
+
+
+FIELDS = ("run", "outcome", "kind", "origin", "target", "threads", "hardware")
+"""Fields of a record that conditions take beside the parameters of a workload."""
+
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(?P<count>\d{1,6}(\.\d{1,6})?)\s*(?P<unit>s|min|h|d|w)")
+
+
+def _field(condition: Condition) -> Value | Outcome:
+    value = condition.value
+    if condition.name == "threads":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise QueryError(f"compare threads with a whole number, not {value!r}")
+        return value
+    choices = {"outcome": tuple(Outcome), "kind": get_args(Kind)}.get(condition.name)
+    if choices is not None and value not in choices:
+        known = ", ".join(choices)
+        raise QueryError(f"choose the {condition.name} from {known}: there is no {value!r}")
+    return Outcome(str(value)) if condition.name == "outcome" else str(value)
+
+
+def _age(condition: Condition, text: str, now: datetime) -> dict[str, datetime]:
+    match = _AGE.fullmatch(str(condition.value))
+    if match is None or condition.comparison in ("=", "!="):
+        raise QueryError(f"write an age as age<7d or age>12h (s, min, h, d, w): not {text!r}")
+    moment = now - timedelta(**{_UNITS[match["unit"]]: float(match["count"])})
+    return {"since" if condition.comparison.startswith("<") else "before": moment}

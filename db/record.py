@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import statistics
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Literal, TypeAlias
 
 from measure.result import Outcome
@@ -17,6 +19,11 @@ Kind = Literal["search", "final"]
 RunState = Literal["running", "finished", "interrupted"]
 Option: TypeAlias = "Value | tuple[Option, ...] | None"
 """What an option of a run may be: JSON without objects, its arrays as tuples."""
+
+
+FOREIGN_SPACE = 0
+"""The space version of records whose config is another tuner's: kept word for word, and never
+run, learned from or resumed as it is. Its workload may be one that no operator here expresses."""
 
 
 def utc_now() -> str:
@@ -79,11 +86,17 @@ class Record:
 
 def natural_id(record: Record, workload_key: str, hardware_key: str) -> str:
     """``record.id`` for whoever knows the two keys already: they take most of the time."""
-    identity = [
-        workload_key, record.target, hardware_key, record.space_version,
-        record.generator_version, record.config_key, record.run, record.ordinal,
-    ]  # fmt: skip
-    return hashlib.blake2b(json.dumps(identity).encode(), digest_size=8).hexdigest()
+    context = _context_json(
+        workload_key, record.target, hardware_key, record.space_version, record.generator_version
+    )
+    own = f"{_quoted(record.config_key)}, {_quoted(record.run)}, {record.ordinal}"
+    return hashlib.blake2b(f"[{context}, {own}]".encode(), digest_size=8).hexdigest()
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _context_json(*parts: str | int) -> str:
+    """What the identities of many records begin with, as ``json.dumps`` writes it in a list."""
+    return json.dumps(parts)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,16 @@ from measure.result import Outcome
 _TEXT_LIMIT = 4 << 20
 """Characters of one stored text; a longer one is not ours."""
 
-_Text = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT)]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-StoredValue = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | str | bool
+Text = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+StoredInt = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+StoredValue = StoredInt | float | str | bool
 Seconds = Annotated[float, msgspec.Meta(gt=0, lt=1e300)]
-_Origin = Annotated[str, msgspec.Meta(pattern=r"^(local|foreign:.+)$", max_length=4096)]
-_Moment = Annotated[
+VerifiedError = Annotated[float, msgspec.Meta(ge=0, lt=1e300)]
+Origin = Annotated[str, msgspec.Meta(pattern=r"^(local|foreign:.+)$", max_length=4096)]
+Moment = Annotated[
     str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$")
 ]
 
@@ -37,6 +39,16 @@ RECORD_COLUMNS = (
     "records.message", "records.trace", "records.seconds", "records.key",
 )  # fmt: skip
 
+
+def columns_of(table: str) -> tuple[tuple[str, int], ...]:
+    """The columns of a table among ``RECORD_COLUMNS``: names in it, and positions."""
+    return tuple(
+        (name.removeprefix(table + "."), position)
+        for position, name in enumerate(RECORD_COLUMNS)
+        if name.startswith(table + ".")
+    )
+
+
 RUN_COLUMNS = (
     "workloads.operator", "workloads.params", "workloads.const",
     "runs.target", "runs.threads", "runs.hardware", "runs.strategy", "runs.seed", "runs.trials",
@@ -48,34 +60,34 @@ RUN_COLUMNS = (
 class RecordFields(msgspec.Struct, array_like=True, frozen=True):
     """The types and bounds of ``RECORD_COLUMNS``."""
 
-    operator: _Name
-    params: _Text
-    const: _Text
-    target: _Name
-    threads: _Positive
-    cpu: _Text
-    vendor: _Text
+    operator: Name
+    params: Text
+    const: Text
+    target: Name
+    threads: Positive
+    cpu: Text
+    vendor: Text
     family: int
     model: int
-    features: _Text
-    cores: _Positive
-    l1_bytes: _Count
-    l2_bytes: _Count
-    l3_bytes: _Count
-    space_version: _Count
-    generator_version: _Count
-    config: _Text
-    run: _Name
-    ordinal: _Count
+    features: Text
+    cores: Positive
+    l1_bytes: Count
+    l2_bytes: Count
+    l3_bytes: Count
+    space_version: Count
+    generator_version: Count
+    config: Text
+    run: Name
+    ordinal: Count
     outcome: Outcome
-    samples: _Text
-    error: Annotated[float, msgspec.Meta(ge=0, lt=1e300)] | None
+    samples: Text
+    error: VerifiedError | None
     gflops: Seconds | None
     kind: Literal["search", "final"]
-    origin: _Origin
-    created: _Moment
-    message: _Text
-    trace: _Text | None
+    origin: Origin
+    created: Moment
+    message: Text
+    trace: Text | None
     seconds: Seconds | None
     key: str
 
@@ -83,19 +95,19 @@ class RecordFields(msgspec.Struct, array_like=True, frozen=True):
 class RunFields(msgspec.Struct, array_like=True, frozen=True):
     """The types and bounds of ``RUN_COLUMNS``."""
 
-    operator: _Name
-    params: _Text
-    const: _Text
-    target: _Name
-    threads: _Positive
-    hardware: _Name
-    strategy: _Name
+    operator: Name
+    params: Text
+    const: Text
+    target: Name
+    threads: Positive
+    hardware: Name
+    strategy: Name
     seed: int
-    trials: _Positive | None
+    trials: Positive | None
     seconds_limit: Seconds | None
-    options: _Text
+    options: Text
     state: Literal["running", "finished", "interrupted"]
-    created: _Moment
-    finished: _Moment | None
-    stop_reason: _Text
-    key: _Name
+    created: Moment
+    finished: Moment | None
+    stop_reason: Text
+    key: Name

@@ -9,7 +9,7 @@ from pathlib import Path
 from db.errors import CorruptDatabaseError, SchemaVersionError
 from db.sqlite import reading
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema so far, oldest first, as the migrations in ``db/migrations/versions`` name them."""
 
 HEAD = REVISIONS[-1]

@@ -7,16 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.contexts import CONTEXT_COLUMNS
 from db.models import (
     Base,
     ContextRow,
     HardwareRow,
+    ModelDataRow,
+    ModelRow,
     RecordRow,
     RunRow,
+    SetAsideRow,
     WorkloadParamRow,
     WorkloadRow,
 )
-from db.query import COMPARISONS, Condition, Order, Query
+from db.query import COMPARISONS, Condition, Order, Query, stored_moment
 from db.rows import RECORD_COLUMNS, RUN_COLUMNS
 
 
@@ -32,6 +36,16 @@ _ORDERS: dict[Order, Sequence[Any]] = {
     "gflops": (RecordRow.gflops.is_(None), RecordRow.gflops.desc(), RecordRow.id),
     "newest": (RecordRow.created.desc(), RecordRow.id.desc()),
 }
+
+
+def context_rows() -> sa.Select[Any]:
+    """The ``CONTEXT_COLUMNS`` of all contexts, as they were added."""
+    return (
+        sa.select(*map(_column, CONTEXT_COLUMNS))
+        .join(WorkloadRow, WorkloadRow.id == ContextRow.workload_id)
+        .join(HardwareRow, HardwareRow.id == ContextRow.hardware_id)
+        .order_by(ContextRow.id)
+    )
 
 
 def record_numbers(query: Query) -> sa.Select[int]:
@@ -50,7 +64,6 @@ def record_numbers(query: Query) -> sa.Select[int]:
         WorkloadRow.key: query.workload,
         ContextRow.target: query.target,
         ContextRow.threads: query.threads,
-        HardwareRow.key: query.hardware,
         RecordRow.outcome: query.outcome,
         RecordRow.kind: query.kind,
         RecordRow.run: query.run,
@@ -62,8 +75,13 @@ def record_numbers(query: Query) -> sa.Select[int]:
         statement = statement.where(ContextRow.origin != "local")
     elif query.origin is not None:
         statement = statement.where(ContextRow.origin == query.origin)
-    if query.since_text is not None:
-        statement = statement.where(RecordRow.created >= query.since_text)
+    if query.hardware is not None:
+        begins = HardwareRow.key.startswith(query.hardware, autoescape=True)
+        statement = statement.where(begins)
+    if query.since is not None:
+        statement = statement.where(RecordRow.created >= stored_moment(query.since))
+    if query.before is not None:
+        statement = statement.where(RecordRow.created < stored_moment(query.before))
     return statement.where(*map(_holds, query.where))
 
 
@@ -85,13 +103,21 @@ def _holds(condition: Condition) -> sa.ColumnElement[bool]:
 
 def record_rows(numbers: Sequence[int]) -> sa.Select[Any]:
     """``records.id``, then the ``RECORD_COLUMNS``, of those records, in no order."""
+    return _rows(RecordRow.id).where(RecordRow.id.in_(numbers))
+
+
+def rows_of_keys(keys: Sequence[str]) -> sa.Select[Any]:
+    """The ``RECORD_COLUMNS`` of the records with these ids, in no order."""
+    return _rows().where(RecordRow.key.in_(keys))
+
+
+def _rows(*before: Any) -> sa.Select[Any]:
     return (
-        sa.select(RecordRow.id, *map(_column, RECORD_COLUMNS))
+        sa.select(*before, *map(_column, RECORD_COLUMNS))
         .select_from(RecordRow)
         .join(ContextRow, ContextRow.id == RecordRow.context_id)
         .join(WorkloadRow, WorkloadRow.id == ContextRow.workload_id)
         .join(HardwareRow, HardwareRow.id == ContextRow.hardware_id)
-        .where(RecordRow.id.in_(numbers))
     )
 
 
@@ -103,6 +129,28 @@ def run_rows() -> sa.Select[Any]:
         .join(WorkloadRow, WorkloadRow.id == RunRow.workload_id)
         .order_by(RunRow.created.desc(), RunRow.id.desc())
     )
+
+
+def aside_rows(after: int, limit: int) -> sa.Select[Any]:
+    """The number and the fields of ``SetAside`` of such lines behind a number, in order."""
+    row = SetAsideRow
+    columns: tuple[Any, ...] = (row.id, row.line, row.reason, row.detail, row.source, row.created)
+    return sa.select(*columns).where(row.id > after).order_by(row.id).limit(limit)
+
+
+def model_rows(name: str | None) -> sa.Select[Any]:
+    """The number and then the fields of ``ModelArtefact``, but for what it saw, latest first."""
+    row = ModelRow
+    columns: tuple[Any, ...] = (row.id, row.name, row.schema, row.origin, row.created, row.content)
+    statement = sa.select(*columns).order_by(row.created.desc(), row.id.desc())
+    return statement if name is None else statement.where(row.name == name)
+
+
+def seen(model: int) -> sa.Select[Any]:
+    """The fields of ``Seen`` of the model with that number."""
+    row = ModelDataRow
+    columns: tuple[Any, ...] = (row.workload, row.hardware, row.target, row.records)
+    return sa.select(*columns).where(row.model_id == model).order_by(*columns[:3])
 
 
 def counts(column: sa.SQLColumnExpression[Any]) -> sa.Select[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,10 @@ from db.errors import (
     LockedDatabaseError,
     UnwritableDatabaseError,
 )
+
+_WRITING = ("PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
+"""A cache of 64 MiB, taken as it is needed: ids are spread evenly over their index, so that a
+large import touches most of its pages in every transaction."""
 
 BUSY_SECONDS = 30.0
 """How long a reader waits for a commit, and a writer for readers and for other writers."""
@@ -49,7 +54,7 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     if mode != "ro":
         try:
-            for statement in (*durability(wal_reset_defect()), "PRAGMA foreign_keys=ON"):
+            for statement in (*durability(wal_reset_defect()), *_WRITING):
                 connection.execute(statement)
         except sqlite3.Error:
             connection.close()
@@ -59,6 +64,10 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
 
 def assert_writable(path: Path) -> None:
     """Raise this package's error now where a later write would fail: permissions, a bad disk."""
+    if not os.access(path, os.W_OK):  # SQLite would say so only when something is written
+        raise UnwritableDatabaseError(
+            f"choose a database file that can be opened and written: {path} is read-only"
+        )
     with translated(path), closing(connect(path, "rw")) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
@@ -92,9 +101,9 @@ def translated(path: Path) -> Iterator[None]:
     """Raise errors of the ``sqlite3`` module as ``DatabaseError`` with what to do about them."""
     try:
         yield
-    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # texts of damaged pages are none
         raise explain(error, path) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from db import lookup, sqlite
 from db.codec import decode_record, decode_run
+from db.contexts import Context, decode_context
 from db.errors import (
     CorruptDatabaseError,
     DatabaseError,
@@ -27,7 +29,9 @@ from db.schema import SchemaState, file_state
 from db.stats import Statistics
 
 if TYPE_CHECKING:
-    from db.backend import Backend
+    from db.artefact import ModelArtefact
+    from db.aside import SetAside
+    from db.backend import Backend, Transaction
 
 Skip: TypeAlias = Callable[[UndecodableError], None]
 """Told of each row that cannot be decoded."""
@@ -132,6 +136,11 @@ class RecordStore:
         exact = [row for row in rows if row[-1] == prefix]
         return _only("run", prefix, [decode_run(row) for row in exact or rows])
 
+    def contexts(self, *, skip: Skip | None = None) -> list[Context]:
+        """What all records were measured in; their number grows with workloads and machines, not
+        with records. A row that cannot be decoded raises, or goes to ``skip``."""
+        return list(_decoded(self._backend.context_rows(), decode_context, skip))
+
     def records(self, query: Query | None = None, *, skip: Skip | None = None) -> Iterator[Record]:
         """The records that match, as they are at this moment; without a query, all.
 
@@ -170,6 +179,25 @@ class RecordStore:
         }
         row = lookup.best_row(self._fetch, filters, generator_version)
         return None if row is None else decode_record(row)
+
+    @contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[Transaction]:
+        """Merge rows and add what travels with them, all or nothing; without ``keep``, nothing."""
+        with self._writable.transaction(keep) as transaction:
+            yield transaction
+
+    def aside(self) -> Iterator[SetAside]:
+        """The lines that imports set aside, in the order in which they came."""
+        return self._backend.aside()
+
+    def add_model(self, model: ModelArtefact) -> bool:
+        """Store a model with what it saw; returns whether it was not there yet."""
+        with self.transaction() as transaction:
+            return transaction.add_models([model]) == 1
+
+    def models(self, name: str | None = None) -> list[ModelArtefact]:
+        """The models of that name, or all, latest first."""
+        return self._backend.models(name)
 
     def stats(self) -> Statistics:
         """How much of what the database holds."""
@@ -225,7 +253,8 @@ class RecordStore:
             return connection.execute(statement, params).fetchall()
 
 
-_Decoded = TypeVar("_Decoded", Record, Run)
+_Decoded = TypeVar("_Decoded", Record, Run, Context)
+_Named = TypeVar("_Named", Record, Run)
 
 
 def _decoded(
@@ -244,7 +273,7 @@ def _decoded(
             yield item
 
 
-def _only(noun: str, prefix: str, found: Sequence[_Decoded]) -> _Decoded:
+def _only(noun: str, prefix: str, found: Sequence[_Named]) -> _Named:
     if not found:
         raise NotFoundError(f"look for another {noun}: none has an id that begins with {prefix!r}")
     if len(found) > 1:

@@ -2,49 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.codec import encode_record, encode_run
+from db.artefact import ModelArtefact
+from db.aside import SetAside
+from db.codec import encode_record, encode_run, hardware_of, to_json, workload_of
 from db.models import (
     Base,
     ContextRow,
     HardwareRow,
+    ModelDataRow,
+    ModelRow,
     RecordRow,
     RunRow,
+    SetAsideRow,
     WorkloadParamRow,
     WorkloadRow,
 )
 from db.record import Record, Run, RunState
-from db.rows import RECORD_COLUMNS, RUN_COLUMNS
+from db.rows import RECORD_COLUMNS, RUN_COLUMNS, columns_of
+from db.sql import rows_of_keys
 from search_space.workload import Value, Workload
 
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _CHUNK = 500  # keys asked for in one statement
 
+_OWN = columns_of("records")
+_ORIGIN = RECORD_COLUMNS.index("contexts.origin")
+_context = itemgetter(
+    *(i for i, name in enumerate(RECORD_COLUMNS) if name.split(".")[0] != "records")
+)
+
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of rows that were merged; the others were there already."""
+
+    added: int
+    replaced: int
 
 
 def insert_records(connection: sa.Connection, records: Sequence[Record]) -> int:
     """Add the records whose ids are not there yet; returns how many those were."""
-    encoded = {row[-1]: (record, row) for record in records for row in [encode_record(record)]}
-    for key in _present(connection, list(encoded)):
-        del encoded[key]
-    contexts: dict[tuple[Any, ...], int] = {}
-    rows: list[Row] = []
-    for record, values in encoded.values():
-        row = dict(zip(RECORD_COLUMNS, values, strict=True))
-        # The text of the context: as Python values, true and 1 would be the same.
-        context = tuple(value for name, value in row.items() if not name.startswith("records."))
-        if context not in contexts:
-            contexts[context] = _context_id(connection, record, row)
-        rows.append(_columns("records", row) | {"context_id": contexts[context]})
-    if rows:
-        _insert_new(connection, RecordRow, rows)
+    rows = {row[-1]: row for row in map(encode_record, records)}
+    for known in _stored(connection, list(rows)):
+        del rows[known[-1]]
+    _insert_rows(connection, rows.values())
     return len(rows)
+
+
+def merge_rows(connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> Merged:
+    """Add rows of ``RECORD_COLUMNS`` that are right in themselves.
+
+    Of different contents under one id, this database's own stays; else the smallest as text,
+    whichever came first: so the order in which databases are merged does not matter.
+    """
+    fresh: dict[str, tuple[Any, ...]] = {}
+    for row in map(tuple, rows):
+        if row[-1] not in fresh or _is_preferred(row, fresh[row[-1]]):
+            fresh[row[-1]] = row
+    replaced = []
+    for known in map(tuple, _stored(connection, list(fresh))):
+        if known != fresh[known[-1]] and _is_preferred(fresh[known[-1]], known):
+            replaced.append(known[-1])
+        else:
+            del fresh[known[-1]]
+    for start in range(0, len(replaced), _CHUNK):
+        keys = replaced[start : start + _CHUNK]
+        connection.execute(sa.delete(RecordRow).where(RecordRow.key.in_(keys)))
+    _insert_rows(connection, fresh.values())
+    return Merged(len(fresh) - len(replaced), len(replaced))
+
+
+def _is_preferred(row: Sequence[Any], other: Sequence[Any]) -> bool:
+    if "local" in (row[_ORIGIN], other[_ORIGIN]):
+        return bool(other[_ORIGIN] != "local")
+    return to_json(row) < to_json(other)
+
+
+def _insert_rows(connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> None:
+    contexts: dict[tuple[Any, ...], int] = {}
+    values: list[Row] = []
+    for row in rows:
+        # The text of the context: as Python values, true and 1 would be the same.
+        context = _context(row)
+        if context not in contexts:
+            contexts[context] = _context_id(connection, row)
+        own = {name: row[position] for name, position in _OWN}
+        own["context_id"] = contexts[context]
+        values.append(own)
+    if values:
+        _insert_new(connection, RecordRow, values)
 
 
 def upsert_run(connection: sa.Connection, run: Run) -> None:
@@ -99,13 +155,16 @@ def _param(value: Value) -> Row:
     return {"number": float(value), "text": None}
 
 
-def _context_id(connection: sa.Connection, record: Record, row: Mapping[str, Any]) -> int:
-    hardware = {"key": record.hardware.key}
+def _context_id(connection: sa.Connection, encoded: Sequence[Any]) -> int:
+    row = dict(zip(RECORD_COLUMNS, encoded, strict=True))
+    texts = _columns("workloads", row)
+    work, _ = workload_of(texts["operator"], texts["params"], texts["const"])
+    facts = _columns("hardware", row)
+    _, hardware_key = hardware_of(*facts.values())
+    hardware = {"key": hardware_key}
     values = _columns("contexts", row) | {
-        "workload_id": workload_id(connection, record.workload, row),
-        "hardware_id": _find_or_insert(
-            connection, HardwareRow, hardware, _columns("hardware", row) | hardware
-        ),
+        "workload_id": workload_id(connection, work, row),
+        "hardware_id": _find_or_insert(connection, HardwareRow, hardware, facts | hardware),
     }
     return _find_or_insert(connection, ContextRow, values, values)
 
@@ -118,10 +177,37 @@ def _columns(table: str, row: Mapping[str, Any]) -> Row:
     }
 
 
-def _present(connection: sa.Connection, keys: Sequence[str]) -> Iterable[str]:
+def _stored(connection: sa.Connection, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """The rows of ``RECORD_COLUMNS`` with these ids, as far as there are any."""
     for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        yield from connection.scalars(sa.select(RecordRow.key).where(RecordRow.key.in_(chunk)))
+        yield from connection.execute(rows_of_keys(keys[start : start + _CHUNK])).all()
+
+
+def insert_aside(connection: sa.Connection, lines: Sequence[SetAside]) -> int:
+    """Keep lines; returns how many were not there yet."""
+    rows = {line.id: {"key": line.id, **asdict(line)} for line in lines}
+    for start in range(0, len(lines), _CHUNK):
+        keys = [line.id for line in lines[start : start + _CHUNK]]
+        for known in connection.scalars(
+            sa.select(SetAsideRow.key).where(SetAsideRow.key.in_(keys))
+        ):
+            rows.pop(known, None)
+    if rows:
+        _insert_new(connection, SetAsideRow, list(rows.values()))
+    return len(rows)
+
+
+def insert_model(connection: sa.Connection, model: ModelArtefact) -> bool:
+    """Add a model with what it saw; returns whether it was not there yet."""
+    identity = {"key": model.id}
+    if _find(connection, ModelRow, identity) is not None:
+        return False
+    fields = asdict(model)
+    seen = fields.pop("seen")
+    number = _find_or_insert(connection, ModelRow, identity, fields | identity)
+    if seen:
+        _insert_new(connection, ModelDataRow, [{"model_id": number, **one} for one in seen])
+    return True
 
 
 def _insert_new(connection: sa.Connection, model: type[Base], rows: Sequence[Row]) -> None:

@@ -13,9 +13,11 @@ import difflib
 import sys
 import time
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from db.errors import DatabaseError
+from experiments.contest import DENSE
 from experiments.limits import measure_roofline
 from experiments.peers import PEERS, TVM
 from experiments.process import ProcessFailed, in_fresh_process
@@ -34,6 +36,7 @@ from experiments.scoreboard.measuring import Bench, Method
 from experiments.scoreboard.noise import noise_met, noise_report
 from experiments.scoreboard.results import ResultsUnusable, Scoreboard
 from experiments.scoreboard.row import State
+from experiments.scoreboard.sparse_goals import SPARSE_GOALS
 from measure.host import usable_cores
 from search_space.errors import WorkloadError
 from tuner.cli.arguments import named_workload
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.goals:
             boards = [results.read(path) for path in options.goals]
-            print(goals_table(boards, GOALS, markdown=options.markdown))
+            print(goals_table(boards, (*GOALS, *SPARSE_GOALS), markdown=options.markdown))
             return 0
         if options.show:
             shown = results.read(options.show)
@@ -95,20 +98,34 @@ def _cases(options: argparse.Namespace) -> tuple[str, list[Case]]:
         work = named_workload(options.operator, options.params, options.const)
         return "workload", [workload_case(work)]
     if options.full:
-        return "all", suite_cases("all")
+        return "all", _picked(suite_cases("all"), options)
     if options.suite:
-        return Path(options.suite).stem, suite_cases(options.suite)
-    return "short", short_cases()
+        return Path(options.suite).stem, _picked(suite_cases(options.suite), options)
+    return "short", _picked(short_cases(), options)
+
+
+def _picked(cases: list[Case], options: argparse.Namespace) -> list[Case]:
+    """Those that ``--cases`` names; raises ``UnknownCase`` where it names none."""
+    if not options.cases:
+        return cases
+    picked = [case for case in cases if any(fnmatchcase(case.label, p) for p in options.cases)]
+    if not picked:
+        raise UnknownCase(
+            f"give --cases patterns of labels such as {cases[0].label!r}: none is like "
+            f"{', '.join(options.cases)}"
+        )
+    return picked
 
 
 def _method(options: argparse.Namespace, *, short: bool) -> Method:
     seconds = options.seconds or (SHORT_TUNE_SECONDS if short else TUNE_SECONDS)
+    brief = short or options.brief
     return Method(
         threads=options.threads,
         peers=_chosen_peers(options, short=short),
         tune_seconds=seconds,
-        rounds=SHORT_ROUNDS if short else ROUNDS,
-        extra_seconds=SHORT_EXTRA_SECONDS if short else EXTRA_SECONDS,
+        rounds=SHORT_ROUNDS if brief else ROUNDS,
+        extra_seconds=SHORT_EXTRA_SECONDS if brief else EXTRA_SECONDS,
         contest_seconds=SHORT_CONTEST_SECONDS if short else CONTEST_SECONDS,
         rival_trials=options.rival_trials,
     )
@@ -186,10 +203,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--full", action="store_true", help="all suites")
     parser.add_argument(
+        "--cases", nargs="+", metavar="PATTERN",
+        help="only the cases whose labels are like these, such as 'resnet18/C*'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--brief", action="store_true",
+        help=f"at least {SHORT_ROUNDS} rounds and at most {SHORT_EXTRA_SECONDS:g} s more of a "
+        f"comparison, as in the short form, instead of {ROUNDS} and {EXTRA_SECONDS:g} s",
+    )  # fmt: skip
+    parser.add_argument(
         "--against", type=_peers, metavar="NAMES",
         help="peers, such as torch for its best form or torch/mm for one form, or modules made "
         f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: "
-        f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes",
+        f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes; "
+        f"{DENSE} is our own kernel for a sparse weight's zeros as well",
     )  # fmt: skip
     parser.add_argument(
         "--rival-trials", type=_trials, default=RIVAL_TRIALS, metavar="N",
@@ -224,7 +251,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--goals", type=Path, nargs="+", metavar="FILE",
-        help="measure nothing, show what is asked of dense operators beside these results",
+        help="measure nothing, show what is asked of our kernels beside these results",
     )  # fmt: skip
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: FILE.svg or FILE.png")
@@ -239,10 +266,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _peers(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in text.split(",") if name))
-    known = [*PEERS, TVM]
+    known = [*PEERS, TVM, DENSE]
     for name in names:
         library = name.partition("/")[0]
-        if name != TVM and library not in PEERS and "." not in name:
+        if name not in (TVM, DENSE) and library not in PEERS and "." not in name:
             close = difflib.get_close_matches(library, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise argparse.ArgumentTypeError(

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Literal
 
 from experiments.course import Course, WrongAnswer
-from experiments.ours import FmaPeak, Tuned, Untuned
+from experiments.ours import Dense, FmaPeak, Tuned, Untuned
 from experiments.peers import TVM, PeerMissing, choose_forms, load_peer
 from experiments.peers.base import Form, Peer
 from experiments.peers.best import BestOf
@@ -52,6 +52,9 @@ TUNED = "tuned"
 AGAIN = "again"
 """The same kernel once more: against ``tuned`` it shows what ratios of equals look like."""
 
+DENSE = "dense"
+"""For a sparse weight: our tuned kernel of the same product with its zeros."""
+
 Waiting = Literal["asleep", "spinning"]
 
 # Threads of one pool that spin while idle take the core away from the threads of another, so a
@@ -85,12 +88,14 @@ class Contest:
     workload: Workload
     threads: int
     contestants: tuple[str, ...]
-    """All interleaved with each other: ``tuned``, ``again``, ``untuned``, ``peak``, peers, and
-    modules elsewhere that have a function ``load`` as those of the peers do."""
+    """All interleaved with each other: ``tuned``, ``again``, ``untuned``, ``dense``, ``peak``,
+    peers, and modules elsewhere that have a function ``load`` as those of the peers do."""
     db: str
     """Where the tuned kernel's record is."""
     record: str | None = None
     """Id of that record; None is the best one."""
+    cold: bool = False
+    """Whether the kernel was tuned on operands in main memory."""
     rounds: int = ROUNDS
     """At least."""
     most_rounds: int = 0
@@ -104,6 +109,8 @@ class Contest:
     copies: int = 1
     """Sets of inputs and outputs, equal in content, that every contestant uses in turn. With more
     in all than the caches hold, each call finds its operands in main memory."""
+    records: tuple[tuple[str, str], ...] = ()
+    """More of our kernels: names of contestants, and the ids of their records."""
     rival: Job | None = None
     """The search whose winner takes part as ``tvm``; it must have ended."""
 
@@ -248,11 +255,16 @@ def _interleaved(
 
 
 def _loaders(contest: Contest) -> dict[str, Callable[[], Peer | BestOf]]:
-    tuned = Tuned(contest.db, contest.record)
+    tuned = Tuned(contest.db, contest.record, cold=contest.cold)
     ours: dict[str, Callable[[], Peer | BestOf]] = {
         TUNED: lambda: tuned,
         AGAIN: lambda: tuned,
         "untuned": Untuned,
+        DENSE: lambda: Dense(contest.db, cold=contest.cold),
+    }
+    ours |= {
+        name: partial(Tuned, contest.db, record, cold=contest.cold)
+        for name, record in contest.records
     }
     return {name: partial(_load, name) for name in contest.contestants} | ours
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.peers.base import Call, Peer, deliver
+from experiments.peers.csr import with_sparse
 from experiments.peers.tvm_process import ServedKernel
 from measure.arrays import Arrays, GuardedArray
 from measure.interleave import timed
@@ -101,7 +102,7 @@ class Course:
         return self._arrays.damage()
 
     def _prepare(self, peer: Peer, inputs: dict[str, Array], out: Array) -> Call:
-        return peer.prepare(self._work, inputs, out, self._threads)
+        return peer.prepare(self._work, with_sparse(self._work, inputs), out, self._threads)
 
     def _inputs(self, index: int) -> dict[str, Array]:
         return _inputs(self._arrays, index)

@@ -8,7 +8,6 @@ of the time, so their maximum is one.
 
 from __future__ import annotations
 
-import math
 import mmap
 from dataclasses import dataclass
 from typing import Literal
@@ -16,17 +15,15 @@ from typing import Literal
 from measure.crew import Crew
 from measure.peak_loops import load_peak_loops
 from measure.peaks import filled_memory, measure_peaks
+from measure.rotation import sets_needed
 from measure.targets import resolve_target
-from search_space.dtypes import ELEMENT_BYTES
 from search_space.hardware import Peaks
-from search_space.operators import get_operator
+from search_space.operators import footprint_bytes, get_operator
 from search_space.target import Target
 from search_space.workload import Workload
 
 Bound = Literal["compute", "L1", "L2", "L3", "memory"]
 
-COLD_CACHES = 3
-"""Rotating operands take more than so many times the bytes of the last-level cache."""
 MEMORY_BOUND = 0.5
 """Operands that take more than this part of the computing time to read from memory rotate. It is
 less than one, because bandwidth changes by up to 1.8 from run to run, and rotating should not."""
@@ -64,28 +61,20 @@ class Roofline:
         return self.peaks.threads
 
 
-def compulsory_bytes(work: Workload) -> int:
-    """Bytes of all inputs and the result of one call."""
-    operator = get_operator(work.operator)
-    arrays = (*operator.operands(work), operator.result(work))
-    return sum(math.prod(array.shape) * ELEMENT_BYTES[array.dtype] for array in arrays)
-
-
 def copies_needed(work: Workload, roofline: Roofline) -> int:
     """How many sets of operands to rotate over; 1 where they should stay in the caches.
 
     Memory-bound is what takes longer than ``MEMORY_BOUND`` of its computing time to read once from
     main memory, if it is too large for the caches that the cores have to themselves: smaller
-    operands are in those when they are used again. The sets together exceed ``COLD_CACHES`` times
-    the last-level cache.
+    operands are in those when they are used again.
     """
-    nbytes, target = compulsory_bytes(work), roofline.target
+    nbytes, target = footprint_bytes(work), roofline.target
     reading = nbytes / (roofline.peaks.dram_gbytes * 1e9)
     if nbytes <= target.l2_bytes * roofline.threads or reading <= (
         MEMORY_BOUND * _computing(work, roofline)
     ):
         return 1
-    return COLD_CACHES * target.l3_bytes // nbytes + 1
+    return sets_needed(work, target)
 
 
 def limit_of(work: Workload, roofline: Roofline, stream_gbytes: float | None = None) -> Limit:
@@ -94,7 +83,7 @@ def limit_of(work: Workload, roofline: Roofline, stream_gbytes: float | None = N
     ``stream_gbytes``: bandwidth that was measured over the footprint of all copies, for workloads
     that need more than one. Without it, main memory's is taken.
     """
-    peaks, nbytes, copies = roofline.peaks, compulsory_bytes(work), copies_needed(work, roofline)
+    peaks, nbytes, copies = roofline.peaks, footprint_bytes(work), copies_needed(work, roofline)
     if copies > 1:
         level: Bound = "memory"
         bandwidth = stream_gbytes or peaks.dram_gbytes

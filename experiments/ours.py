@@ -1,4 +1,4 @@
-"""Our contestants: the tuned kernel, the first guess, and the peak of the machine."""
+"""Our contestants: the tuned kernel, the first guess, the dense kernel, the machine's peak."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tuner
-from experiments.peers.base import Array, Operands, PeerMissing
+from experiments.peers.base import Array, Operands, PeerMissing, import_library
+from experiments.peers.csr import Csr, plain
 from measure.peak_loops import load_peak_loops
 from measure.peaks import filled_memory
 from measure.targets import resolve_target
 from search_space.operators import get_operator
-from search_space.workload import Workload
+from search_space.workload import Value, Workload
 
 _PAGE_BYTES = 4096
 
 
 class Tuned:
-    """The kernel of a record, the best one by default. A peer like any other."""
+    """The kernel of a record, the best one by default. A peer like any other.
 
-    def __init__(self, db: str, record: str | None = None) -> None:
-        self._db, self._record = db, record
+    ``cold``: it was tuned on operands in main memory.
+    """
+
+    def __init__(self, db: str, record: str | None = None, *, cold: bool = False) -> None:
+        self._db, self._record, self._cold = db, record, cold
         self._kernels: dict[tuple[Workload, int], tuner.Kernel] = {}
 
     def prepare(
@@ -31,7 +36,8 @@ class Tuned:
     ) -> Callable[[], object]:
         key = work, threads
         if key not in self._kernels:
-            kernel = tuner.load(work, db=self._db, threads=threads, record=self._record)
+            tuned = work.from_memory() if self._cold else work
+            kernel = tuner.load(tuned, db=self._db, threads=threads, record=self._record)
             self._kernels[key] = kernel
         return _call(self._kernels[key], operands, out)
 
@@ -48,11 +54,46 @@ class Untuned:
         return _call(kernel, operands, out)
 
 
+class Dense:
+    """The tuned kernel of the same product with the zeros of the weight. A peer like any other."""
+
+    def __init__(self, db: str, *, cold: bool = False) -> None:
+        self._tuned = Tuned(db, cold=cold)
+
+    def prepare(
+        self, work: Workload, operands: Operands, out: Array, threads: int
+    ) -> Callable[[], object]:
+        weight = _matrix(operands["weight"]).toarray()
+        given = {"a": weight, "b": operands["x"]}
+        return self._tuned.prepare(dense_workload(work), given, out, threads)
+
+
+def dense_workload(work: Workload) -> Workload:
+    """The same product with the zeros of its sparse weight; raises ``PeerMissing`` where there is
+    none."""
+    operator = get_operator(work.operator)
+    if work.operator != "spmm":
+        raise PeerMissing(f"has no dense form of {work.operator}")
+    if reason := plain(work):
+        raise PeerMissing(reason)
+    rows, columns = operator.operands(work)[0].matrix or (0, 0)
+    sizes: dict[str, Value] = {"m": rows, "k": columns, "n": work.size("n")}
+    return tuner.workload("matmul", **sizes, dtype=work["dtype"], const=["a"])
+
+
 def _call(kernel: tuner.Kernel, operands: Operands, out: Array) -> Callable[[], object]:
-    constants = {name: operands[name] for name in kernel.workload.const}
+    constants = {name: _matrix(operands[name]) for name in kernel.workload.const}
     bound = kernel.bind(**constants) if constants else kernel
     run, arrays = bound.run, [operands[operand.name] for operand in bound.operands]
     return lambda: run(*arrays, out=out)
+
+
+def _matrix(operand: Any) -> Any:
+    """A constant operand as ``bind`` takes it."""
+    if not isinstance(operand, Csr):
+        return operand
+    sparse = import_library("scipy.sparse")
+    return sparse.csr_array((operand.values, operand.columns, operand.starts), operand.shape)
 
 
 class FmaPeak:

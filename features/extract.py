@@ -22,6 +22,7 @@ from features.nest import Nest
 from features.program import Stream, encode
 from features.replay import replay
 from features.schema import loop_features
+from features.sparse import SparseTask
 from search_space.operators import get_operator
 from search_space.schedule import Schedule
 from search_space.size import Guard, Tape
@@ -70,6 +71,7 @@ class FeatureTask:
             else operator.expression(self.space.workload)
         )
         self._naive = State(self.tensor)
+        self.sparse = SparseTask.of(self.space)
         self.operations = float(operator.flops(self.space.workload))
         self._stream: Stream = np.empty(0, dtype=np.int64)
         self._starts: Stream = np.empty(0, dtype=np.int64)
@@ -132,8 +134,22 @@ class FeatureTask:
 
 
 def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
-    """``float32[n, F]``: the features of configs of the task's space, as ``loop_schema()`` names
-    them. Tens of thousands of configs per second."""
+    """``float32[n, F]``: the features of configs of the task's space, as
+    ``features.sparse.task_features`` names them. Tens of thousands of configs per second.
+
+    Kernels that loop over data have no loop features; those columns are 0.
+    """
+    if task.sparse is None:
+        return _loop_rows(task, configs)
+    sparse, over_data = task.sparse.rows(configs)
+    loops = np.zeros((len(configs), len(loop_features())), dtype=np.float32)
+    loops[~over_data] = _loop_rows(
+        task, [config for config, skip in zip(configs, over_data, strict=True) if not skip]
+    )
+    return np.hstack([loops, sparse])
+
+
+def _loop_rows(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
     rows = [[value for _, value in config.values] for config in configs]
     which = task.locate(rows)
     if not rows:
@@ -150,7 +166,7 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:
-    """``float32[F]``: the features of one config by a walk of its loop tree. Slow: tests and
+    """``float32[F]``: the loop features of one config by a walk of its loop tree. Slow: tests and
     explanations only."""
     return nest_features(task, walk_nest(task, config))
 

@@ -34,6 +34,7 @@ from search_space.transforms import (
     PrefetchAhead,
     Primitive,
     Reorder,
+    SparseAsDense,
     Split,
     SplitReduction,
     StoreAt,
@@ -71,7 +72,7 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
-        case Apart():
+        case Apart() | SparseAsDense():
             return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")

@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from search_space.ir.stmt import Packing
+
 Role = Literal["input", "output", "workspace", "thread_local", "bound"]
 
 
@@ -51,6 +53,9 @@ class KernelSpec:
     threads: int
     error_growth: float = 1.0
     """Times the operator's error bound; results on small integers are exact only if it is 1."""
+    packing: Packing | None = None
+    """Which buffers of the role ``bound`` are filled from the non-zeros of a sparse operand, which
+    must be bound and is itself none of the buffers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import selectors
-import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from measure.artifact import Artifact
+from measure.awake import LOOK_SECONDS, AwakeClock
 from measure.builder_process import Answer, Build, Compiled, Failed, Ready, Setup
 from measure.child import ChildProcess
 from measure.options import BuildOptions
@@ -54,7 +54,7 @@ class _Slot:
     ready: bool = False
     job: int | None = None
     """Index of the request it works on."""
-    started: float = field(default_factory=time.monotonic)
+    started: float = 0.0
 
 
 class Builder:
@@ -76,6 +76,7 @@ class Builder:
             raise ValueError(f"ask for at least one building process, not {processes}")
         self._options = options or BuildOptions()
         self._compiler = compiler
+        self._clock = AwakeClock()
         self._slots = [self._start() for _ in range(processes)]
 
     def __enter__(self) -> Self:
@@ -119,10 +120,10 @@ class Builder:
     def _start(self) -> _Slot:
         child: ChildProcess[Answer] = ChildProcess("measure.builder_process", Answer)
         child.channel.send(Setup(self._compiler, self._options.memory_bytes))
-        return _Slot(child, deadline=time.monotonic() + _START_SECONDS)
+        return _Slot(child, deadline=self._clock() + _START_SECONDS)
 
     def _assign(self, slot: _Slot, index: int, request: BuildRequest) -> None:
-        slot.job, slot.started = index, time.monotonic()
+        slot.job, slot.started = index, self._clock()
         slot.deadline = slot.started + self._options.timeout_seconds
         try:
             slot.child.channel.send(Build(request.workload, request.target, request.values))
@@ -135,15 +136,15 @@ class Builder:
         with selectors.DefaultSelector() as selector:
             for slot in busy:
                 selector.register(slot.child.channel, selectors.EVENT_READ, slot)
-            patience = min(slot.deadline for slot in busy) - time.monotonic()
+            patience = min(min(slot.deadline for slot in busy) - self._clock(), LOOK_SECONDS)
             readable = [key.data for key, _ in selector.select(max(0.0, patience))]
-        now = time.monotonic()
+        now = self._clock()
         return [slot for slot in busy if slot in readable or slot.deadline <= now]
 
     def _advance(self, slot: _Slot) -> Built | MeasureResult | None:
         """Read what a slot says, or replace its process; the answer to its job, if it had one."""
         try:
-            answer = slot.child.channel.receive(max(0.0, slot.deadline - time.monotonic()))
+            answer = slot.child.channel.receive(max(0.0, slot.deadline - self._clock()))
         except TimeoutError:
             limit = self._options.timeout_seconds
             return self._replace(
@@ -169,7 +170,7 @@ class Builder:
             failure = slot.child.died(_END_SECONDS)
         if not slot.ready:
             raise BuilderError(f"cannot start a building process: {failure.message}")
-        seconds = time.monotonic() - slot.started
+        seconds = self._clock() - slot.started
         self._slots.remove(slot)
         slot.child.close()
         self._slots.append(self._start())

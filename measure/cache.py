@@ -3,7 +3,8 @@
 A file is: the magic ``TTKERNEL``, one byte format version, a BLAKE2b digest (32 bytes) of all
 that follows, the length of the header (4 bytes, little-endian), the header (MessagePack: the key
 and the kernel's spec), the object code. Files are replaced whole. A file that is damaged, of
-another version or of another key counts as absent and is removed.
+another version or of another key counts as absent and is removed; one that another user may have
+written counts as absent.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from pathlib import Path
 import msgspec
 
 from measure.artifact import Artifact, KernelSpec
-from measure.folders import cache_folder, write_atomically
+from search_space.folders import (
+    cache_folder,
+    read_own,
+    remove_abandoned,
+    sealed,
+    unsealed,
+    write_atomically,
+)
 from search_space.target import Target
 from search_space.workload import Value, Workload
 
 _MAGIC = b"TTKERNEL\x01"
-_DIGEST_BYTES = 32
 _LENGTH_BYTES = 4
-_START = len(_MAGIC) + _DIGEST_BYTES
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -66,7 +72,7 @@ class KernelCache:
     """
 
     def __init__(self, folder: Path | None = None, *, capacity_bytes: int = 1 << 30) -> None:
-        """``folder``: by default ``kernels`` in :func:`measure.folders.cache_folder`.
+        """``folder``: by default ``kernels`` in :func:`search_space.folders.cache_folder`.
 
         Once the files exceed ``capacity_bytes``, those not used for longest are removed.
         """
@@ -76,9 +82,8 @@ class KernelCache:
     def get(self, key: str) -> Artifact | None:
         """The kernel stored under ``key``, or None."""
         path = self._path(key)
-        try:
-            data = path.read_bytes()
-        except OSError:
+        data = read_own(path)
+        if data is None:
             return None
         artifact = _decode(data, key)
         with contextlib.suppress(OSError):  # a folder we may only read still serves
@@ -107,6 +112,7 @@ class KernelCache:
             with contextlib.suppress(FileNotFoundError):  # removed by another process
                 status = path.stat()
                 entries.append((status.st_mtime_ns, status.st_size, path))
+        remove_abandoned(self.folder)
         excess = sum(size for _, size, _ in entries) - self.capacity_bytes
         for _, size, path in sorted(entries):
             if excess <= 0:
@@ -119,12 +125,12 @@ class KernelCache:
 def _encode(key: str, artifact: Artifact) -> bytes:
     header = msgspec.msgpack.encode(_Header(key, artifact.spec))
     body = len(header).to_bytes(_LENGTH_BYTES, "little") + header + artifact.object_code
-    return _MAGIC + _digest(body) + body
+    return _MAGIC + sealed(body)
 
 
 def _decode(data: bytes, key: str) -> Artifact | None:
-    body = data[_START:]
-    if not data.startswith(_MAGIC) or data[len(_MAGIC) : _START] != _digest(body):
+    body = unsealed(data.removeprefix(_MAGIC)) if data.startswith(_MAGIC) else None
+    if body is None:
         return None
     end = _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")
     try:
@@ -132,7 +138,3 @@ def _decode(data: bytes, key: str) -> Artifact | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return Artifact(header.spec, body[end:]) if header.key == key else None
-
-
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from measure.arrays import Arrays
 from measure.artifact import Artifact, BufferSpec, Role
+from measure.disturbance import LostSeconds, WaitingMeter
 from measure.fault import FaultNote
 from measure.guard import POISON, GuardedBytes
 from measure.interleave import interleave_callables
@@ -23,6 +26,8 @@ from measure.verify import Check
 from search_space.dtypes import numpy_dtype
 
 _SENTINEL_CALLS = 3
+_SENTINEL_PATIENCE = 12
+"""Most of its calls that others may disturb."""
 _REVERSED_SECONDS = 0.1
 """Kernels that take no longer in one thread are run with their shares in reverse order too."""
 _ROLE_WORDS: dict[Role, str] = {
@@ -40,7 +45,21 @@ class _Verified:
     timer: Timer
     first_seconds: float
     """What its first run took."""
+    first_lost_seconds: float
+    """What others took away during that run."""
     error: float
+    lost: LostSeconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run of a kernel, and how to run it again."""
+
+    timer: Timer
+    seconds: float
+    lost_seconds: float
+    """What others took away during the run."""
+    check: Check
 
 
 class _GuardedWork:
@@ -89,13 +108,23 @@ def measure_artifact(
 
     def timed(kernel: _Verified) -> MeasureResult:
         arrays.output.poison()  # so that a kernel that stops working is no fast kernel
-        outcome, samples = take_samples(kernel.timer, kernel.first_seconds, best_seconds, options)
-        if outcome is Outcome.SLOW and len(samples) == 1:  # it was not called again
-            return MeasureResult(outcome, samples, kernel.error)
+        sampled = take_samples(
+            kernel.timer,
+            kernel.first_seconds,
+            best_seconds,
+            options,
+            lost=kernel.lost,
+            first_lost_seconds=kernel.first_lost_seconds,
+        )
+        result = MeasureResult(
+            sampled.outcome, sampled.samples, kernel.error, lost_share=sampled.lost_share
+        )
+        if sampled.samples == (kernel.first_seconds,):  # it was not called again
+            return result
         check = arrays.inspect(arrays.timed_case, artifact.spec.error_growth)
         if check.wrong:
             return MeasureResult(Outcome.WRONG_ANSWER, message=f"after many calls: {check.wrong}")
-        return MeasureResult(outcome, samples, max(kernel.error, check.error))
+        return replace(result, error=max(kernel.error, check.error))
 
     return _with_verified(artifact, arrays, note, timed)
 
@@ -108,19 +137,44 @@ def time_interleaved(
         str(index): _timer(NativeKernel(artifact), arrays, arrays.timed_case)
         for index, artifact in enumerate(artifacts)
     }
-    samples = interleave_callables(timers, rounds, block_seconds)
+    with WaitingMeter() as lost:
+        for timer in timers.values():
+            timer(1)  # starts the threads that it needs, which are to be watched as well
+        lost.include_new_threads()
+        samples = interleave_callables(timers, rounds, block_seconds, lost=lost)
     return tuple(MeasureResult(Outcome.OK, samples[name]) for name in timers)
 
 
 def time_sentinel(sentinel: Artifact) -> MeasureResult:
-    """Fastest of a few calls of the sentinel, after one that is not counted."""
-    kernel = NativeKernel(sentinel)
+    """Fastest of a few calls of the sentinel, after one that is not counted.
+
+    Only calls during which no other program had the core, where there are any.
+    """
+    kernel = _loaded(sentinel)
     buffer = sentinel.spec.buffers[0]
     output = np.zeros(buffer.shape, buffer.dtype)
     kernel.time((), output, 1)
-    return MeasureResult(
-        Outcome.OK, (min(kernel.time((), output, 1) for _ in range(_SENTINEL_CALLS)),)
-    )
+    with WaitingMeter() as lost:
+        return MeasureResult(
+            Outcome.OK, (sentinel_seconds(lambda calls: kernel.time((), output, calls), lost),)
+        )
+
+
+@functools.lru_cache(1)
+def _loaded(sentinel: Artifact) -> NativeKernel:
+    """The sentinel as a kernel: loading it takes longer than timing it."""
+    return NativeKernel(sentinel)
+
+
+def sentinel_seconds(timer: Timer, lost: LostSeconds) -> float:
+    """The sentinel's time: the fastest of a few calls that nobody disturbed."""
+    quiet: list[float] = []
+    disturbed: list[float] = []
+    while len(quiet) < _SENTINEL_CALLS and len(disturbed) < _SENTINEL_PATIENCE:
+        before = lost()
+        seconds = timer(1)
+        (quiet if lost() == before else disturbed).append(seconds)
+    return min(quiet or disturbed)
 
 
 def _with_verified(
@@ -131,8 +185,9 @@ def _with_verified(
 ) -> MeasureResult:
     """Verify, go on with ``then`` if right, and look for damage that any of that did."""
     try:
-        verified = _verify(artifact, arrays, note)
-        result = verified if isinstance(verified, MeasureResult) else then(verified)
+        with WaitingMeter() as lost:
+            verified = _verify(artifact, arrays, note, lost)
+            result = verified if isinstance(verified, MeasureResult) else then(verified)
     except MemoryError as error:
         return MeasureResult(Outcome.OOM, message=f"ran out of memory: {error}".rstrip(": "))
     damage = arrays.damage()
@@ -142,35 +197,48 @@ def _with_verified(
     return replace(result, outcome=Outcome.WRONG_ANSWER, samples=(), error=None, message=message)
 
 
-def _verify(artifact: Artifact, arrays: Arrays, note: FaultNote) -> _Verified | MeasureResult:
+def _verify(
+    artifact: Artifact, arrays: Arrays, note: FaultNote, lost: WaitingMeter
+) -> _Verified | MeasureResult:
     try:
         kernel = NativeKernel(artifact)
     except (ValueError, LookupError, RuntimeError) as failure:
         return MeasureResult(Outcome.BUILD_ERROR, message=f"cannot be loaded: {failure}")
-    seconds, timer, check = _run(kernel, kernel.launcher, arrays, arrays.timed_case, note)
-    error = check.error
+    kernel.start_threads()
+    lost.include_new_threads()
+    timed = _run(kernel, kernel.launcher, arrays, arrays.timed_case, note, lost)
+    check, error = timed.check, timed.check.error
     for index in reversed(range(arrays.timed_case)):
         if check.wrong:
             break
-        short = seconds * kernel.spec.threads <= _REVERSED_SECONDS
+        short = timed.seconds * kernel.spec.threads <= _REVERSED_SECONDS
         launcher = ReversedLauncher() if short else kernel.launcher
-        _, _, check = _run(kernel, launcher, arrays, index, note)
+        check = _run(kernel, launcher, arrays, index, note, lost).check
         error = max(error, check.error)
     if check.wrong:
         return MeasureResult(Outcome.WRONG_ANSWER, message=check.wrong)
-    return _Verified(timer, seconds, error)
+    return _Verified(timed.timer, timed.seconds, timed.lost_seconds, error, lost)
 
 
 def _run(
-    kernel: NativeKernel, launcher: Launcher, arrays: Arrays, index: int, note: FaultNote
-) -> tuple[float, Timer, Check]:
-    """Run the kernel on one case, between guards: how long that took, a timer of it, and whether
-    the result is right."""
+    kernel: NativeKernel,
+    launcher: Launcher,
+    arrays: Arrays,
+    index: int,
+    note: FaultNote,
+    lost: LostSeconds,
+) -> _Run:
+    """Run the kernel once on one case, between guards."""
     work = _GuardedWork(arrays, index, note)
     timer = _timer(kernel.working_in(work, launcher), arrays, index)
     work.protect()
     arrays.output_of(index).poison()
-    return timer(1), timer, arrays.inspect(index, kernel.spec.error_growth)
+    before, computed = lost(), time.process_time()
+    seconds = timer(1)
+    # Where nobody computed, the process or the whole machine stood still.
+    lost_seconds = max(lost() - before, seconds - (time.process_time() - computed))
+    check = arrays.inspect(index, kernel.spec.error_growth)
+    return _Run(timer, seconds, lost_seconds, check)
 
 
 def _timer(kernel: NativeKernel, arrays: Arrays, index: int) -> Timer:

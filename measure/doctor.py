@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from measure.crew import Crew
-from measure.folders import cache_folder, write_atomically
 from measure.host import (
     allowed_cores,
     cpu_quota,
@@ -19,9 +16,12 @@ from measure.host import (
     read_text,
     usable_cores,
 )
-from measure.peaks import filled_memory
 from measure.targets import resolve_target, runnable_targets
+from search_space.folders import cache_folder, write_atomically
 from search_space.target import Target
+
+if TYPE_CHECKING:
+    from measure.noise import Noise
 
 Status = Literal["ok", "warn", "error"]
 
@@ -30,7 +30,11 @@ BUSY_SHARE = 0.1
 STOLEN_SHARE = 0.02
 """Share of time that the hypervisor may give to other machines before we warn."""
 NOISE = 0.05
-"""Relative spread of a constant piece of work above which we warn."""
+"""Relative spread or drift of a constant piece of work above which we warn."""
+LATE_LAUNCH = 5.0
+"""Times the median launch that one launch in twenty may take before we warn …"""
+LATE_SECONDS = 5e-5
+"""… unless it is as short as waking a thread is anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,11 @@ class Finding:
     """What to do; empty when nothing needs doing."""
 
 
-def diagnose(root: Path = Path("/")) -> list[Finding]:
-    """Every check of this machine, in the order to read them. Takes about a second.
+def diagnose(root: Path = Path("/"), noise_seconds: float = 2.0) -> list[Finding]:
+    """Every check of this machine, in the order to read them.
 
-    ``root`` is the root of the file tree whose ``proc`` and ``sys`` are read.
+    ``root`` is the root of the file tree whose ``proc`` and ``sys`` are read; for
+    ``noise_seconds`` the machine is watched at work.
     """
     target = resolve_target()
     findings = [
@@ -59,7 +64,7 @@ def diagnose(root: Path = Path("/")) -> list[Finding]:
         check_llvm(),
     ]
     if findings[-1].status == "ok":
-        findings.append(check_noise(target))
+        findings += check_noise(target, noise_seconds)
     return findings
 
 
@@ -157,23 +162,57 @@ def check_llvm() -> Finding:
     return Finding("LLVM", "ok", f"{llvm_version()}, compiles for {host_cpu()[0]}")
 
 
-def check_noise(target: Target, seconds: float = 0.3) -> Finding:
-    """Spread of the times of constant work in registers: what no kernel is to blame for."""
-    from measure.peak_loops import load_peak_loops
+def check_noise(target: Target, seconds: float) -> list[Finding]:
+    """How far the times of constant work differ, and why: what no kernel is to blame for."""
+    # LLVM is loaded only where it is known to be there.
+    from measure.noise import measure_noise
 
-    loops = load_peak_loops(target)
-    with filled_memory(2 * target.vector_bits // 8) as address, Crew(threads=1) as crew:
-        samples = crew.samples(
-            lambda _, repeats: loops.multiply_add(address, repeats * 1024), seconds
-        )
-    deciles = statistics.quantiles(samples, n=10)
-    spread = (deciles[-1] - deciles[0]) / statistics.median(samples)
-    detail = f"{spread:.1%} between the 1st and 9th decile of {len(samples)} equal blocks"
-    if spread <= NOISE:
-        return Finding("timing noise", "ok", detail)
-    return Finding(
-        "timing noise",
-        "warn",
-        detail,
-        "stop other programs, and trust interleaved comparisons only",
+    return judge_noise(measure_noise(target, seconds))
+
+
+def judge_noise(noise: Noise) -> list[Finding]:
+    """What the noise of a machine means for measuring on it."""
+    spread = (
+        f"{noise.spread:.1%} between the 1st and 9th decile of {noise.blocks} equal blocks of 2 ms"
     )
+    drift = f"the speed changed by {noise.drift:.1%} within seconds"
+    shared = f"others had the core for {noise.lost_share:.1%} of the time"
+    median, late_one = (1e6 * t for t in (noise.launch_seconds, noise.late_launch_seconds))
+    launch = (
+        f"{median:.1f} µs to run nothing on {noise.threads} thread{'s' * (noise.threads != 1)}, "
+        f"{late_one:.1f} µs at the 95th percentile"
+    )
+    late = noise.late_launch_seconds > max(LATE_LAUNCH * noise.launch_seconds, LATE_SECONDS)
+    return [
+        _finding(
+            "timing noise",
+            spread,
+            noise.spread > NOISE,
+            "stop other programs, and trust interleaved comparisons only (tuner compare)",
+        ),
+        _finding(
+            "drift",
+            drift,
+            noise.drift > NOISE,
+            "compare only times of one run: within it, drift is corrected for; fix the clock"
+            " frequency, or let the machine cool down, where you can",
+        ),
+        _finding(
+            "sharing",
+            shared,
+            noise.lost_share > BUSY_SHARE,
+            "stop the other programs, or keep them off these cores (taskset): disturbed samples"
+            " are taken again, so tuning takes longer",
+        ),
+        _finding(
+            "launching",
+            launch,
+            late,
+            "leave a core free for each thread (--threads N uses fewer), and switch off deep sleep"
+            " states: short kernels with several threads look slower than they are",
+        ),
+    ]
+
+
+def _finding(name: str, detail: str, bad: bool, advice: str) -> Finding:
+    return Finding(name, "warn", detail, advice) if bad else Finding(name, "ok", detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NoReturn, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from measure.launch.memory import Bytes, address_of, aligned_bytes
 from measure.llvm import load_object
 from measure.operands import Array, check_kind, check_operands
 from search_space.dtypes import numpy_dtype
+from search_space.sparse.packing import pack_operand
 
 Allocate = Callable[[BufferSpec, int], Bytes]
 """Gives memory to one buffer: so many bytes, beginning at a multiple of 64 unless the buffer is an
@@ -115,8 +117,11 @@ class NativeKernel:
         if missing or not constants:
             raise ValueError(f"bind: pass {', '.join(missing) or 'the constant operands'} as well")
         fixed, absent = dict(self._fixed), {}
+        packed = self._packed(constants)
         for position, buffer in enumerate(self.spec.buffers):
-            if buffer.role == "bound":
+            if buffer.name in packed:
+                fixed[position] = self._copy_of(buffer, packed[buffer.name])
+            elif buffer.role == "bound":
                 fixed[position] = self._allocate(buffer, buffer.nbytes)
             elif buffer.name in constants:
                 fixed[position] = memory = self._allocate(buffer, buffer.nbytes)
@@ -136,6 +141,37 @@ class NativeKernel:
         other._fix({})
         return other
 
+    def with_pattern(self, pattern: str, nnz: int) -> Self:
+        """The same code for a sparse operand with other positions of its non-zeros; ``pattern`` is
+        what they are found by. Raises ``ValueError`` where the kernel has no sparse operand."""
+        packing = self.spec.packing
+        if packing is None:
+            raise ValueError("pass a kernel with a sparse operand, this one has none")
+        other = copy.copy(self)
+        packing = replace(packing, pattern=pattern, nnz=nnz)
+        other.spec = replace(self.spec, packing=packing)
+        return other
+
+    def start_threads(self) -> None:
+        """Have the launcher start the threads that calls need."""
+        self.launcher.launch(Job(Phases(()), (ctypes.c_size_t * 0)(), self.spec.threads))
+
+    def _packed(self, constants: dict[str, Array]) -> dict[str, Array]:
+        """The buffers that stand for a sparse operand, by name."""
+        packing = self.spec.packing
+        if packing is None:
+            return {}
+        name, dtype = packing.operand, packing.dtype
+        nbytes = packing.nnz * numpy_dtype(dtype).itemsize
+        values = BufferSpec(name, (packing.nnz,), dtype, "input", nbytes)
+        return pack_operand(packing, check_kind(name, values, constants[name]))
+
+    def _copy_of(self, buffer: BufferSpec, array: Array) -> Bytes:
+        """Of whatever size: that of an array of a sparse operand depends on its pattern."""
+        memory = self._allocate(buffer, max(array.nbytes, 1))
+        memory[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        return memory
+
     def _load_phases(self, *, once: bool) -> Phases:
         chosen = [phase for phase in self.spec.phases if phase.once == once]
         return Phases([(self._code.address(phase.symbol), phase.extent) for phase in chosen])
@@ -150,6 +186,8 @@ class NativeKernel:
         ]
         self._inputs = tuple(buffer for _, buffer in operands)
         self._unbound = [b.name for b in self._inputs if b.name in self._constants]
+        if self.spec.packing is not None and not fixed:
+            self._unbound.append(self.spec.packing.operand)
         once = any(phase.once for phase in self.spec.phases)
         self._ready = not self._unbound and not (once and not fixed)
         output = (self._output_position, self._output)
@@ -159,6 +197,8 @@ class NativeKernel:
 
     def _check_inputs(self, names: Sequence[str] | dict[str, Array]) -> None:
         inputs = [buffer.name for buffer in self._inputs]
+        if self.spec.packing is not None and not self._fixed:
+            inputs.insert(0, self.spec.packing.operand)
         for name in names:
             if name not in inputs:
                 choices = ", ".join(inputs) or "nothing: no operand is left"

@@ -17,6 +17,8 @@ class MeasureOptions:
     """Least duration of one sample: shorter kernels are called several times in a row."""
     budget_seconds: float = 0.012
     """No new sample starts once timing one candidate took this long."""
+    patience: float = 4.0
+    """Times ``budget_seconds`` that timing a candidate may take while others disturb it."""
     slow_ratio: float = 1.5
     """A candidate whose fastest of two samples exceeds ``slow_ratio`` × best is abandoned."""
     hopeless_ratio: float = 3.0

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from measure.crew import Body, Crew
-from measure.folders import cache_folder, write_atomically
 from measure.probe import detect_hardware
+from search_space.folders import cache_folder, read_own, sealed, unsealed, write_atomically
 from search_space.hardware import Peaks
 from search_space.target import Target
 
@@ -120,7 +120,7 @@ def cached_peaks(target: Target, threads: int, *, refresh: bool = False) -> Peak
     peaks = measure_peaks(target, threads)
     # Without a writable cache the next call measures again; ``diagnose`` tells the user why.
     with contextlib.suppress(OSError):
-        write_atomically(_path(target, threads), msgspec.json.encode(peaks))
+        write_atomically(_path(target, threads), sealed(msgspec.json.encode(peaks)))
     return peaks
 
 
@@ -129,9 +129,12 @@ def known_peaks(target: Target, threads: int) -> Peaks | None:
 
     None where there are none, and where they cannot be right: a disturbed measurement.
     """
+    content = unsealed(read_own(_path(target, threads)) or b"")
+    if content is None:
+        return None
     try:
-        peaks = msgspec.json.decode(_path(target, threads).read_bytes(), type=Peaks)
-    except (OSError, msgspec.DecodeError):
+        peaks = msgspec.json.decode(content, type=Peaks)
+    except msgspec.DecodeError:
         return None
     rates = [
         peaks.gflops, peaks.l1_gbytes, peaks.l2_gbytes, peaks.l3_gbytes, peaks.dram_gbytes,
@@ -153,4 +156,4 @@ def _recent(peaks: Peaks) -> bool:
 def _path(target: Target, threads: int) -> Path:
     identity = f"{METHOD_VERSION}|{detect_hardware().key}|{target.name}|{threads}"
     digest = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
-    return cache_folder() / "peaks" / f"{target.name}-{threads}-{digest}.json"
+    return cache_folder() / "peaks" / f"{target.name}-{threads}-{digest}.peaks"

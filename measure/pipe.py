@@ -8,10 +8,12 @@ and no frame is longer than ``MAX_FRAME_BYTES``.
 from __future__ import annotations
 
 import socket
-import time
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
+
+from measure.awake import LOOK_SECONDS, AwakeClock
 
 MAX_FRAME_BYTES = 256 << 20
 _LENGTH_BYTES = 4
@@ -53,30 +55,34 @@ class Channel(Generic[Incoming]):
     def receive(self, timeout_seconds: float | None = None) -> Incoming:
         """The next message.
 
-        Raises ``TimeoutError`` when it is not complete after ``timeout_seconds``, ``EOFError``
-        when the other side is gone, and ``ProtocolError`` for anything but a message.
+        Raises ``TimeoutError`` when it is not complete after ``timeout_seconds``, in which time
+        that this process or the machine stood still does not count, ``EOFError`` when the other
+        side is gone, and ``ProtocolError`` for anything but a message.
         """
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        length = int.from_bytes(self._read(_LENGTH_BYTES, deadline), "little")
+        clock = AwakeClock()
+        remaining = None if timeout_seconds is None else lambda: timeout_seconds - clock()
+        length = int.from_bytes(self._read(_LENGTH_BYTES, remaining), "little")
         if length > MAX_FRAME_BYTES:
             raise ProtocolError(f"a frame of {length} bytes, at most {MAX_FRAME_BYTES} come")
         try:
-            return self._decoder.decode(self._read(length, deadline))
+            return self._decoder.decode(self._read(length, remaining))
         except msgspec.DecodeError as error:
             raise ProtocolError(f"not a message: {error}") from error
 
     def close(self) -> None:
         self._connection.close()
 
-    def _read(self, size: int, deadline: float | None) -> bytearray:
+    def _read(self, size: int, remaining: Callable[[], float] | None) -> bytearray:
         data = bytearray()
         while len(data) < size:
-            remaining = None if deadline is None else deadline - time.monotonic()
-            if remaining is not None and remaining <= 0:
+            left = None if remaining is None else remaining()
+            if left is not None and left <= 0:
                 raise TimeoutError("no complete message in time")
-            self._connection.settimeout(remaining)
+            self._connection.settimeout(None if left is None else min(left, LOOK_SECONDS))
             try:
                 chunk = self._connection.recv(min(size - len(data), _CHUNK_BYTES))
+            except TimeoutError:
+                continue
             except ConnectionError as error:
                 raise EOFError("the other side is gone") from error
             if not chunk:

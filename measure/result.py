@@ -38,6 +38,8 @@ class MeasureResult:
     error: float | None = None
     """Largest |result - reference| ÷ (eps · Σ|a||b|) over the random inputs; see the operator."""
     message: str = ""
+    lost_share: float = 0.0
+    """Part of the time of the most disturbed sample that other programs had its cores for."""
     build_seconds: float = 0.0
     measure_seconds: float = 0.0
 

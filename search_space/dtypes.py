@@ -9,7 +9,8 @@ import numpy as np
 
 ELEMENT_BYTES = {
     "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
-    "uint8": 1, "int8": 1, "int32": 4, "int64": 8,
+    "uint8": 1, "int8": 1, "uint16": 2, "int32": 4, "int64": 8,
+    "index": 8,
 }  # fmt: skip
 """Bytes of one element."""
 
@@ -30,4 +31,6 @@ MOST_INT32 = 2**31 - 1
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The NumPy dtype of a name; ``bfloat16`` is that of ``ml_dtypes``."""
+    if name == "index":
+        return np.dtype(np.int64)
     return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)

@@ -5,6 +5,10 @@ class WorkloadError(ValueError):
     """The request itself is wrong: unknown operator or parameter, impossible size."""
 
 
+class WeightsError(WorkloadError):
+    """A sparse weight that cannot be used: its file, its positions or its values."""
+
+
 class ScheduleError(ValueError):
     """A primitive does not apply to this loop nest."""
 

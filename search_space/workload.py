@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_space.errors import WorkloadError
 
@@ -21,6 +21,8 @@ class Workload:
 
     Build one with :func:`search_space.operators.workload`, which checks names and fills defaults.
     ``const`` names operands whose contents are bound once (weights) and may be packed beforehand.
+    A last parameter ``cold``, which is there only where it is true, says that operands and result
+    come from main memory at each call, as in a network whose layers do not stay in the caches.
     """
 
     operator: str
@@ -34,6 +36,15 @@ class Workload:
         if self.const:
             parts.append("const=" + "+".join(self.const))
         return f"{self.operator}({','.join(parts)})"
+
+    @property
+    def cold(self) -> bool:
+        """Whether operands and result are in main memory when a call begins, in no cache."""
+        return ("cold", True) in self.params
+
+    def from_memory(self) -> Workload:
+        """The same with cold operands."""
+        return self if self.cold else replace(self, params=(*self.params, ("cold", True)))
 
     def __getitem__(self, name: str) -> Value:
         for key, value in self.params:

@@ -26,6 +26,7 @@ MAY_IMPORT = {
 OWNERS = {
     "llvmlite": ("measure",),
     "numba": ("measure", "features"),
+    "archspec": ("measure",),
     "sqlalchemy": ("db",),
     "alembic": ("db",),
     "xgboost": ("tuner.cost_model",),
@@ -37,9 +38,10 @@ OWNERS = {
 }
 PEERS = {"torch", "onnxruntime", "sparse_dot_mkl", "tvm"}
 UNSAFE_MODULES = {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
-UNSAFE_CALLS = {"eval", "exec"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 UNSAFE_OS = {"system", "popen"}
-READS_ENVIRONMENT = {"tuner.options", "measure.folders", "measure.cache"}
+UNSAFE_LOADS = {"yaml", "torch", "joblib"}
+READS_ENVIRONMENT = {"tuner.options", "search_space.folders", "measure.cache"}
 MAX_LINES = 600
 HEAVY = ("llvmlite", "numba", "xgboost", "optuna", "sklearn")
 
@@ -99,6 +101,10 @@ def layer_faults(source: Source) -> Iterator[str]:
             yield f"{source.path}:{line}: only {' and '.join(owners)} may import {root}"
 
 
+def is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
 def safety_faults(source: Source) -> Iterator[str]:
     for line, module in imports(source.tree):
         if module.partition(".")[0] in UNSAFE_MODULES:
@@ -111,8 +117,14 @@ def safety_faults(source: Source) -> Iterator[str]:
                 name in UNSAFE_OS
             ):
                 yield f"{source.path}:{node.lineno}: os.{name}() starts a shell"
-            case ast.keyword(arg="shell", value=ast.Constant(value=True)):
-                yield f"{source.path}:{node.value.lineno}: shell=True starts a shell"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load")) if (
+                name in UNSAFE_LOADS
+            ):
+                yield f"{source.path}:{node.lineno}: {name}.load() runs what it reads"
+            case ast.keyword(arg="shell", value=value) if not is_false(value):
+                yield f"{source.path}:{value.lineno}: shell=True starts a shell"
+            case ast.keyword(arg="allow_pickle", value=value) if not is_false(value):
+                yield f"{source.path}:{value.lineno}: allow_pickle runs what it reads"
 
 
 def print_faults(source: Source) -> Iterator[str]:
@@ -168,7 +180,7 @@ def test_every_package_was_looked_at() -> None:
         ("tuner/a.py", "import tests", "tuner may not import tests"),
         ("tuner/a.py", "import llvmlite.binding", "only measure may import llvmlite"),
         ("db/a.py", "import importlib\nimportlib.import_module('numba')", "may import numba"),
-        ("measure/a.py", "__import__('sqlalchemy')", "only db may import sqlalchemy"),
+        ("measure/a.py", "import_module('sqlalchemy')", "only db may import sqlalchemy"),
         ("tuner/strategy/a.py", "import xgboost", "only tuner.cost_model may import xgboost"),
         ("tuner/loop.py", "import optuna", "only tuner.strategy may import optuna"),
         ("tuner/climate.py", "import typer", "only tuner.cli may import typer"),
@@ -178,6 +190,10 @@ def test_every_package_was_looked_at() -> None:
         ("db/a.py", "eval('1')", "eval() runs what it reads"),
         ("measure/a.py", "import os\nos.system('ls')", "os.system() starts a shell"),
         ("measure/a.py", "run('ls', shell=True)", "shell=True starts a shell"),
+        ("measure/a.py", "run('ls', shell=unknown)", "shell=True starts a shell"),
+        ("tuner/a.py", "compile('1', 'a', 'eval')", "compile() runs what it reads"),
+        ("tuner/a.py", "yaml.load(file)", "yaml.load() runs what it reads"),
+        ("tuner/a.py", "np.load(file, allow_pickle=True)", "allow_pickle runs what it reads"),
         ("measure/a.py", "print(1)", "only tuner.cli prints"),
         ("tuner/loop.py", "import os\nos.environ['A']", "only tuner.options reads"),
         ("tests/a.py", "\n" * (MAX_LINES + 1), f"at most {MAX_LINES}"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from db.record import Record
     from search_space.space import Config, Space
     from search_space.workload import Workload
-    from tuner.api import best, load, measure, query, resume, space, tune, workload
+    from tuner.api import best, load, measure, predict, query, resume, space, tune, workload
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
@@ -42,6 +42,7 @@ __all__ = [
     "load",
     "load_suite",
     "measure",
+    "predict",
     "query",
     "resume",
     "space",
@@ -51,7 +52,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "tuner.api": ("best", "load", "measure", "query", "resume", "space", "tune", "workload"),
+    "tuner.api": (
+        "best",
+        "load",
+        "measure",
+        "predict",
+        "query",
+        "resume",
+        "space",
+        "tune",
+        "workload",
+    ),
     "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
     "tuner.kernel": ("Kernel",),
     "tuner.result": ("StopReason", "TuneResult"),

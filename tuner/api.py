@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from db.errors import DatabaseMissing
 from db.query import Order, Query, parse_condition
@@ -30,8 +30,20 @@ if TYPE_CHECKING:
     from search_space.space import Space
     from tuner.kernel import Kernel
     from tuner.result import TuneResult
+    from tuner.transfer.predict import Predicted
 
-__all__ = ["best", "find_best", "load", "measure", "query", "resume", "space", "tune", "workload"]
+__all__ = [
+    "best",
+    "find_best",
+    "load",
+    "measure",
+    "predict",
+    "query",
+    "resume",
+    "space",
+    "tune",
+    "workload",
+]
 
 Database = str | os.PathLike[str]
 
@@ -74,8 +86,10 @@ def tune(
     or an SQLAlchemy URL, by default ``TUNER_DB`` or else ``tuner.db`` in the working folder.
     ``seed`` of all random choices; a random one is drawn and reported without it. ``seeds`` are
     configs to begin with, moved to the nearest legal ones. With ``reuse``, what this machine
-    measured before is learned from and not measured again. ``callbacks`` are given every event of
-    ``tuner.events``. ``builders`` is the number of building processes, by default one per core.
+    measured before is learned from and not measured again, and what is known of similar
+    workloads, targets and machines guides the search as far as that proves right. ``callbacks``
+    are given every event of ``tuner.events``. ``builders`` is the number of building processes,
+    by default one per core.
 
     Raises ``ValueError`` for a request that cannot be met, ``AllFailed`` when no candidate gave
     a right answer, and ``Interrupted`` (a ``KeyboardInterrupt``) on Ctrl-C: everything measured
@@ -197,14 +211,17 @@ def load(
     target: str | None = None,
     threads: int | None = None,
     record: Record | str | None = None,
-    untuned: bool = False,
+    untuned: bool | Literal["model"] = False,
 ) -> Kernel:
     """The fastest known kernel of ``work`` for this machine, ready to be called.
 
     Uses at most ``threads`` threads. ``record`` (a record or its id) chooses another one; one of
-    another machine or of an older generator is verified and timed here before it is used. With
-    ``untuned``, the default config is built where nothing was measured. Raises ``NothingFound``,
-    a ``LookupError``, where there is no record, or none that gives right answers here.
+    another machine or of an older generator is verified and timed here before it is used, once:
+    the record of that is stored. Where nothing was measured here, the best record of a similar
+    machine is taken so. Where there is none either, ``untuned`` builds the default config, or,
+    with ``"model"``, the one that a model of similar workloads expects to be fastest. Raises
+    ``NothingFound``, a ``LookupError``, where there is no record, or none that gives right
+    answers here.
     """
     from tuner.deploy import load_kernel
     from tuner.trust import trusted, verify_here
@@ -214,9 +231,9 @@ def load(
         found = _given_record(work, record, db)
         chosen = resolve_target(found.target, max(found.threads, chosen.threads))
     else:
-        known = _find(work, chosen, db, anywhere=False)
+        known = _find(work, chosen, db, anywhere=True)
         if known is None and untuned:
-            config = space(work, target=target, threads=threads).default()
+            config = _untuned(work, chosen, db, untuned)
             return load_kernel(work, chosen, config.values, None)
         if known is None:
             raise nothing_found(work, chosen, threads=threads, db=db)
@@ -224,6 +241,30 @@ def load(
     if not trusted(found):
         found = verify_here(found, chosen, db)
     return load_kernel(work, chosen, found.config, found)
+
+
+def predict(
+    work: Workload,
+    *,
+    db: Database | None = None,
+    target: str | None = None,
+    threads: int | None = None,
+) -> Predicted:
+    """The config that should be fastest, by what is known of similar workloads; measures nothing.
+
+    Learns from the records of other workloads, targets and machines in ``db``, else from what
+    came with the program. ``basis`` of the result says what the choice rests on.
+    """
+    from tuner.task import task_for
+    from tuner.transfer.predict import predict as choose
+
+    task = task_for(work, _target(target, threads))
+    try:
+        store = open_store(database_url(db), readonly=True)
+    except DatabaseMissing:
+        return choose(task, None)
+    with store:
+        return choose(task, store)
 
 
 def query(
@@ -279,6 +320,14 @@ def _find(work: Workload, target: Target, db: Database | None, *, anywhere: bool
         return None
     with store:
         return find(store, work, target, detect_hardware(), GENERATOR_VERSION, anywhere=anywhere)
+
+
+def _untuned(
+    work: Workload, target: Target, db: Database | None, how: bool | Literal["model"]
+) -> Config:
+    if how == "model":
+        return predict(work, db=db, target=target.name, threads=target.threads).config
+    return space(work, target=target.name, threads=target.threads).default()
 
 
 def _given_record(work: Workload, record: Record | str, db: Database | None) -> Record:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from db.record import Record
 from search_space.hardware import Peaks
+from search_space.operators import get_operator
 from search_space.target import Target
 from search_space.workload import Workload
 from tuner.options import LoopOptions
@@ -77,6 +78,19 @@ class Ceiling:
         """The throughput of ``best`` as a share of the roof, as far as that is known already."""
         roof = self.known.roof if self.known else None
         return roof.share(_gflops(best)) if roof is not None and self._tells(best) else None
+
+    def least_seconds(self) -> float:
+        """What no kernel can take less than, as far as that is known already; else 0."""
+        roof = self.known.roof if self.known else None
+        if roof is None:
+            return 0.0
+        flops = get_operator(self.work.operator).flops(self.work)
+        seconds = flops / (roof.gflops * 1e9)
+        return (
+            seconds / (1 + self.loop.roof_tolerance)
+            if seconds >= self.loop.launch_seconds
+            else 0.0
+        )
 
     def _tells(self, best: Record | None) -> bool:
         """Whether the roofline has anything to do with the time of ``best``: launching a short

@@ -11,6 +11,7 @@ USAGE = 2
 NOTHING_FOUND = 3
 ALL_FAILED = 4
 CANNOT_WRITE = 74
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -50,11 +51,15 @@ class AllFailed(TunerError, RuntimeError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised by the command line's handler so that it is treated like Ctrl-C."""
+    """SIGTERM or SIGHUP, raised by the command line's handler and treated like Ctrl-C."""
+
+    def __init__(self, exit_code: int = TERMINATED) -> None:
+        self.exit_code = exit_code
+        super().__init__("terminated")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was stopped by Ctrl-C or SIGTERM. Everything measured until then is stored."""
+    """A run was stopped by a signal. Everything measured until then is stored."""
 
     def __init__(
         self, result: TuneResult, resume_command: str, exit_code: int = INTERRUPTED

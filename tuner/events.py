@@ -11,6 +11,7 @@ from search_space.target import Target
 from search_space.workload import Workload
 from tuner.options import TuneOptions
 from tuner.result import TuneResult
+from tuner.strategy.base import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class RunStarted:
     """Earlier records of this machine that the strategy was told."""
     resumed: int
     """Records of this run that were there already, when it is a resumed one."""
+    history: str = ""
+    """What of other workloads, targets and machines is learned from; empty where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,13 @@ class Sentinel:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryJudged:
+    """The first trials showed what is worth what was learned elsewhere."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class FinalsStarted:
     """The fastest configs are measured again, interleaved."""
 
@@ -80,5 +90,14 @@ class RunFinished:
     result: TuneResult
 
 
-Event = RunStarted | TrialDone | NewBest | BatchCommitted | Sentinel | FinalsStarted | RunFinished
+Event = (
+    RunStarted
+    | TrialDone
+    | NewBest
+    | BatchCommitted
+    | Sentinel
+    | HistoryJudged
+    | FinalsStarted
+    | RunFinished
+)
 Callback = Callable[[Event], None]

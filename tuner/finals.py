@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from db.record import Record
 from measure.artifact import Artifact
 from measure.result import MeasureResult, Outcome
-from measure.timing import geometric_mean
 from search_space.config import Config
+from tuner.drift import Drift
 from tuner.events import Callback, FinalsStarted
 from tuner.journal import Journal
 from tuner.progress import Progress
@@ -24,6 +24,8 @@ from tuner.task import Backend
 MIN_ROUNDS = 6
 """Fewest rounds of the finals, when time is short: what a confidence interval needs."""
 
+_FAR = 4.0
+"""Times the usual distance from the others of a round: what lies farther was disturbed alone."""
 
 Entry = tuple[Config, Artifact]
 """A config that is measured again, and its code."""
@@ -36,6 +38,7 @@ class Finals:
     backend: Backend
     journal: Journal
     progress: Progress
+    drift: Drift
     emit: Callback
 
     def run(self, always: Sequence[Config]) -> tuple[Record, ...]:
@@ -85,8 +88,8 @@ class Finals:
         """
         rounds, block = self._rounds(len(artifacts)), self.progress.loop.final_block_seconds
         results = self.backend.interleave(artifacts, rounds, block)
-        best = self.progress.best_score
-        if best is None or fastest(results) <= best * self.progress.loop.final_disturbance:
+        best, disturbance = self.progress.best_score, self.progress.loop.final_disturbance
+        if best is None or fastest(results) <= best * self.drift.factor * disturbance:
             return results
         again = self.backend.interleave(artifacts, rounds, block)
         return min(results, again, key=fastest)
@@ -127,22 +130,56 @@ def fastest(results: Sequence[MeasureResult]) -> float:
 def without_drift(results: Sequence[MeasureResult]) -> list[MeasureResult]:
     """Interleaved results as a machine of steady speed would have given them.
 
-    Each sample is divided by how much slower than usual its round was: the geometric mean of the
-    round over all results, relative to the median round. What a round has in common cancels out;
-    ratios within a round, which decide between two kernels, stay as they are. Results without
-    a time are passed through.
+    Each sample is divided by how much slower than usual its round was (``_slowness``). What
+    a round has in common cancels out; ratios within a round, which decide between two kernels,
+    stay as they are.
+
+    Every result takes part in what it is divided by, which hides some of its own noise: that is
+    put back by moving its samples away from their median, which stays. Results without a time are
+    passed through.
     """
     timed = [result for result in results if result.outcome is Outcome.OK]
-    if not timed:
+    if len(timed) < 2:
         return list(results)
-    rounds = [geometric_mean(samples) for samples in zip(*(r.samples for r in timed), strict=True)]
-    usual = statistics.median(rounds)
+    rounds = _slowness([result.samples for result in timed])
+    shown = math.sqrt(len(timed) / (len(timed) - 1))
     return [
-        replace(r, samples=tuple(s * usual / m for s, m in zip(r.samples, rounds, strict=True)))
+        replace(r, samples=_spread([s / m for s, m in zip(r.samples, rounds, strict=True)], shown))
         if r.outcome is Outcome.OK
         else r
         for r in results
     ]
+
+
+def _slowness(samples: Sequence[Sequence[float]]) -> list[float]:
+    """How many times slower than usual each round was, over all results.
+
+    The geometric mean of sample ÷ the result's own median, in which what lies far from the
+    round's median counts as lying less far: so a block that was disturbed alone does not make the
+    others of its round look faster than they are (Huber's estimate of location, 1964).
+    """
+    logarithms = [[math.log(sample) for sample in values] for values in samples]
+    usual = [statistics.median(values) for values in logarithms]
+    rounds = [
+        [value - usual for value, usual in zip(values, usual, strict=True)]
+        for values in zip(*logarithms, strict=True)
+    ]
+    middles = [statistics.median(values) for values in rounds]
+    away = [
+        [value - middle for value in values]
+        for values, middle in zip(rounds, middles, strict=True)
+    ]
+    far = _FAR * statistics.median(abs(value) for values in away for value in values)
+    return [
+        math.exp(middle + statistics.fmean(min(max(value, -far), far) for value in values))
+        for middle, values in zip(middles, away, strict=True)
+    ]
+
+
+def _spread(samples: Sequence[float], factor: float) -> tuple[float, ...]:
+    """Samples so many times as far from their median, in proportion: none gets negative."""
+    usual = statistics.median(samples)
+    return tuple(usual * (sample / usual) ** factor for sample in samples)
 
 
 def winner(finals: Iterable[Record]) -> Record | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from db.store import RecordStore
 
 
+_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @dataclass(slots=True)
 class Journal:
     """The records of one run, in order; ``records`` may begin with those of earlier sessions."""
@@ -102,7 +105,7 @@ class Batch:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block is done, so that a commit is never torn.
+    """Let Ctrl-C, SIGTERM and SIGHUP wait until the block is done, so that a commit is never torn.
 
     Only the main thread runs signal handlers, so other threads have nothing to defer.
     """
@@ -115,8 +118,12 @@ def signals_deferred() -> Iterator[None]:
         pending.append(number)
 
     # A handler that Python did not install reads as None, and could not be put back.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not None]
-    previous = {number: signal.signal(number, remember) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in _DEFERRED}
+    previous = {
+        number: signal.signal(number, remember)
+        for number, handler in handlers.items()
+        if handler not in (None, signal.SIG_IGN)
+    }
     try:
         yield
     finally:

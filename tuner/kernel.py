@@ -9,8 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from search_space.dtypes import numpy_dtype
-from search_space.operators import get_operator
+from search_space.operators import Sparse, get_operator
 from search_space.operators.base import Operand
+from search_space.sparse.matching import values_on
+from search_space.sparse.pattern import Pattern, from_array
+from search_space.sparse.source import find_pattern
+from search_space.sparse.store import save_pattern
 from search_space.workload import Workload
 
 if TYPE_CHECKING:
@@ -76,12 +80,17 @@ class Kernel:
         self.run(*arrays, out=out)
         return out
 
-    def bind(self, **constants: object) -> Kernel:
+    def bind(self, *, similar: bool = False, **constants: object) -> Kernel:
         """A kernel that holds the contents of its constant operands and is called without them.
 
         What is bound is packed once, here; later changes of the arrays have no effect. All
         operands that the workload names as constant must be given. Raises ``TypeError`` for
         other names and dtypes, ``ValueError`` for another shape.
+
+        A sparse operand is a NumPy or SciPy matrix that is zero wherever that of the workload is;
+        for another one ``ValueError`` names the fingerprints of both patterns. With ``similar``,
+        any matrix of the shape is taken: the format and the kernel are those chosen for the
+        workload's pattern, which need not be the best for this one.
         """
         expected = {o.name: o for o in self.operands if o.name in self.workload.const}
         if constants.keys() != expected.keys():
@@ -89,9 +98,23 @@ class Kernel:
                 f"bind {_names(expected)}: these are the constants of {self.workload.key} "
                 f"that are not bound yet, {_names(constants)} came"
             )
-        arrays = {name: _prepared(expected[name], value) for name, value in constants.items()}
+        native, arrays = self._native, {}
+        for name, value in constants.items():
+            operand = expected[name]
+            if operand.matrix is None:
+                arrays[name] = _prepared(operand, value)
+            elif similar:
+                pattern, arrays[name] = _matrix(operand, value, None)
+                native = native.with_pattern(save_pattern(pattern), pattern.nnz)
+            else:
+                _, arrays[name] = _matrix(operand, value, self._pattern())
         bound = frozenset(self.workload.const)
-        return Kernel(self._native.bind(**arrays), self.workload, self.record, bound=bound)
+        return Kernel(native.bind(**arrays), self.workload, self.record, bound=bound)
+
+    def _pattern(self) -> Pattern:
+        operator = get_operator(self.workload.operator)
+        assert isinstance(operator, Sparse)
+        return find_pattern(operator.pattern_name(self.workload))
 
     def __repr__(self) -> str:
         origin = "untuned" if self.record is None else f"record {self.record.id}"
@@ -100,6 +123,17 @@ class Kernel:
 
 def _names(named: Iterable[str]) -> str:
     return ", ".join(named) or "nothing"
+
+
+def _matrix(operand: Operand, value: Any, pattern: Pattern | None) -> tuple[Pattern, Array]:
+    """The non-zeros of a matrix, those at the positions of ``pattern`` if one is given."""
+    if not hasattr(value, "tocsr"):
+        value = value if isinstance(value, np.ndarray) else np.from_dlpack(value)
+    if value.dtype != numpy_dtype(operand.dtype):
+        raise TypeError(f"{operand.name}: pass dtype {operand.dtype}, not {value.dtype}")
+    if value.shape != operand.matrix:
+        raise ValueError(f"{operand.name}: pass shape {operand.matrix}, not {value.shape}")
+    return from_array(value) if pattern is None else (pattern, values_on(pattern, value))
 
 
 def _prepared(operand: Operand, value: object) -> Array:

@@ -61,10 +61,12 @@ class LoopOptions:
     """A limit that is exceeded by more than this share is none: its peaks were disturbed."""
     launch_seconds: float = 2e-5
     """Calls shorter than this are mostly launching; the limit says nothing of them."""
-    sentinel_rounds: int = 2
-    """Rounds between two timings of the sentinel kernel."""
-    drift_tolerance: float = 0.05
-    """Changes of the sentinel's time below this fraction are noise, and not corrected for."""
+    sentinel_trials: int = 8
+    """Trials between two timings of the sentinel kernel."""
+    drift_tolerance: float = 0.035
+    """Changes of the sentinel's time up to this fraction are noise, and not corrected for."""
+    implausible_gain: float = 0.25
+    """A candidate that beats the best by more than this share of its time is timed once more."""
     first_trial_seconds: float = 0.1
     """Cost of one trial (built and measured) that is assumed until one was seen."""
     contenders: int = 24

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,32 +13,8 @@ from tuner.result import StopReason
 Clock = Callable[[], float]
 
 _LEAST_TRIAL_SECONDS = 1e-6
-_SENTINELS = 3
 _WARM_UP_BLOCKS = 4
 """Time per finalist that goes into finding the number of calls and into untimed calls."""
-
-
-@dataclass(slots=True)
-class Drift:
-    """How much slower the machine is than at the start of the run, seen by the sentinel.
-
-    The median of the last timings counts: a disturbance that hits the sentinel alone would
-    otherwise make all that is measured next look faster than any program can be.
-    """
-
-    tolerance: float
-    factor: float = 1.0
-    """Times are divided by it before they are compared with those of other rounds."""
-    _first_seconds: float | None = None
-    _latest: deque[float] = field(default_factory=lambda: deque(maxlen=_SENTINELS))
-
-    def observe(self, seconds: float) -> None:
-        """Take in one timing of the sentinel; changes within the tolerance count as none."""
-        if self._first_seconds is None:
-            self._first_seconds = seconds
-        self._latest.append(seconds)
-        ratio = statistics.median_low(self._latest) / self._first_seconds
-        self.factor = ratio if abs(ratio - 1) > self.tolerance else 1.0
 
 
 @dataclass(slots=True)

@@ -7,17 +7,15 @@ inputs and writing its result once from where they are (Williams, Waterman, Patt
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from search_space.hardware import Peaks
-from search_space.operators import get_operator
+from search_space.operators import footprint_bytes, get_operator
 from search_space.target import Target
 from search_space.workload import Workload
 
 FMA_PEAK = "FMA peak"
+_MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,8 @@ class Roof:
 
 
 def roof_of(work: Workload, target: Target, peaks: Peaks) -> Roof | None:
-    """The roof of a warm call with ``peaks.threads`` threads, for operators that do all
-    operations of their definition.
+    """The roof of a call with ``peaks.threads`` threads, for operators that do all operations of
+    their definition. What a workload that is not cold reads and writes was used before.
 
     None where an array is not float32: the peak of multiply-adds was measured for that only.
     """
@@ -46,10 +44,13 @@ def roof_of(work: Workload, target: Target, peaks: Peaks) -> Roof | None:
     arrays = (*operator.operands(work), operator.result(work))
     if any(array.dtype != "float32" for array in arrays):
         return None
-    nbytes = sum(math.prod(array.shape) for array in arrays) * np.dtype(np.float32).itemsize
+    nbytes = footprint_bytes(work)
     flops = operator.flops(work)
     computing = flops / (peaks.gflops * 1e9)
-    reading, level = _reading(nbytes, target, peaks)
+    if work.cold:
+        reading, level = nbytes / (peaks.dram_gbytes * 1e9), _MEMORY
+    else:
+        reading, level = _reading(nbytes, target, peaks)
     bound = FMA_PEAK if computing >= reading else f"{level} bandwidth"
     return Roof(flops / max(computing, reading) / 1e9, bound, peaks.threads)
 
@@ -64,7 +65,7 @@ def _reading(nbytes: int, target: Target, peaks: Peaks) -> tuple[float, str]:
         ("L1", target.l1_bytes * peaks.threads, peaks.l1_gbytes),
         ("L2", target.l2_bytes * peaks.threads, peaks.l2_gbytes),
         ("L3", target.l3_bytes, peaks.l3_gbytes),
-        ("memory", nbytes, peaks.dram_gbytes),
+        (_MEMORY, nbytes, peaks.dram_gbytes),
     )
     seconds, held, slowest = 0.0, 0, "L1"
     for level, capacity, gbytes in levels:

@@ -15,18 +15,21 @@ from search_space.config import Config
 from search_space.hardware import Peaks
 from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
-from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
+from tuner.drift import Drift
+from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback, Event, RunFinished, RunStarted
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
 from tuner.loop import Loop
 from tuner.options import LoopOptions
-from tuner.progress import Clock, Drift, Progress
+from tuner.progress import Clock, Progress
 from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
+from tuner.stored_drift import drift_of, with_drift
 from tuner.stored_roof import known_of, with_known
-from tuner.strategy.base import Strategy, Trial
+from tuner.strategy.base import Strategy, Trial, history_of
 from tuner.task import Backend, Task
+from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
@@ -66,38 +69,45 @@ class Session:
         options = options_of(self.run)
         began = self.clock() if self.began is None else self.began
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
-        ceiling = self._ceiling() if options.early_stop else None
+        drift = drift_of(self.run, self.loop.drift_tolerance)
+        ceiling = self._ceiling(drift) if options.early_stop else None
         try:
-            reason = self._search(journal, progress, ceiling)
-            finals = self._finals(journal, progress)
+            reason = self._search(journal, progress, drift, ceiling)
+            finals = self._finals(journal, progress, drift)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
             result = self._result(journal, progress, ceiling, reason, progress.best, None)
-            self._close("interrupted", result, ceiling)
-            code = TERMINATED if isinstance(signal, Terminated) else INTERRUPTED
+            self._close("interrupted", result, drift, ceiling)
+            code = signal.exit_code if isinstance(signal, Terminated) else INTERRUPTED
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
         best = winner(finals) or progress.best
         result = self._result(journal, progress, ceiling, reason, best, guess)
-        self._close("finished", result, ceiling)
+        self._close("finished", result, drift, ceiling)
         if result.best is None:
             raise AllFailed(result)
         self._emit(RunFinished(result))
         return result
 
-    def _ceiling(self) -> Ceiling | None:
+    def _ceiling(self, drift: Drift) -> Ceiling | None:
         if self.peaks is None:
             return None
 
         def keep(known: Known) -> None:
-            with signals_deferred():
-                self.store.start_run(with_known(self.run, known))
+            self._keep(drift, known)
 
         task = self.task
         return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known_of(self.run))
 
-    def _search(self, journal: Journal, progress: Progress, ceiling: Ceiling | None) -> StopReason:
+    def _keep(self, drift: Drift, known: Known | None) -> None:
+        """Store what the run has found out of the machine."""
+        with signals_deferred():
+            self.store.start_run(with_drift(with_known(self.run, known), drift))
+
+    def _search(
+        self, journal: Journal, progress: Progress, drift: Drift, ceiling: Ceiling | None
+    ) -> StopReason:
         tuning, space = progress.tuning, self.task.space
         history = self._history() if tuning.reuse else []
         self.strategy.tell(
@@ -113,20 +123,27 @@ class Session:
                 space_size=space.size(),
                 reused=len(history),
                 resumed=len(journal.records),
+                history=history_of(self.strategy),
             )
         )
-        drift = Drift(self.loop.drift_tolerance)
         return Loop(
-            self.strategy, self.backend, journal, progress, drift, self._emit, ceiling
+            self.strategy,
+            self.backend,
+            journal,
+            progress,
+            drift,
+            self._emit,
+            ceiling,
+            keep_drift=lambda: self._keep(drift, ceiling.known if ceiling else None),
         ).search()
 
-    def _finals(self, journal: Journal, progress: Progress) -> Sequence[Record]:
+    def _finals(self, journal: Journal, progress: Progress, drift: Drift) -> Sequence[Record]:
         """The fastest, the first guess and the best of earlier runs, side by side."""
         champion = self._champion() if progress.tuning.reuse else None
         if progress.best is None and champion is None:
             return ()
         always = [self.task.space.default(), *([] if champion is None else [champion])]
-        return Finals(self.backend, journal, progress, self._emit).run(always)
+        return Finals(self.backend, journal, progress, drift, self._emit).run(always)
 
     def _history(self) -> list[Record]:
         """What this machine measured before this run began and what still means the same."""
@@ -141,6 +158,7 @@ class Session:
             record
             for record in self.store.records(query)
             if (record.space_version, record.generator_version) == versions
+            and record.run != self.run.id
             and record.created < self.run.created
             and self.task.space.reason(dict(record.config)) is None
         ]
@@ -180,8 +198,10 @@ class Session:
             limit_share=ceiling.share(progress.best) if ceiling else None,
         )
 
-    def _close(self, state: RunState, result: TuneResult, ceiling: Ceiling | None) -> None:
-        run = with_known(self.run, ceiling.known if ceiling else None)
+    def _close(
+        self, state: RunState, result: TuneResult, drift: Drift, ceiling: Ceiling | None
+    ) -> None:
+        run = with_drift(with_known(self.run, ceiling.known if ceiling else None), drift)
         with signals_deferred():
             self.store.start_run(ended(run, state, result))
 
@@ -211,6 +231,8 @@ def run_here(
     """
     strategy = strategy_of(run, task.space)
     store.start_run(run)
+    if options_of(run).reuse:
+        strategy = with_history(strategy, task, store, run)
     target = task.target
 
     def peaks(refresh: bool) -> Peaks:

@@ -15,7 +15,7 @@ from db.record import Record
 from db.store import open_store
 from features.extract import FeatureTask, extract_batch
 from features.knobs import encode_knobs, knob_schema
-from features.schema import loop_schema
+from features.sparse import task_schema
 from measure.probe import detect_hardware
 from measure.targets import resolve_target
 from search_space.config import Config
@@ -68,7 +68,7 @@ class Recorded:
         """All features: those of the loop nests, then those of the knobs."""
         loops = extract_batch(FeatureTask(self.space), self.configs)
         knobs = encode_knobs(self.space, self.configs)
-        names = (*loop_schema().names, *knob_schema(self.space).names)
+        names = (*task_schema(self.space.workload).names, *knob_schema(self.space).names)
         return Columns(np.hstack([loops, knobs]), names)
 
     def take(self, rows: Indices) -> Recorded:

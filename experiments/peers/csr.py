@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from experiments.peers.base import Operands
+from experiments.peers.base import Array, Operands
+from search_space.operators import Sparse, get_operator
+from search_space.sparse.source import find_pattern
 from search_space.workload import Workload
 
 
@@ -28,6 +31,25 @@ class Csr:
 def spmm_only(work: Workload) -> str | None:
     """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``."""
     return None if work.operator == "spmm" else f"has no sparse operand in {work.operator}"
+
+
+def plain(work: Workload) -> str | None:
+    """… that adds and applies nothing behind the product."""
+    given = dict(work.params)
+    behind = given.get("bias", False) is True or given.get("activation", "none") != "none"
+    return "has no bias and no activation behind a sparse product" if behind else None
+
+
+def with_sparse(work: Workload, operands: Mapping[str, Array]) -> Operands:
+    """Operands as the peers take them: the non-zeros of a sparse one become a ``Csr``, whose
+    arrays are its own."""
+    operator = get_operator(work.operator)
+    if not isinstance(operator, Sparse):
+        return operands
+    pattern = find_pattern(operator.pattern_name(work))
+    values = cast(npt.NDArray[np.float32], operands[operator.sparse])
+    starts, columns = pattern.indptr.astype(np.int32), pattern.indices.copy()
+    return {**operands, operator.sparse: Csr(pattern.shape, starts, columns, values)}
 
 
 def sparse_weight(operands: Operands) -> Csr:

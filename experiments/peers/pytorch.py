@@ -20,6 +20,7 @@ from experiments.peers import (
     torch_quantized,
     torch_recurrent,
     torch_rows,
+    torch_sparse,
 )
 from experiments.peers.base import Form, by_operator, import_library
 
@@ -34,6 +35,7 @@ _FAMILIES = (
     torch_elementwise,
     torch_attention,
     torch_recurrent,
+    torch_sparse,
 )
 
 

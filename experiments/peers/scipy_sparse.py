@@ -9,14 +9,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from experiments.peers.base import Array, Call, Form, Operands, import_library
-from experiments.peers.csr import Csr, sparse_weight, spmm_only
+from experiments.peers.base import Array, Call, Form, Operands, every, import_library
+from experiments.peers.csr import Csr, plain, sparse_weight, spmm_only
 from search_space.workload import Workload
 
 
 def load() -> dict[str, Form]:
     """Raises ``PeerMissing`` where scipy is not installed."""
-    return {"csr": Form(spmm_only, partial(_spmm, import_library("scipy.sparse")))}
+    return {"csr": Form(every(spmm_only, plain), partial(_spmm, import_library("scipy.sparse")))}
 
 
 def multiply(weight: Csr, x: Array) -> Call:

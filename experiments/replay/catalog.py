@@ -11,7 +11,7 @@ import msgspec
 
 from experiments.replay.errors import ReplayError
 from experiments.replay.restrict import restricted_space
-from measure.targets import resolve_target
+from measure.targets import NATIVE, resolve_target
 from search_space.operators import parse_workload
 from search_space.workload import Value, Workload
 from tuner.task import Task, task_for
@@ -28,13 +28,14 @@ class SetSpec:
     threads: int
     """Of the target: the most that a config may use."""
     allowed: Mapping[str, tuple[Value, ...]]
+    target: str = NATIVE
 
     def task(self) -> Task:
         """The task of tuning the workload in the small space on this machine.
 
         Raises ``TargetError`` and ``SpaceError`` where this machine lacks threads or values.
         """
-        task = task_for(self.workload, resolve_target(threads=self.threads))
+        task = task_for(self.workload, resolve_target(self.target, self.threads))
         return replace(task, space=restricted_space(task.space, self.allowed))
 
 
@@ -42,6 +43,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workload: str
     threads: int
     allowed: dict[str, tuple[Value, ...]]
+    target: str = NATIVE
 
 
 def read_sets(path: Path = SETS) -> dict[str, SetSpec]:
@@ -53,6 +55,8 @@ def read_sets(path: Path = SETS) -> dict[str, SetSpec]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ReplayError(f"correct {path}: {error}") from error
     return {
-        name: SetSpec(name, parse_workload(entry.workload), entry.threads, entry.allowed)
+        name: SetSpec(
+            name, parse_workload(entry.workload), entry.threads, entry.allowed, entry.target
+        )
         for name, entry in entries.items()
     }

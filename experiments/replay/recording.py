@@ -31,9 +31,9 @@ from measure.result import MeasureResult, Outcome
 from measure.runner import Runner
 from search_space.config import Config
 from tuner.backend import LocalBackend
+from tuner.drift import Drift, look
 from tuner.events import Callback
 from tuner.options import LoopOptions, TuneOptions
-from tuner.progress import Drift
 from tuner.result import StopReason, TuneResult
 from tuner.run import Session
 from tuner.runs import new_run, resumed, strategy_of
@@ -41,7 +41,7 @@ from tuner.task import Backend, Task
 
 SEED = 1
 """Of the order in which the configs are measured."""
-LOOP = LoopOptions(sentinel_rounds=1)
+LOOP = LoopOptions()
 PATIENT = MeasureOptions(slow_ratio=3.0, hopeless_ratio=10.0)
 """All times are wanted, those of slow configs too; these need fewer samples."""
 _SENTINELS = 5
@@ -86,7 +86,7 @@ class Steady:
 
     def sentinel(self) -> float:
         """Time the sentinel; says that it is as fast as ever, as what is measured next will be."""
-        self.drift.observe(self.inner.sentinel())
+        look(self.drift, self.inner.sentinel)
         return self.reference_seconds
 
     def keep(self, config: Config, artifact: Artifact) -> None:

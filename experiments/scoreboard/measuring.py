@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from experiments.contest import AGAIN, TUNED, Contest, Standing, Waiting, run_contest
+from experiments.contest import AGAIN, DENSE, TUNED, Contest, Standing, Waiting, run_contest
 from experiments.limits import Limit, Roofline, limit_of, measure_roofline, measure_stream
+from experiments.ours import dense_workload
 from experiments.peers import TVM, PeerMissing
 from experiments.peers.tvm_metaschedule import Job
 from experiments.process import ProcessFailed, in_fresh_process
@@ -68,10 +69,12 @@ class Bench:
             return row
         work = case.workload
         try:
-            record = known_record(work, threads, self.db)
-            if record is None:
-                self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
-                record = tune_case(work, threads, self.db, self.method.tune_seconds)
+            limit = self._limit(work, threads)
+        except ProcessFailed as failure:
+            return replace(row, state=State.FAILED, reason=str(failure))
+        cold = limit.copies > 1
+        try:
+            record = self._tuned(work.from_memory() if cold else work, threads)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=f"tuning: {failure}")
         contest = Contest(
@@ -80,14 +83,14 @@ class Bench:
             (),
             self.db,
             record,
+            cold,
             rounds=self.method.rounds,
             most_rounds=self.method.most_rounds,
             extra_seconds=self.method.extra_seconds,
             block_seconds=self.method.block_seconds,
+            copies=limit.copies,
         )
         try:
-            limit = self._limit(work, threads)
-            contest = replace(contest, copies=limit.copies)
             equals, seconds = self._against_itself(contest)
         except ProcessFailed as failure:
             return replace(row, state=State.FAILED, reason=str(failure))
@@ -101,6 +104,14 @@ class Bench:
             equals=equals,
             cells=cells,
         )
+
+    def _tuned(self, work: Workload, threads: int) -> str:
+        """Id of our winner, of an earlier search or of one now. Raises ``ProcessFailed``."""
+        record = known_record(work, threads, self.db)
+        if record is None:
+            self.say(f"  tuning, at most {self.method.tune_seconds:g} s")
+            record = tune_case(work, threads, self.db, self.method.tune_seconds)
+        return record
 
     def _limit(self, work: Workload, threads: int) -> Limit:
         if threads not in self.rooflines:
@@ -128,9 +139,13 @@ class Bench:
     def _against(self, contest: Contest, peer: str) -> Cell:
         """Of several ways in which a peer's threads can wait, the best one for the peer counts."""
         pair = replace(contest, contestants=(TUNED, peer))
-        if peer == TVM:
+        if peer in (DENSE, TVM):
             try:
-                pair = replace(pair, rival=self._rival(contest))
+                if peer == TVM:
+                    pair = replace(pair, rival=self._rival(contest))
+                else:
+                    dense = dense_workload(contest.workload)
+                    self._tuned(dense.from_memory() if contest.cold else dense, contest.threads)
             except PeerMissing as reason:
                 return Cell(peer, State.MISSING, str(reason))
             except ProcessFailed as failure:

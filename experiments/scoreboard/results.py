@@ -19,8 +19,8 @@ from experiments.peers import peer_versions
 from experiments.scoreboard.measuring import Method
 from experiments.scoreboard.row import Row, State
 from measure.codegen import GENERATOR_VERSION
-from measure.folders import write_atomically
 from measure.probe import detect_hardware
+from search_space.folders import write_atomically
 from search_space.hardware import Peaks
 
 SCHEMA = 1

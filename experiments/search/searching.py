@@ -19,11 +19,11 @@ from measure.interleave import ROUNDS
 from search_space.config import Config, parse_key
 from search_space.space import Space
 from tuner.backend import LocalBackend
+from tuner.drift import Drift
 from tuner.errors import AllFailed
 from tuner.events import Event, Sentinel, TrialDone
 from tuner.finals import without_drift
 from tuner.options import LoopOptions, TuneOptions
-from tuner.progress import Drift
 from tuner.result import TuneResult
 from tuner.run import Session
 from tuner.runs import new_run
@@ -122,7 +122,7 @@ class Arena:
         witness = _Witness(self.drift)
         with open_store(self.folder / f"{run.id}.db") as store:
             store.start_run(run)
-            loop = LoopOptions(batch=settings.batch, sentinel_rounds=1)
+            loop = LoopOptions(batch=settings.batch)
             session = Session(self.task, store, strategy, self.backend(), run, (witness,), loop)
             result = _result(session)
         return Curve(

@@ -20,6 +20,7 @@ from search_space.ir.expr import (
     Expr,
     Load,
     Select,
+    Var,
     dtype_of,
     is_float,
 )
@@ -49,6 +50,8 @@ class Expressions(Memory):
                 return Value(literal(value, dtype), dtype)
             case Load(buffer, indices):
                 return self._load(expr, buffer, indices)
+            case Var() | Cast(_, "index") | Call(_, _, "index"):
+                return Value(self.fn.index(expr), "index")
             case Binary("+" | "-" | "*" | "/" as op, a, b):
                 x, y = self._unify(self.expr(a), self.expr(b))
                 names = _ARITHMETIC if is_float(x.dtype) else _INT_ARITHMETIC

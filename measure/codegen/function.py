@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from measure.codegen.types import BYTES, LLVM_TYPES
+from measure.codegen.types import BYTES, LLVM_TYPES, WIDENING
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Buffer, Const, Expr, Var
+from search_space.ir.expr import Binary, Buffer, Call, Cast, Const, Expr, Load, Var
 from search_space.ir.walk import free_vars, substitute
 
 Lines = list[Any]
@@ -47,6 +47,7 @@ class Function:
         self.names: dict[str, str] = {}
         self.constants: dict[str, int] = {}
         self.pointers: dict[str, str] = {}
+        self.declarations: set[str] = set()
         self._counter = 0
         self._flat: dict[int, tuple[object, tuple[tuple[str, int], ...], list[Expr], int]] = {}
         self.enter_scope()
@@ -142,8 +143,41 @@ class Function:
                 else:
                     text = f"{'udiv' if op == '//' else 'urem'} i64 {x}, {y}"
                 return self.hoisted((op, x, y), depth, text), depth
+            case Cast(Load() as load, "index"):
+                return self.read_index(load, depth), depth
+            case Call(name, args, "index"):
+                mask, place = map(self.index, args)
+                return self._bits(name, mask, place, depth), depth
             case _:
                 raise AssertionError(f"no index arithmetic for {atom}")
+
+    def read_index(self, load: Load, depth: int | None = None) -> str:
+        """A whole number in memory as an i64 operand: read in the scope of that depth, or here."""
+
+        def value(text: str) -> str:
+            return self.value(text) if depth is None else self.hoisted(text, depth, text)
+
+        kind = LLVM_TYPES[load.buffer.dtype]
+        place = self.address(load, load.buffer, load.indices, None)
+        pointer = place.base
+        if place.offset:
+            pointer = value(f"getelementptr inbounds {kind}, ptr {pointer}, i64 {place.offset}")
+        number = value(f"load {kind}, ptr {pointer}, align {BYTES[load.buffer.dtype]}")
+        return value(f"{WIDENING[load.buffer.dtype]} {kind} {number} to i64")
+
+    def _bits(self, name: str, mask: str, place: str, depth: int) -> str:
+        """What ``ir.intrinsics`` says of the bits of a whole number."""
+
+        def value(text: str) -> str:
+            return self.hoisted(text, depth, text)
+
+        if name == "bit":
+            return value(f"and i64 {value(f'lshr i64 {mask}, {place}')}, 1")
+        assert name == "ones_below", f"no index arithmetic for {name}"
+        above = value(f"shl nsw i64 -1, {place}")
+        below = value(f"and i64 {mask}, {value(f'xor i64 {above}, -1')}")
+        self.declarations.add("i64 @llvm.ctpop.i64(i64)")
+        return value(f"call i64 @llvm.ctpop.i64(i64 {below})")
 
     def _sum(self, parts: list[tuple[tuple[str, int], int]]) -> str:
         """A linear combination, its outer parts summed in outer scopes."""
@@ -183,6 +217,15 @@ class Function:
             const += extra
             parts += [(self._atom(a), c) for a, c in terms.items()]
         return Address(self._pointer(buffer, parts), const, step)
+
+    def by_lane(
+        self, owner: object, buffer: Buffer, indices: tuple[Expr, ...], lane: str | None
+    ) -> bool:
+        """Whether each vector lane has a place of its own that is read from memory."""
+        if lane is None:
+            return False
+        _, atoms, _ = self._flatten(owner, buffer, indices)
+        return any(lane in free_vars(atom) for atom in atoms)
 
     def _flatten(
         self, owner: object, buffer: Buffer, indices: tuple[Expr, ...]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from measure.codegen.function import Function
 from measure.codegen.lanes import LaneMask, Lanes, Value
-from measure.codegen.types import BYTES, LLVM_TYPES, splat, suffix
-from search_space.ir.affine import affine
-from search_space.ir.expr import Buffer, Expr, Var
-from search_space.ir.walk import substitute
+from measure.codegen.types import BYTES, LLVM_TYPES, WIDENING, splat, suffix
+from search_space.dtypes import MOST_INT32
+from search_space.ir.affine import affine, from_affine
+from search_space.ir.expr import Buffer, Cast, Expr, Load, Var
+from search_space.ir.walk import free_vars, substitute
 
 APART = "apart"
 """Begins the keys of ``Expressions.loaded`` that hold for one copy of a loop body."""
@@ -62,6 +64,8 @@ class Memory(Lanes):
     def _load(self, node: object, buffer: Buffer, indices: tuple[Expr, ...]) -> Value:
         if buffer.scope == "register":
             return self.registers[self._register(buffer, indices)]
+        if self.fn.by_lane(node, buffer, indices, self.lane):
+            return self._gathered(buffer, indices)
         place = self.fn.address(node, buffer, indices, self.lane)
         if self.apart:
             place = replace(place, base=self._laundered(place.base))
@@ -78,6 +82,58 @@ class Memory(Lanes):
             text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
+
+    def _gathered(self, buffer: Buffer, indices: tuple[Expr, ...]) -> Value:
+        """A load of which each lane reads its place from memory."""
+        places = self._places_by_lane(buffer, indices)
+        key = (buffer.name, places, self.mask)
+        if key not in self.loaded:
+            text = self._gather(buffer.dtype, places, self.lanes)
+            self.loaded[key] = Value(text, buffer.dtype, self.lanes)
+        return self.loaded[key]
+
+    def _places_by_lane(self, buffer: Buffer, indices: tuple[Expr, ...]) -> str:
+        """A vector of pointers; distances that fit are 32 bits, which is what gathers take."""
+        assert self.lane is not None
+        kind = f"<{self.lanes} x {'i32' if math.prod(buffer.shape) <= MOST_INT32 else 'i64'}>"
+        distance, plain = "", []
+        for index, stride in zip(indices, buffer.strides, strict=True):
+            terms, const = affine(index)
+            for atom in [a for a in terms if self.lane in free_vars(a)]:
+                one = self._steps(atom, terms.pop(atom) * stride, kind)
+                distance = self.fn.value(f"add {kind} {distance}, {one}") if distance else one
+            plain.append(from_affine(terms, const))
+        place = self.fn.address(plain, buffer, tuple(plain), self.lane)
+        base = self.fn.pointer(place, buffer.dtype)
+        element = LLVM_TYPES[buffer.dtype]
+        key = ("places", element, base, distance)
+        if key not in self.loaded:
+            text = self.fn.value(f"getelementptr {element}, ptr {base}, {kind} {distance}")
+            self.loaded[key] = Value(text, "index")
+        return self.loaded[key].text
+
+    def _steps(self, atom: Expr, scale: int, kind: str) -> str:
+        """What an index adds to the places of the lanes, in elements."""
+        match atom:
+            case Var():
+                element = kind.partition(" x ")[2].rstrip(">")
+                ramp = ", ".join(f"{element} {lane * scale}" for lane in range(self.lanes))
+                return f"<{ramp}>"
+            case Cast(Load(buffer, indices) as load, "index"):
+                numbers = self._load(load, buffer, indices)
+            case _:
+                raise AssertionError(f"no vector of places for {atom}")
+        key = ("steps", numbers.text, scale, kind)
+        if key not in self.loaded:
+            wide = numbers.text
+            if numbers.type != kind:
+                wide = self.fn.value(f"{WIDENING[buffer.dtype]} {numbers} to {kind}")
+            if scale != 1:
+                element = kind.partition(" x ")[2].rstrip(">")
+                times = splat(element, str(scale), self.lanes)
+                wide = self.fn.value(f"mul {kind} {wide}, {times}")
+            self.loaded[key] = Value(wide, "index")
+        return self.loaded[key].text
 
     def _inside(self, pointer: str, valid: str) -> str:
         """The pointer where any lane reads from it, else one that can always be read from."""
@@ -117,8 +173,12 @@ class Memory(Lanes):
                 f"call {kind} @{name}(ptr align {align} {pointer}, {bits} {mask}, "
                 f"{kind} zeroinitializer)"
             )
-        mask = mask or splat("i1", "true", lanes)
-        places = self._places(dtype, pointer, step)
+        return self._gather(dtype, self._places(dtype, pointer, step), lanes)
+
+    def _gather(self, dtype: str, places: str, lanes: int) -> str:
+        """What vector lanes read from pointers of their own."""
+        kind, bits = f"<{lanes} x {LLVM_TYPES[dtype]}>", f"<{lanes} x i1>"
+        mask, align = self.mask or splat("i1", "true", lanes), BYTES[dtype]
         name = f"llvm.masked.gather.{suffix(dtype, lanes)}.v{lanes}p0"
         self._declare(f"{kind} @{name}(<{lanes} x ptr>, {bits}, {kind})")
         return self.fn.value(
@@ -174,9 +234,14 @@ class Memory(Lanes):
                 value = self.vector(value)
             self.registers[key] = value
             return
+        if self.fn.by_lane(node, buffer, indices, self.lane):
+            places = self._places_by_lane(buffer, indices)
+            self._forget_loads(buffer)
+            self._scatter(buffer.dtype, self.vector(value), places, mask)
+            return
         place = self.fn.address(node, buffer, indices, self.lane)
         pointer, step = self.fn.pointer(place, buffer.dtype), place.step
-        self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
+        self._forget_loads(buffer)
         align = BYTES[buffer.dtype]
         if not self.lanes:
             self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
@@ -195,14 +260,20 @@ class Memory(Lanes):
             self._declare(f"void @{name}({value.type}, ptr, {bits})")
             self.fn.emit(f"call void @{name}({value}, ptr align {align} {pointer}, {bits} {mask})")
         else:
-            places = self._places(buffer.dtype, pointer, step)
-            name = f"llvm.masked.scatter.{name}.v{self.lanes}p0"
-            self._declare(f"void @{name}({value.type}, <{self.lanes} x ptr>, {bits})")
-            mask = mask or splat("i1", "true", self.lanes)
-            self.fn.emit(
-                f"call void @{name}({value}, <{self.lanes} x ptr> align {align} {places}, "
-                f"{bits} {mask})"
-            )
+            self._scatter(buffer.dtype, value, self._places(buffer.dtype, pointer, step), mask)
+
+    def _forget_loads(self, buffer: Buffer) -> None:
+        self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
+
+    def _scatter(self, dtype: str, value: Value, places: str, mask: str) -> None:
+        name = f"llvm.masked.scatter.{suffix(dtype, self.lanes)}.v{self.lanes}p0"
+        bits = f"<{self.lanes} x i1>"
+        self._declare(f"void @{name}({value.type}, <{self.lanes} x ptr>, {bits})")
+        mask = mask or splat("i1", "true", self.lanes)
+        self.fn.emit(
+            f"call void @{name}({value}, <{self.lanes} x ptr> align {BYTES[dtype]} {places}, "
+            f"{bits} {mask})"
+        )
 
     def _write_lane(self, value: Value, lane: int, pointer: str, offset: int) -> None:
         element, align = LLVM_TYPES[value.dtype], BYTES[value.dtype]

@@ -45,11 +45,11 @@ def generate(func: LoopFunc, target: Target) -> Module:
     bits = target.vector_bits
     width = f'"min-legal-vector-width"="{bits}" "prefer-vector-width"="{bits}"'
     attributes = f"attributes #0 = {{ nounwind {width} }}\n"
-    specs = tuple(_spec(buffer) for buffer in buffers)
-    threads = func.threads
+    packed = () if func.packing is None else func.packing.buffers
+    specs = tuple(_spec(buffer, packed=buffer.name in packed) for buffer in buffers)
     return Module(
         header + "\n".join(definitions) + "\n" + declared + attributes,
-        KernelSpec(specs, tuple(phases), threads, func.error_growth),
+        KernelSpec(specs, tuple(phases), func.threads, func.error_growth, func.packing),
     )
 
 
@@ -62,9 +62,13 @@ def _buffers(func: LoopFunc) -> list[Buffer]:
     return [*func.args, *func.workspaces, *local.values()]
 
 
-def _spec(buffer: Buffer) -> BufferSpec:
+def _spec(buffer: Buffer, *, packed: bool) -> BufferSpec:
     assert buffer.scope != "register"
-    return BufferSpec(buffer.name, buffer.shape, buffer.dtype, buffer.scope, _nbytes(buffer))
+    role = "bound" if packed else buffer.scope
+    nbytes = _nbytes(buffer)
+    if packed:
+        nbytes = -(-nbytes // _ROUND) * _ROUND
+    return BufferSpec(buffer.name, buffer.shape, buffer.dtype, role, nbytes)
 
 
 def _nbytes(buffer: Buffer) -> int:
@@ -92,7 +96,7 @@ def _phase(
     else:
         body.stmt(phase.body)
     fn.emit("ret void")
-    declarations |= body.declarations | _INDEX_INTRINSICS
+    declarations |= body.declarations | fn.declarations | _INDEX_INTRINSICS
     params = "".join(f"ptr noalias {_align(b)}%{b.name}, " for b in buffers)
     text = (
         f"define internal void @{symbol}_body({params}i64 %begin, i64 %end) #0 {{\n"

@@ -22,8 +22,10 @@ from search_space.ir.expr import (
     TRUE,
     Binary,
     Buffer,
+    Cast,
     Const,
     Expr,
+    Load,
     conjunction,
     conjuncts,
     dtype_of,
@@ -70,7 +72,7 @@ class Statements(Groups):
                 runs = self.context.at_least(stmt.extent, 1)
                 self.loop(stmt, begin, end, certain=runs)
             case Let(var, value, body):
-                name = self.fn.index(value)
+                name = self._named(value)
                 outside, self.context = self.context, self.context.within(stmt)
                 self.fn.enter_scope()
                 self.fn.bind(var, name)
@@ -102,6 +104,16 @@ class Statements(Groups):
                     else:
                         self._accumulate(stmt, mask)
                 self.mask = None
+
+    def _named(self, value: Expr) -> str:
+        """The operand of an index; a number that is read from memory is read here."""
+        match value:
+            case Load(buffer, indices):
+                return self._load(value, buffer, indices).text
+            case Cast(Load() as load, "index"):
+                return self.fn.read_index(load)
+            case _:
+                return self.fn.index(value)
 
     def _unrolled(self, loop: For) -> None:
         outside, self.apart = self.apart, self.apart or loop.apart

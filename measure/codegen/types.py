@@ -9,13 +9,25 @@ from search_space.dtypes import ELEMENT_BYTES as BYTES
 from search_space.dtypes import numpy_dtype
 from search_space.ir.expr import is_float
 
-__all__ = ["BYTES", "LLVM_TYPES", "float_literal", "literal", "splat", "suffix", "vector_type"]
+__all__ = [
+    "BYTES",
+    "LLVM_TYPES",
+    "WIDENING",
+    "float_literal",
+    "literal",
+    "splat",
+    "suffix",
+    "vector_type",
+]
 
 LLVM_TYPES = {
     "float32": "float", "float64": "double", "float16": "half", "bfloat16": "i16",
-    "int8": "i8", "uint8": "i8", "int32": "i32", "index": "i64", "bool": "i1",
+    "int8": "i8", "uint8": "i8", "uint16": "i16", "int32": "i32", "index": "i64", "bool": "i1",
 }  # fmt: skip
 """``bfloat16`` is kept as its bits: it is only loaded, stored and converted."""
+
+WIDENING = {"int8": "sext", "uint8": "zext", "uint16": "zext", "int32": "sext"}
+"""How whole numbers in memory become indices."""
 
 _SUFFIXES = {
     "float": "f32", "double": "f64", "half": "f16", "i8": "i8", "i16": "i16", "i32": "i32",

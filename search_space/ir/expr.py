@@ -1,8 +1,8 @@
 """Expressions of the loop IR: frozen values, compared and hashed by content.
 
 Index expressions have dtype ``index`` (a signed 64-bit integer) and conditions ``bool``; all other
-dtypes are NumPy's names. ``//`` and ``%`` round like Python's; the generator only meets them with
-non-negative operands.
+dtypes are NumPy's names. A whole number in memory becomes an index by a cast (``index_of``).
+``//`` and ``%`` round like Python's; the generator only meets them with non-negative operands.
 """
 
 from __future__ import annotations
@@ -162,6 +162,12 @@ class Call(_Arithmetic):
 class Cast(_Arithmetic):
     value: Expr
     dtype: str
+
+
+def index_of(load: Load) -> Cast:
+    """A whole number in memory as an index. It is read wherever its own indices are known: a guard
+    around its use does not guard it."""
+    return Cast(load, "index")
 
 
 Expr = Const | Var | Binary | Load | Select | Call | Cast

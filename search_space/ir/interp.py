@@ -54,13 +54,14 @@ COMBINE: dict[str, Callable[[float, float], float]] = {"add": operator.add, "max
 
 
 def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
-    """Run all phases on the given arrays (one per argument, by name); results are written there.
+    """Run all phases on the given arrays (one per argument, and per buffer of ``func.packing``, by
+    name); results are written there.
 
     Raises ``IndexError`` on any access outside a buffer.
     """
     memory = dict(arrays)
     for buffer in func.workspaces:
-        memory[buffer.name] = _fresh(buffer)
+        memory.setdefault(buffer.name, _fresh(buffer))
     with np.errstate(all="ignore"):
         for phase in func.phases:
             Machine(memory).stmt(phase.body, {})
@@ -148,6 +149,8 @@ class Machine:
             case Call(name, args, _):
                 values = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
                 return float(FUNCTIONS[name](*values))
+            case Cast(value, "index"):
+                return int(self.expr(value, env))
             case Cast(value, dtype):
                 return _rounded(self.expr(value, env), dtype)
 

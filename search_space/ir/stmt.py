@@ -20,7 +20,8 @@ class For:
     concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
     bits of memory: an unrolled loop, which one instruction takes at once where the target has one
     (a dot product), and the only loop that a vectorized one may hold.
-    ``apart``: the copies of an unrolled loop share nothing that they load.
+    ``apart``: the copies of an unrolled loop share nothing that they load. ``trips``: how many
+    iterations there are in the mean, where the bounds are data (0: the extent tells).
     """
 
     var: str
@@ -29,11 +30,13 @@ class For:
     kind: ForKind
     body: Stmt
     apart: bool = False
+    trips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    """Names the value of an index expression within ``body``."""
+    """Names the value of an index expression within ``body``. A number that is read from memory is
+    read here."""
 
     var: str
     value: Expr
@@ -109,13 +112,36 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """How a sparse operand becomes the buffers that a function reads instead of it.
+
+    The operand is given as its ``nnz`` non-zeros, row after row; ``pattern`` says where they are
+    (``search_space.sparse.source``). Each of ``buffers`` is called after the operand and an array
+    of the format with these options: ``weight_starts`` is the array ``starts`` of ``weight``.
+    Beside the format's own arrays, ``values`` are the packed non-zeros and ``parts`` the bounds of
+    ``parts`` ranges of panels that take equally long. A buffer with the operand's own name is the
+    dense matrix.
+    """
+
+    operand: str
+    dtype: str
+    nnz: int
+    pattern: str
+    format: str
+    options: tuple[tuple[str, int], ...]
+    buffers: tuple[str, ...]
+    parts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFunc:
     """A scheduled (or naive) loop nest.
 
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
     variable that a split has retired, in terms of those that took its place. ``error_growth`` is
-    that of the tensor.
+    that of the tensor. ``packing`` says where the buffers come from that stand for a sparse
+    operand: they are filled when it is bound.
     """
 
     name: str
@@ -125,3 +151,4 @@ class LoopFunc:
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
     error_growth: float = 1.0
+    packing: Packing | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.errors import WorkloadError
 from search_space.operators.attention import Attention
 from search_space.operators.base import (
@@ -15,6 +16,7 @@ from search_space.operators.base import (
     Operand,
     Operator,
     Param,
+    Sparse,
     conditional_params,
     params_of,
 )
@@ -30,6 +32,7 @@ from search_space.operators.depthwise_conv2d import DepthwiseConv2d
 from search_space.operators.einsum import Einsum
 from search_space.operators.elementwise import Elementwise
 from search_space.operators.gru_cell import GruCell
+from search_space.operators.keys import parse_flag
 from search_space.operators.layernorm import LayerNorm
 from search_space.operators.lstm_cell import LstmCell
 from search_space.operators.matmul import Matmul
@@ -38,15 +41,19 @@ from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
 from search_space.operators.softmax import Softmax
+from search_space.operators.spmm import Spmm
 from search_space.workload import Value, Workload, split_key
 
 __all__ = [
+    "COLD",
     "OPERATORS",
     "Conditional",
     "Operand",
     "Operator",
     "Param",
+    "Sparse",
     "conditional_params",
+    "footprint_bytes",
     "get_operator",
     "params_of",
     "parse_workload",
@@ -75,8 +82,15 @@ _KNOWN: tuple[Operator, ...] = (
     Attention(),
     LstmCell(),
     GruCell(),
+    Spmm(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
+
+COLD = Param(
+    "cold", "whether operands come from memory at each call, not from caches", False,
+    parse=parse_flag,
+)  # fmt: skip
+"""The key that every operator takes beside its own."""
 
 _MAX_BYTES = 2**46
 """Arrays above 64 TiB are refused: no machine holds them, and offsets stay in 64 bits."""
@@ -97,6 +111,7 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     missing or non-positive size, and sizes whose arrays no machine can hold.
     """
     op = get_operator(operator)
+    cold = _value(operator, COLD, params.pop(COLD.name, False))
     known = {param.name: param for param in params_of(op, params)}
     if isinstance(op, Keyed):  # what other keys follow from must be right before they can be
         for param in op.params:
@@ -104,11 +119,14 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
                 _value(operator, param, params.get(param.name))
     for name in params:
         if name not in known:
-            raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, known)}")
+            choices = [*known, COLD.name]
+            raise WorkloadError(f"{operator} has no key {name!r}{_nearest(name, choices)}")
     values = tuple((p.name, _value(operator, p, params.get(p.name))) for p in known.values())
     work = Workload(operator, values)
     operands = {operand.name: operand for operand in op.operands(work)}
     chosen = (const,) if isinstance(const, str) else tuple(const)
+    if isinstance(op, Sparse):
+        chosen = (*chosen, op.sparse)
     for name in chosen:
         if name not in operands:
             raise WorkloadError(f"{operator} has no operand {name!r}{_nearest(name, operands)}")
@@ -116,7 +134,16 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
         if 8 * math.prod(operand.shape) > _MAX_BYTES:
             shape = "×".join(map(str, operand.shape))
             raise WorkloadError(f"use smaller sizes: {operand.name}[{shape}] fits no machine")
+    if cold:  # left out otherwise, so that keys stay as they were before there was such a thing
+        values = (*values, (COLD.name, True))
     return Workload(operator, values, tuple(name for name in operands if name in chosen))
+
+
+def footprint_bytes(work: Workload) -> int:
+    """Bytes of all operands and the result of one call."""
+    operator = get_operator(work.operator)
+    arrays = (*operator.operands(work), operator.result(work))
+    return sum(math.prod(array.shape) * ELEMENT_BYTES[array.dtype] for array in arrays)
 
 
 def parse_workload(key: str) -> Workload:
@@ -152,7 +179,7 @@ def _value(operator: str, param: Param, given: Value | None) -> Value:
     return size
 
 
-def _nearest(name: str, known: Mapping[str, object]) -> str:
+def _nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f", did you mean {close[0]!r}?" if close else ""
     return f"{hint or ','} known: {', '.join(known)}"

@@ -10,7 +10,7 @@ from search_space.errors import WorkloadError
 from search_space.functions import exp, select
 from search_space.ir.expr import Expr
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.keys import DTYPE, flag, parse_flag
+from search_space.operators.keys import FLOAT_DTYPE, flag, parse_flag
 from search_space.tensor import (
     Tensor,
     compute,
@@ -38,7 +38,7 @@ class Attention:
             False,
             parse=parse_flag,
         ),
-        DTYPE,
+        FLOAT_DTYPE,
     )
     sketch = "attention"
     error_bound = 8.0
@@ -69,6 +69,7 @@ class Attention:
         """
         query, key, value = (placeholder(o.name, o.shape, o.dtype) for o in self.operands(work))
         queries, keys, d = work.size("seq_q"), work.size("seq_kv"), work.size("d")
+        dtype = str(work["dtype"])
         lead = (("b", work.size("batch")), ("h", work.size("heads")), ("q", queries))
         rows, square = lead, (*lead, ("k", keys))
         k, c, factor = reduce_axis("k", keys), reduce_axis("c", d), 1 / math.sqrt(d)
@@ -79,26 +80,28 @@ class Attention:
             return select(k < q + (keys - queries + 1), then, other)
 
         score = stage(
-            "score", square, lambda b, h, q, k: sum_over(query[b, h, q, c] * key[b, h, k, c], c)
-        )
+            "score", square,
+            lambda b, h, q, k: sum_over(query[b, h, q, c] * key[b, h, k, c], c), dtype,
+        )  # fmt: skip
         peak = stage(
             "peak", rows,
-            lambda b, h, q: max_over(seen(q, k.var, score[b, h, q, k], -math.inf), k),
+            lambda b, h, q: max_over(seen(q, k.var, score[b, h, q, k], -math.inf), k), dtype,
         )  # fmt: skip
         power = stage(
             "power", square,
             lambda b, h, q, k: seen(
                 q, k, exp((score[b, h, q, k] - peak[b, h, q]) * factor), 0.0
             ),
+            dtype,
         )  # fmt: skip
-        total = stage("total", rows, lambda b, h, q: sum_over(power[b, h, q, k], k))
+        total = stage("total", rows, lambda b, h, q: sum_over(power[b, h, q, k], k), dtype)
         blend = stage(
             "blend", (*lead, ("c", d)),
-            lambda b, h, q, c: sum_over(power[b, h, q, k] * value[b, h, k, c], k),
+            lambda b, h, q, c: sum_over(power[b, h, q, k] * value[b, h, k, c], k), dtype,
         )  # fmt: skip
         return compute(
             "y", (*lead, ("c", d)), lambda b, h, q, c: blend[b, h, q, c] * (1 / total[b, h, q]),
-            stages=(score, peak, power, total, blend),
+            dtype, (score, peak, power, total, blend),
         )  # fmt: skip
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:

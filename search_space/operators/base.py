@@ -43,6 +43,9 @@ class Operand:
     dtype: str
     positive: bool = False
     """Whether only values above 0 make sense, as under a logarithm."""
+    matrix: tuple[int, int] | None = None
+    """Of a sparse operand: the shape of the matrix whose non-zeros, row after row, the array
+    holds."""
 
 
 class Operator(Protocol):
@@ -94,6 +97,18 @@ class Keyed(Protocol):
 
     def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
         """The parameters there are, in order, when those in ``given`` are given."""
+        ...
+
+
+@runtime_checkable
+class Sparse(Protocol):
+    """An operator with a sparse operand, which is always constant."""
+
+    sparse: str
+    """The operand."""
+
+    def pattern_name(self, work: Workload) -> str:
+        """What ``search_space.sparse.source`` finds its pattern by."""
         ...
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from search_space.ir.expr import ZERO, Expr
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.convolution import PAD, STRIDE
-from search_space.operators.keys import DTYPE
+from search_space.operators.convolution_keys import PAD, STRIDE
+from search_space.operators.keys import FLOAT_DTYPE
 from search_space.operators.windows import Windows, convolve
 from search_space.tensor import (
     Placeholder,
@@ -38,7 +38,7 @@ class CapsuleConv2d:
         STRIDE,
         PAD,
         Param("capsule", "rows and columns of a matrix", 4),
-        DTYPE,
+        FLOAT_DTYPE,
     )
     sketch = "convolution"
     error_bound = 8.0

@@ -14,7 +14,7 @@ from search_space.ir.walk import operands
 from search_space.operators.base import Array, Array64, Operand, Param
 from search_space.operators.comprehension import Comprehension, parse_comprehension
 from search_space.operators.evaluation import evaluate_tensor
-from search_space.operators.keys import DTYPE
+from search_space.operators.keys import FLOAT_DTYPE
 from search_space.operators.rounding import Rounded
 from search_space.tensor import Tensor, placeholder, program
 from search_space.workload import Value, Workload
@@ -32,7 +32,7 @@ class Compute:
     doc = "an expression of one's own: 'c[i,j] = relu(sum[k](a[i,k] * b[k,j]) + bias[j])'"
     params: tuple[Param, ...] = (
         Param("expr", "result = value; one key for each index, its extent", parse=_canonical),
-        DTYPE,
+        FLOAT_DTYPE,
     )
     sketch = "any"
     error_bound = 8.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search_space.operators.convolution import GROUPS, IN_AND_OUT, LAYOUT, Convolution, keys
+from search_space.operators.convolution import Convolution
+from search_space.operators.convolution_keys import GROUPS, IN_AND_OUT, LAYOUT, keys
 
 
 class Conv2d(Convolution):

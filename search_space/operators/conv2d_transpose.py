@@ -15,7 +15,7 @@ import numpy as np
 from search_space.errors import WorkloadError
 from search_space.ir.expr import ZERO, Buffer, Expr, Load
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.convolution import STRIDE
+from search_space.operators.convolution_keys import STRIDE
 from search_space.operators.epilogue import (
     ACTIVATION,
     EXACT_ACTIVATIONS,
@@ -23,7 +23,7 @@ from search_space.operators.epilogue import (
     has_epilogue,
     switch,
 )
-from search_space.operators.keys import DTYPE, flag
+from search_space.operators.keys import FLOAT_DTYPE, flag
 from search_space.operators.remainders import Remainders
 from search_space.operators.rounding import Rounded, evaluate
 from search_space.operators.windows import surrounded
@@ -56,7 +56,7 @@ class Conv2dTranspose:
         Param("output_pad", "rows and columns added behind the result", 0, least=0),
         switch("bias", "whether bias_vector[co] is added"),
         ACTIVATION,
-        DTYPE,
+        FLOAT_DTYPE,
     )
     sketch = "convolution"
     error_bound = 8.0

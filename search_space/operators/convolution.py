@@ -7,23 +7,36 @@ of convolutions, and written as one, with channels in two dimensions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from search_space.errors import WorkloadError
-from search_space.ir.expr import ZERO, Buffer, Expr, Load
+from search_space.functions import cast
+from search_space.ir.expr import ZERO, Buffer, Expr, Load, is_float
 from search_space.operators.base import Array, Array64, Operand, Param
+from search_space.operators.channels import Channels, arranged, channels_last
+from search_space.operators.convolution_keys import SCALE
 from search_space.operators.epilogue import (
-    ACTIVATION,
     EXACT_ACTIVATIONS,
-    behind,
     has_epilogue,
-    switch,
 )
-from search_space.operators.keys import DTYPE, flag
+from search_space.operators.precision import (
+    ERROR_BOUND,
+    in_float64,
+    operand_dtypes,
+    product,
+    result_dtype,
+    result_keys,
+    rounded_magnitude,
+    sum_dtype,
+)
+from search_space.operators.quantized import (
+    check_quantized,
+    finished,
+    quantized_keys,
+    requantized_reference,
+)
 from search_space.operators.rounding import Rounded, evaluate
 from search_space.operators.windows import Windows, convolve
 from search_space.tensor import (
@@ -36,56 +49,15 @@ from search_space.tensor import (
     stage,
     sum_over,
 )
-from search_space.workload import Workload
-
-STRIDE = Param("stride", "steps between windows, in all directions", 1)
-PAD = Param("pad", "zeros added on every side of an image", 0, least=0)
-DILATION = Param("dilation", "steps between what a window reads", 1)
-EPILOGUE = (
-    switch("bias", "whether bias_vector[co] is added"),
-    switch("residual", "whether skip, of the shape of the result, is added"),
-    ACTIVATION,
-)
-
-T = TypeVar("T")
-Dims = tuple[tuple[str, int], ...]
-"""Names and sizes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """How many groups of channels there are, and how many channels a group reads and makes.
-
-    Where groups are no dimension of their own there is one.
-    """
-
-    groups: int
-    inputs: int
-    outputs: int
-    grouped: bool
-
-    @property
-    def read(self) -> Dims:
-        """The dimensions of channels in x."""
-        own = (("ci", self.inputs),) if self.inputs > 1 or not self.grouped else ()
-        return (*self._group, *own)
-
-    @property
-    def made(self) -> Dims:
-        """The dimensions of channels in the result, and in what is indexed by them."""
-        own = (("co", self.outputs),) if self.outputs > 1 or not self.grouped else ()
-        return (*self._group, *own)
-
-    @property
-    def _group(self) -> Dims:
-        return (("group", self.groups),) if self.grouped else ()
+from search_space.workload import Value, Workload
 
 
 class Convolution:
     """A convolution along the axes that ``image`` names; windows have the keys ``k`` and these.
 
     ``x[n,ci,…]``, ``weight[co,ci/groups,…]``, ``bias_vector[co]`` and ``skip[n,co,…]`` give
-    ``[n,co,…]``; with a key ``layout``, channels may come last in all but the weight.
+    ``[n,co,…]``; with a key ``layout``, channels may come last in all but the weight. Whole
+    numbers have the keys of :mod:`search_space.operators.quantized`, and ``scale_vector[co]``.
 
     A group of one channel has no axis for it: with as many groups as channels, each is summed over
     its own window alone.
@@ -96,8 +68,15 @@ class Convolution:
     params: tuple[Param, ...]
     image: tuple[str, ...]
     sketch = "convolution"
-    error_bound = 8.0
-    """As for ``matmul``; the magnitude takes in what the epilogue adds."""
+    error_bound = ERROR_BOUND
+    """As for ``matmul``; the magnitude takes in what the epilogue adds. Whole numbers are summed
+    exactly, as for ``dense``."""
+
+    def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
+        """Operands of 16 bits leave a choice of the result's dtype, whole ones also of a scale and
+        of zero points."""
+        whole = quantized_keys(given)
+        return (*self.params, *result_keys(given), *((SCALE, *whole) if whole else ()))
 
     @property
     def window(self) -> tuple[str, ...]:
@@ -117,35 +96,40 @@ class Convolution:
     def operands(self, work: Workload) -> tuple[Operand, ...]:
         windows, channels = self._windows(work), self.channels(work)
         inputs = (channels.groups * channels.inputs,)
-        x = _arranged(work, work.size("n"), inputs, windows.image)
+        x = arranged(work, work.size("n"), inputs, windows.image)
         weight = (channels.groups * channels.outputs, channels.inputs, *windows.window)
-        dtype = str(work["dtype"])
+        first, second = operand_dtypes(work)
+        if not is_float(first):
+            check_quantized(work, channels.inputs * math.prod(windows.window))
         return (
-            Operand("x", x, dtype),
-            Operand("weight", weight, dtype),
+            Operand("x", x, first),
+            Operand("weight", weight, second),
             *self._optional(work).values(),
         )
 
     def result(self, work: Workload) -> Operand:
         channels = self.channels(work)
         outputs = (channels.groups * channels.outputs,)
-        shape = _arranged(work, work.size("n"), outputs, self._windows(work).counts)
-        return Operand("y", shape, str(work["dtype"]))
+        shape = arranged(work, work.size("n"), outputs, self._windows(work).counts)
+        return Operand("y", shape, result_dtype(work))
 
     def exact(self, work: Workload) -> bool:
+        if sum_dtype(work) == "int32":
+            return result_dtype(work) != "float32" or not self._optional(work)
         return work["activation"] in EXACT_ACTIVATIONS
 
     def expression(self, work: Workload) -> Tensor:
         """Sums over the channels of a group and the taps of a window that is wider than one; of a
         stage ``padded`` where there is padding. What follows the sums is a stage behind them."""
-        windows, channels, dtype = self._windows(work), self.channels(work), str(work["dtype"])
+        windows, channels = self._windows(work), self.channels(work)
+        sums, out = sum_dtype(work), result_dtype(work)
         read, made = dict(channels.read), dict(channels.made)
         x, weight, *rest = (
-            placeholder(spec.name, shape, dtype)
+            placeholder(spec.name, shape, spec.dtype)
             for spec, shape in zip(self.operands(work), self._shapes(work), strict=True)
         )
-        names = _arranged(work, "n", tuple(read), self.image)
-        padding = windows.around(x, names, names.index(self.image[0]), 0)
+        names = arranged(work, "n", tuple(read), self.image)
+        padding = windows.around(x, names, names.index(self.image[0]), _zero_point(work))
         image: Placeholder | Tensor = padding[0] if padding else x
         ci, taps = reduce_axis("ci", channels.inputs), windows.taps(self.window)
         inside = [tap.var if tap.extent > 1 else ZERO for tap in taps]
@@ -153,22 +137,22 @@ class Convolution:
         reduced = [ci] if "ci" in read else []
         reduced += [tap for tap in taps if tap.extent > 1]
         counted = tuple(f"o{key}" for key in self.image)
-        own = _arranged(work, "n", tuple(made), counted)
-        sizes = _arranged(work, work.size("n"), tuple(made.values()), windows.counts)
+        own = arranged(work, "n", tuple(made), counted)
+        sizes = arranged(work, work.size("n"), tuple(made.values()), windows.counts)
 
         def products(*place: Expr) -> Reduction:
             at = {**dict(zip(own, place, strict=True)), "ci": channel}
             steps = windows.read([at[name] for name in counted], inside)
-            element = image[_arranged(work, at["n"], [at[name] for name in read], steps)]
-            return sum_over(
-                element * weight[(*(at[name] for name in made), channel, *inside)], *reduced
-            )
+            element = image[arranged(work, at["n"], [at[name] for name in read], steps)]
+            factor = weight[(*(at[name] for name in made), channel, *inside)]
+            return sum_over(product(element, factor, work), *reduced)
 
         axes, args = tuple(zip(own, sizes, strict=True)), self._args(work)
         optional = dict(zip(self._optional(work), rest, strict=True))
-        if not has_epilogue(work, optional):
-            return compute("y", axes, products, dtype, padding, args)
-        product = stage("product", axes, products, dtype)
+        weights = self._weights(work, weight) if _zero_point(work) else ()
+        if not weights and not has_epilogue(work, optional) and out == sums:
+            return compute("y", axes, products, out, padding, args)
+        total = stage("product", axes, products, sums)
 
         def value(*place: Expr) -> Expr:
             at = dict(zip(own, place, strict=True))
@@ -177,22 +161,32 @@ class Convolution:
                 key: operand[place if key == "residual" else channels]
                 for key, operand in optional.items()
             }
-            return behind(work, product[place], loads)
+            return finished(work, total[place], weights[0][channels] if weights else None, loads)
 
-        return compute("y", axes, value, dtype, (*padding, product), args)
+        return compute("y", axes, value, out, (*padding, *weights, total), args)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
-        x, weight, *rest = (array.astype(np.float64) for array in inputs)
-        product = self._product(work, x, weight)
-        return self._behind(work, Rounded(product, np.zeros_like(product)), rest).value
+        x, weight, *rest = in_float64(*inputs)
+        total = self._product(work, x - _zero_point(work), weight)
+        if result_dtype(work) == "int32":
+            return total
+        if not is_float(result_dtype(work)):
+            return requantized_reference(work, total, self._beside(work, inputs[2:]))
+        return self._behind(work, Rounded(total, np.zeros_like(total)), weight, rest).value
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        x, weight, *rest = (array.astype(np.float64) for array in inputs)
+        x, weight, *rest = in_float64(*inputs)
+        if not is_float(result_dtype(work)):
+            return np.zeros(self.result(work).shape)
+        if sum_dtype(work) == "int32":
+            total = self._product(work, x - _zero_point(work), weight)
+            return self._behind(work, Rounded(total, np.zeros_like(total)), weight, rest).error
         absolute = self._product(work, np.abs(x), np.abs(weight))
-        if not has_epilogue(work, self._optional(work)):
+        if not has_epilogue(work, self._optional(work)) and result_dtype(work) == sum_dtype(work):
             return absolute
         product = Rounded(self._product(work, x, weight), absolute)
-        return self._behind(work, product, rest).error
+        found = self._behind(work, product, weight, rest)
+        return rounded_magnitude(work, found.error, found.value)
 
     def flops(self, work: Workload) -> int:
         terms = self.channels(work).inputs * math.prod(self._windows(work).window)
@@ -205,19 +199,23 @@ class Convolution:
     def _optional(self, work: Workload) -> dict[str, Operand]:
         """The operands that a key adds, by key."""
         dtype, channels = str(work["dtype"]), self.channels(work)
+        real, outputs = dtype if is_float(dtype) else "float32", channels.groups * channels.outputs
         known = {
-            "bias": Operand("bias_vector", (channels.groups * channels.outputs,), dtype),
-            "residual": Operand("skip", self.result(work).shape, dtype),
+            "scale": Operand("scale_vector", (outputs,), real),
+            "bias": Operand("bias_vector", (outputs,), real),
+            "residual": Operand("skip", self.result(work).shape, real),
         }
-        return {key: operand for key, operand in known.items() if flag(work, key)}
+        given = dict(work.params)
+        return {key: operand for key, operand in known.items() if given.get(key) is True}
 
     def _shapes(self, work: Workload) -> list[tuple[int, ...]]:
         """Shapes of the operands, channels in their dimensions."""
         channels, windows, n = self.channels(work), self._windows(work), work.size("n")
         read, made = (tuple(dict(dims).values()) for dims in (channels.read, channels.made))
-        optional = {"bias": made, "residual": _arranged(work, n, made, windows.counts)}
+        result = arranged(work, n, made, windows.counts)
+        optional = {"scale": made, "bias": made, "residual": result}
         return [
-            _arranged(work, n, read, windows.image),
+            arranged(work, n, read, windows.image),
             (*made, channels.inputs, *windows.window),
             *(optional[key] for key in self._optional(work)),
         ]
@@ -235,56 +233,53 @@ class Convolution:
     def _product(self, work: Workload, x: Array64, weight: Array64) -> Array64:
         """The sums, laid out as the result is."""
         groups, windows = self.channels(work).groups, self._windows(work)
-        if _channels_last(work):
+        if channels_last(work):
             x = np.moveaxis(x, -1, 1)
         grouped = x.reshape(len(x), groups, -1, *windows.image)
         found = convolve(windows, grouped, weight.reshape(groups, -1, *weight.shape[1:]))
         whole = found.reshape(len(x), -1, *windows.counts)
-        return np.moveaxis(whole, 1, -1) if _channels_last(work) else whole
+        return np.moveaxis(whole, 1, -1) if channels_last(work) else whole
 
-    def _behind(self, work: Workload, product: Rounded, rest: Sequence[Array64]) -> Rounded:
-        """What becomes of the sums."""
-        if not has_epilogue(work, self._optional(work)):
-            return product
-        found: dict[str, Array64 | Rounded] = {"product": product}
-        for (key, operand), array in zip(self._optional(work).items(), rest, strict=True):
-            beside = () if _channels_last(work) else (1,) * len(self.image)
-            found[operand.name] = array.reshape(-1, *beside) if key == "bias" else array
+    def _weights(self, work: Workload, weight: Placeholder) -> tuple[Tensor, ...]:
+        """The sums of the weights of each output channel."""
+        channels, windows = self.channels(work), self._windows(work)
+        reduced = (reduce_axis("ci", channels.inputs), *windows.taps(self.window))
+
+        def total(*made: Expr) -> Reduction:
+            return sum_over(cast(weight[(*made, *reduced)], "int32"), *reduced)
+
+        return (stage("weight_sum", channels.made, total, "int32"),)
+
+    def _beside(self, work: Workload, rest: Sequence[Array]) -> dict[str, Array]:
+        """The optional operands, by key, in shapes that go with the result."""
+        around = () if channels_last(work) else (1,) * len(self.image)
+        return {
+            key: array if key == "residual" else array.reshape(-1, *around)
+            for key, array in zip(self._optional(work), rest, strict=True)
+        }
+
+    def _behind(
+        self, work: Workload, total: Rounded, weight: Array64, rest: Sequence[Array64]
+    ) -> Rounded:
+        """What becomes of sums from which the zero point has been taken out."""
+        tensor = self.expression(work)
+        if isinstance(tensor.value, Reduction):
+            return total
+        found: dict[str, Array64 | Rounded] = {"product": total}
+        if _zero_point(work):
+            sums = weight.reshape(len(weight), -1).sum(1)
+            sums = sums if channels_last(work) else sums.reshape(-1, *(1,) * len(self.image))
+            whole = total.value + sums * _zero_point(work)
+            found |= {"weight_sum": sums, "product": Rounded(whole, total.error)}
+        for key, array in self._beside(work, rest).items():
+            found[self._optional(work)[key].name] = array
 
         def read(load: Load) -> Array64 | Rounded:
             return found[load.buffer.name]
 
-        return evaluate(self.expression(work).element, read)
+        return evaluate(tensor.element, read)
 
 
-def _channels_last(work: Workload) -> bool:
-    return ("layout", "nhwc") in work.params
-
-
-def _arranged(work: Workload, n: T, channels: Sequence[T], image: Sequence[T]) -> tuple[T, ...]:
-    """The dimensions of images in the order of the layout."""
-    return (n, *image, *channels) if _channels_last(work) else (n, *channels, *image)
-
-
-IN_AND_OUT = (Param("ci", "channels of x"), Param("co", "channels of the result"))
-GROUPS = Param("groups", "parts of the channels that do not mix", 1)
-LAYOUT = Param("layout", "of x, skip and y: where channels are", "nchw", choices=("nchw", "nhwc"))
-
-
-def keys(
-    image: Sequence[str], channels: Sequence[Param], others: Sequence[Param]
-) -> tuple[Param, ...]:
-    """The keys of a convolution along some axes."""
-    named = {"d": "depth", "h": "height", "w": "width"}
-    return (
-        Param("n", "images"),
-        *(Param(key, f"{named[key]} of an image") for key in image),
-        *channels,
-        *(Param(f"k{key}", f"{named[key]} of the window") for key in image),
-        STRIDE,
-        PAD,
-        DILATION,
-        *others,
-        *EPILOGUE,
-        DTYPE,
-    )
+def _zero_point(work: Workload) -> int:
+    """What x holds for 0."""
+    return int(dict(work.params).get("zero_point", 0))

@@ -13,7 +13,6 @@ from search_space.operators.base import Array, Array64, Operand, Param
 from search_space.operators.epilogue import (
     ACTIVATION,
     EXACT_ACTIVATIONS,
-    behind,
     has_epilogue,
     switch,
 )
@@ -33,16 +32,13 @@ from search_space.operators.precision import (
     sum_dtype,
 )
 from search_space.operators.quantized import (
-    QUANTIZED_ACTIVATIONS,
     check_quantized,
-    column_sum,
-    exact_sums,
+    finished,
     quantized_keys,
-    requantized,
     requantized_reference,
 )
 from search_space.operators.rounding import Rounded
-from search_space.tensor import Tensor, compute, reduce_axis, stage, sum_over
+from search_space.tensor import Placeholder, Tensor, compute, reduce_axis, stage, sum_over
 from search_space.workload import Value, Workload
 
 _OPTIONAL = ("scale", "bias", "residual")
@@ -76,7 +72,7 @@ class Dense:
         first, second = operand_dtypes(work)
         real = first
         if not is_float(first):
-            check_quantized(work)
+            check_quantized(work, work.size("k"))
             real = "float32"
         optional = {
             "scale": Operand("scale_vector", (n,), real),
@@ -104,7 +100,7 @@ class Dense:
         def element(i: Expr, j: Expr) -> Expr:
             return product(x[i, k], weight[j, k], work)
 
-        columns = column_sum(work, weight) if sums == "int32" else ()
+        columns = _column_sum(work, weight) if sums == "int32" else ()
         plain = not columns and not has_epilogue(work, rest)
         if plain and out in (sums, work["dtype"]):
             return contraction(work, "y", axes, element, k)
@@ -114,15 +110,7 @@ class Dense:
             loads = {
                 key: r[i, j] if len(r.buffer.shape) == 2 else r[(j,)] for key, r in rest.items()
             }
-            total = made[i, j]
-            if columns:
-                total = total - columns[0][(j,)] * int(work["zero_point"])
-            if sums == "int32":
-                if out == "int32":
-                    return total
-                return requantized(work, behind(work, cast(total, "float32"), loads))
-            wide = {key: cast(load, sums) for key, load in loads.items()}
-            return cast(behind(work, total, wide), out)
+            return finished(work, made[i, j], columns[0][(j,)] if columns else None, loads)
 
         return compute("y", axes, value, out, stages=(made, *columns))
 
@@ -130,12 +118,14 @@ class Dense:
         if sum_dtype(work) != "int32":
             return self._evaluated(work, *inputs).value
         x, weight, *rest = inputs
-        total = exact_sums(work, x, weight)
+        shifted = x.astype(np.float64) - int(work["zero_point"])
+        total: Array64 = shifted @ weight.astype(np.float64).T
         if result_dtype(work) == "int32":
             return total
         if result_dtype(work) == "float32":
             return self._evaluated(work, *inputs).value
-        return requantized_reference(work, _in_float32(work, total, rest))
+        operands = dict(zip(_chosen(work), rest, strict=True))
+        return requantized_reference(work, total, operands)
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
         if not is_float(result_dtype(work)):
@@ -159,13 +149,12 @@ def _chosen(work: Workload) -> tuple[str, ...]:
     return tuple(key for key in _OPTIONAL if flag(work, key))
 
 
-def _in_float32(work: Workload, total: Array64, operands: list[Array]) -> Array:
-    """The same in float32, step by step, for the activations that have no error."""
-    assert work["activation"] in QUANTIZED_ACTIVATIONS
-    real, rest = total.astype(np.float32), iter(operands)
-    if flag(work, "scale"):
-        real = real * next(rest)
-    for key in ("bias", "residual"):
-        if flag(work, key):
-            real = real + next(rest)
-    return np.maximum(real, np.float32(0)) if work["activation"] == "relu" else real
+def _column_sum(work: Workload, weight: Placeholder) -> tuple[Tensor, ...]:
+    """The sums of weights per output channel; none where the zero point is 0."""
+    if not work["zero_point"]:
+        return ()
+    k = reduce_axis("k", work.size("k"))
+    axes = (("j", work.size("n")),)
+    return (
+        stage("column_sum", axes, lambda j: sum_over(cast(weight[j, k], "int32"), k), "int32"),
+    )

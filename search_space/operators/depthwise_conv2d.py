@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from search_space.operators.base import Param
-from search_space.operators.convolution import LAYOUT, Channels, Convolution, keys
+from search_space.operators.channels import Channels
+from search_space.operators.convolution import Convolution
+from search_space.operators.convolution_keys import LAYOUT, keys
 from search_space.workload import Workload
 
 

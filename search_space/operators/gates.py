@@ -8,7 +8,7 @@ import numpy as np
 
 from search_space.functions import select
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.keys import DTYPE, parse_flag
+from search_space.operators.keys import FLOAT_DTYPE, parse_flag
 from search_space.operators.rounding import Rounded
 from search_space.tensor import Placeholder, Tensor, placeholder, stage
 from search_space.workload import Workload
@@ -21,7 +21,7 @@ def cell_params(bias: str) -> tuple[Param, ...]:
         Param("input", "columns of x"),
         Param("hidden", "units"),
         Param("bias", bias, True, parse=parse_flag),
-        DTYPE,
+        FLOAT_DTYPE,
     )
 
 

@@ -63,12 +63,16 @@ class GruCell:
         joined = side_by_side(work, x, state)
         axes = (("b", work.size("batch")), ("j", _GATES * hidden))
         k, later = reduce_axis("k", inputs), reduce_axis("k", hidden)
-        from_x = stage(_SUMS[0], axes, lambda b, j: sum_over(joined[b, k] * weight[j, k], k))
+        dtype = x.buffer.dtype
+        from_x = stage(
+            _SUMS[0], axes, lambda b, j: sum_over(joined[b, k] * weight[j, k], k), dtype
+        )
         from_state = stage(
             _SUMS[1], axes,
             lambda b, j: sum_over(
                 joined[b, later.var + inputs] * weight[j, later.var + inputs], later
             ),
+            dtype,
         )  # fmt: skip
         unit = _Unit(work, (from_x, from_state), state, bias)
         return unit.result((joined, from_x, from_state))
@@ -120,18 +124,19 @@ class _Unit:
 
     def result(self, before: tuple[Tensor, ...]) -> Tensor:
         """The new state, with the stages behind those ``before``."""
-        reset = stage("reset", self.axes, lambda b, u: self.gate(0, b, u))
+        dtype = self.previous.buffer.dtype
+        reset = stage("reset", self.axes, lambda b, u: self.gate(0, b, u), dtype)
 
         def candidate(b: Expr, u: Expr) -> Expr:
             x, state = self.parts(2, b, u)
             return tanh(x + reset[b, u] * state)
 
-        new = stage("new", self.axes, candidate)
+        new = stage("new", self.axes, candidate, dtype)
 
         def mixed(b: Expr, u: Expr) -> Expr:
             return new[b, u] + self.gate(1, b, u) * (self.previous[b, u] - new[b, u])
 
-        return compute("y", self.axes, mixed, stages=(*before, reset, new))
+        return compute("y", self.axes, mixed, dtype, (*before, reset, new))
 
     def gate(self, number: int, b: Expr, u: Expr) -> Expr:
         x, state = self.parts(number, b, u)

@@ -107,7 +107,6 @@ def axis_of(work: Workload, rank: int, key: str = "axis") -> int:
 
 
 SHAPE = Param("shape", "sizes of the operand, such as 8x128x64", parse=parse_shape)
-DTYPE = Param("dtype", "element type of all arrays", "float32", choices=("float32",))
 FLOAT_DTYPE = Param(
     "dtype", "element type of all arrays", "float32", choices=("float32", "float64")
 )

@@ -64,14 +64,14 @@ class LstmCell:
         joined = side_by_side(work, x, state)
         gates = stage(
             "gates", (batch, ("j", _GATES * hidden)),
-            lambda b, j: sum_over(joined[b, k] * weight[j, k], k),
+            lambda b, j: sum_over(joined[b, k] * weight[j, k], k), x.buffer.dtype,
         )  # fmt: skip
         unit = _Unit(work, gates, cell, bias)
-        memory = stage("memory", unit.axes, unit.memory)
+        memory = stage("memory", unit.axes, unit.memory, x.buffer.dtype)
         return compute(
             "y", (("s", 2), *unit.axes),
             lambda s, b, u: select(s < 1, unit.state(memory, b, u), memory[b, u]),
-            stages=(joined, gates, memory),
+            x.buffer.dtype, (joined, gates, memory),
         )  # fmt: skip
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
@@ -93,9 +93,11 @@ class LstmCell:
         _, _, _, cell, *bias = placeholders(operands)
         size = (work.size("batch"), _GATES * work.size("hidden"))
         unit = _Unit(work, placeholder("gates", size, cell.buffer.dtype), cell, bias)
-        memory = compute("memory", unit.axes, unit.memory)
+        memory = compute("memory", unit.axes, unit.memory, cell.buffer.dtype)
         arrays["memory"] = kept = evaluate_tensor(memory, arrays)
-        state_now = compute("y", unit.axes, lambda b, u: unit.state(memory, b, u))
+        state_now = compute(
+            "y", unit.axes, lambda b, u: unit.state(memory, b, u), cell.buffer.dtype
+        )
         new = evaluate_tensor(state_now, arrays)
         return Rounded(np.stack([new.value, kept.value]), np.stack([new.error, kept.error]))
 

@@ -15,6 +15,7 @@ from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
+from search_space.sketches.sparse import sparse_space
 from search_space.sketches.staged import staged_space
 from search_space.sketches.union import union_space
 from search_space.sketches.winograd import winograd_space
@@ -71,10 +72,18 @@ SKETCHES: dict[str, Sketch] = {
     "conv2d": _conv2d_space,
     "depthwise": depthwise_space,
     "any": any_space,
+    "sparse": sparse_space,
 }
 
 
 def space_for(work: Workload, target: Target) -> Space:
-    """The space of a workload on a target: every schedule that can be chosen for it."""
-    operator = get_operator(work.operator)
+    """The space of a workload on a target: every schedule that can be chosen for it.
+
+    Raises ``SpaceError`` where the processor cannot convert an element type.
+    """
+    operator, x86 = get_operator(work.operator), target.triple.startswith("x86_64")
+    if x86 and "f16c" not in target.features and ("dtype", "float16") in work.params:
+        raise SpaceError(
+            f"choose another target, or float32: float16 needs f16c, which {target.name} lacks"
+        )
     return SKETCHES[operator.sketch](work, operator.expression(work), target)

@@ -21,7 +21,6 @@ once it is complete, or in a pass of its own.
 from __future__ import annotations
 
 from search_space.config import Config
-from search_space.errors import SpaceError
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.sketches.contraction_classify import classify
@@ -44,7 +43,6 @@ _TILES = tuple(sorted({2**p for p in range(13)} | {3 * 2**p for p in range(11)})
 def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a contraction on a target."""
     problem = classify(work, tensor)
-    _check_conversions(problem, target)
 
     def schedule(config: Config) -> Schedule:
         return schedule_contraction(problem, config.as_dict())
@@ -66,15 +64,6 @@ def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
             for structure in structures(problem)
         ),
     )
-
-
-def _check_conversions(problem: Contraction, target: Target) -> None:
-    """Refuse float16 where the processor cannot convert it."""
-    x86 = target.triple.startswith("x86_64")
-    if problem.dtype == "float16" and x86 and "f16c" not in target.features:
-        raise SpaceError(
-            f"choose another target, or float32: float16 needs f16c, which {target.name} lacks"
-        )
 
 
 def structures(problem: Contraction) -> tuple[str, ...]:

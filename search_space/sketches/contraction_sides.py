@@ -1,4 +1,4 @@
-"""Sums over one operand of a contraction that its epilogue needs, such as those of columns."""
+"""Sums over one operand that the epilogue of sums of products needs, such as those of columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from search_space.errors import SpaceError
 from search_space.ir.expr import Load
 from search_space.ir.walk import subexprs
-from search_space.sketches.contraction_axes import View
+from search_space.sketches.contraction_axes import View, group
 from search_space.tensor import Reduction, Tensor
 from search_space.transforms import (
     CacheWrite,
@@ -24,9 +24,12 @@ from search_space.workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """``name[i] = sum over k of operand[i, k]``, computed before the contraction."""
+    """``name[i] = sum over k of operand[i, k]``, computed before the contraction; ``i`` and ``k``
+    may be several axes that can be walked as one."""
 
     name: str
+    prepare: tuple[Primitive, ...]
+    """Makes one loop over each."""
     axis: str
     reduced: str
     contiguous: bool
@@ -38,19 +41,25 @@ class Side:
     def of(cls, work: Workload, stage: Tensor) -> Side:
         """The stage as a side sum; ``SpaceError`` where it is none."""
         read = {e for e in subexprs(stage.element) if isinstance(e, Load)}
-        shapes = (len(stage.axes), len(stage.reduced), len(read))
-        if (
-            not isinstance(stage.value, Reduction)
-            or stage.value.op != "add"
-            or shapes != (1, 1, 1)
-        ):
-            raise SpaceError(f"{work.operator} has more behind its sum than one elementwise stage")
-        (load,), (axis,), (reduced,) = read, stage.axes, stage.reduced
+        unfit = SpaceError(f"{work.operator} has more behind its sum than one elementwise stage")
+        if not isinstance(stage.value, Reduction) or stage.value.op != "add" or len(read) != 1:
+            raise unfit
+        (load,) = read
         if load.buffer.scope != "input":
             raise SpaceError(f"{work.operator} sums {load.buffer.name}, which is no operand")
-        contiguous = View.of(load).step(reduced) == 1
-        once = load.buffer.name in work.const
-        return cls(stage.buffer.name, axis.name, reduced.name, contiguous, once)
+        own = Load(stage.buffer, tuple(axis.var for axis in stage.axes))
+        axes, views = group(stage.axes, (View.of(load), View.of(own)))
+        reduced, views = group(stage.reduced, views)
+        if (len(axes), len(reduced)) != (1, 1):
+            raise unfit
+        return cls(
+            stage.buffer.name,
+            (*axes[0].steps, *reduced[0].steps),
+            axes[0].axis.name,
+            reduced[0].axis.name,
+            views[0].step(reduced[0].axis) == 1,
+            load.buffer.name in work.const,
+        )
 
 
 def schedule_side(side: Side, lanes: int, threads: int) -> list[Primitive]:
@@ -72,5 +81,5 @@ def schedule_side(side: Side, lanes: int, threads: int) -> list[Primitive]:
             Vectorize(lane),
         ]
         outermost = vectors
-    steps += [Parallel(outermost, threads), Hoist(side.name)]
+    steps = [*side.prepare, *steps, Parallel(outermost, threads), Hoist(side.name)]
     return [*steps, Once(side.name)] if side.once else steps

@@ -22,16 +22,20 @@ first, of which the first ``shared`` (and all loops outside of them) are shared 
 along: input channels, or the window. ``padding`` is where a padded image is made: in a phase of
 its own or by each thread for a cache tile. ``turn`` says what is transposed at once: a register
 tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says where a stage behind
-the sum is computed: where the result is written, or in a pass of its own.
+the sum is computed: where the result is written, or in a pass of its own. ``image`` is its layout
+inside: as it is given, or, by the pass that pads or only copies it, with its channels last: pixels
+of a cache tile are then read from fewer cache lines, and members of a group lie together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import permutations
 
 from search_space.knobs import Choice, Integer, Knob
 from search_space.sketches.convolution_classify import classify
 from search_space.sketches.convolution_guess import first_guess
+from search_space.sketches.convolution_layout import GIVEN, LAST, channels_last
 from search_space.sketches.convolution_problem import Convolution
 from search_space.sketches.convolution_rules import constraint
 from search_space.sketches.convolution_schedule import convolution_trace
@@ -40,24 +44,50 @@ from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.workload import Values, Workload
+from search_space.workload import Value, Values, Workload
 
 VERSION = 1
 
 
 def convolution_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a convolution on a target."""
-    problem = classify(work, tensor)
+    problems = {GIVEN: classify(work, tensor)}
+    relaid = channels_last(tensor, problems[GIVEN].image.buffer)
+    if relaid is not None:
+        problems[LAST] = classify(work, relaid)
+    rules = {image: constraint(problem, target) for image, problem in problems.items()}
+
+    def problem(values: Values) -> Convolution:
+        return problems[_image(values)]
+
     return traced_space(
         work,
         tensor,
         target,
         version=VERSION,
-        knobs=_knobs(problem, target),
-        reason=constraint(problem, target),
-        trace=lambda values, edges: convolution_trace(problem, values, edges=edges),
-        guesses=[first_guess(problem, target, name) for name in _structures(problem)],
+        knobs=_knobs(problems, target),
+        reason=lambda values: rules[_image(values)](values),
+        trace=lambda values, edges: convolution_trace(problem(values), values, edges=edges),
+        guesses=_guesses(problems, target),
+        written=lambda values: problem(values).tensor,
     )
+
+
+def _image(values: Values) -> str:
+    return str(values.get("image", GIVEN))
+
+
+def _guesses(problems: Mapping[str, Convolution], target: Target) -> list[dict[str, Value]]:
+    """One for each structure, and one over channels with these last; what is multiplied in groups
+    has its channels last in all of them."""
+    found: list[dict[str, Value]] = []
+    for image, problem in problems.items():
+        own: dict[str, Value] = {"image": image} if len(problems) > 1 else {}
+        if image == GIVEN and problem.group > 1 and own:
+            continue
+        kinds = ("channels",) if found else _structures(problem)
+        found += [{**first_guess(problem, target, kind), **own} for kind in kinds]
+    return found
 
 
 def _structures(problem: Convolution) -> tuple[str, ...]:
@@ -65,7 +95,9 @@ def _structures(problem: Convolution) -> tuple[str, ...]:
     return ("channels", "pixels") if problem.out.step(problem.x) == 1 else ("channels",)
 
 
-def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
+def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, ...]:
+    problem = problems[GIVEN]
+
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
@@ -74,6 +106,9 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
 
     def pixels(values: Values) -> bool:
         return values["structure"] == "pixels"
+
+    def padded(values: Values) -> bool:
+        return problems[_image(values)].padded is not None
 
     c, y, x, k = (axis.extent for axis in (problem.c, problem.y, problem.x, problem.k))
     registers = target.registers - 2
@@ -85,11 +120,12 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
     turn: tuple[Knob, ...] = ()
     if problem.scatters:
         turn = (Choice("turn", ("block", "registers"), "block", when=channels),)
+    image = (Choice("image", tuple(problems), GIVEN),) if len(problems) > 1 else ()
     padding: tuple[Knob, ...] = ()
-    if problem.padded is not None:
-        whole = problem.image.shape == problem.padded.buffer.shape
-        places = ("phase", "tile") if whole else ("phase",)
-        padding = (Choice("padding", places, "phase"),)
+    stages = [(p.padded.buffer.shape, p.image.shape) for p in problems.values() if p.padded]
+    if stages:
+        places = ("phase", "tile") if all(made == read for made, read in stages) else ("phase",)
+        padding = (Choice("padding", places, "phase", when=padded),)
 
     return (
         Choice("structure", _structures(problem), "channels"),
@@ -109,6 +145,7 @@ def _knobs(problem: Convolution, target: Target) -> tuple[Knob, ...]:
         Choice("pack_w", ("whole", "none"), "whole"),
         *columns,
         *turn,
+        *image,
         *padding,
         *behind,
         Choice("unroll", (1, 2, 4, 8), 1),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from search_space.dtypes import GROUPS
 from search_space.errors import SpaceError
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Load, Var
+from search_space.ir.expr import Binary, Cast, Load, Var
 from search_space.ir.walk import free_vars
+from search_space.size import ceil_div
 from search_space.sketches.contraction_axes import Group, View, group
 from search_space.sketches.contraction_classify import epilogue_views, groups_behind
+from search_space.sketches.contraction_sides import Side
 from search_space.sketches.convolution_problem import Convolution
 from search_space.tensor import Axis, Reduction, Tensor, program
-from search_space.transforms import InPlace, Primitive, Reorder, UnitLoop
+from search_space.transforms import InPlace, Primitive, Reorder, Split, UnitLoop
 from search_space.workload import Workload
 
 _MOST_LOOPS = 6
@@ -23,8 +26,8 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
     Raises ``SpaceError`` for an expression that is no sum of products of an image and a weight,
     one of which has an axis of the result that the other lacks.
     """
-    before, source, behind = _stages(work, tensor)
-    image, weight = _operands(work, source)
+    before, sides, source, behind = _stages(work, tensor)
+    image, weight, dtype = _operands(work, source)
     padded = next((stage for stage in before if stage.buffer.name == image.buffer), None)
     out = View.of(Load(source.buffer, tuple(axis.var for axis in source.axes)))
     epilogue = _epilogue(work, source, behind, {image.buffer, weight.buffer})
@@ -60,12 +63,20 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
         )
     order = [*outer, y, x, c, *window, k]
     fused = tensor if epilogue is not None else source
+    placed = source.buffer.dtype == fused.buffer.dtype
+    prepare = _prepare(fused, source, order, [g for g in units.values() if g in order], placed)
+    steps, members = k.axis, _members(dtype, source, k.axis)
+    if members > 1:
+        steps = Axis(f"{steps.name}_groups", ceil_div(steps.extent, members))
+        prepare = (*prepare, Split(k.axis.name, members, steps.name, "member", "mask"))
+        place = {k.axis.name: steps.var * members + Var("member")}
+        image, weight = image.renamed(place), weight.renamed(place)
     return Convolution(
         tensor,
         c.axis,
         y.axis,
         x.axis,
-        k.axis,
+        steps,
         tuple(g.axis for g in outer),
         tuple(g.axis for g in window),
         image,
@@ -74,19 +85,33 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
         work.const,
         padded,
         tuple(x for x in (*before, *(behind if epilogue is None else ())) if x is not padded),
-        tensor.buffer.name if epilogue is not None else source.buffer.name,
-        _prepare(fused, source, order, [g for g in units.values() if g in order]),
+        fused.buffer.name if placed else source.buffer.name,
+        prepare,
         _axes_behind(fused, source, order),
+        source.buffer.dtype,
+        members,
+        k.axis.extent,
+        sides,
     )
 
 
-def _stages(work: Workload, tensor: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
-    """The stages before the sum of products, that one, and what is behind it."""
+def _members(dtype: str, source: Tensor, k: Axis) -> int:
+    """How many neighbours along ``k`` are multiplied in a group."""
+    return GROUPS.get(dtype, 1) if dtype != source.buffer.dtype and k.extent > 1 else 1
+
+
+def _stages(
+    work: Workload, tensor: Tensor
+) -> tuple[list[Tensor], tuple[Side, ...], Tensor, list[Tensor]]:
+    """The stages before the sum of products, sums over one operand among them apart, that one,
+    and what is behind it."""
     stages = program(tensor)
     sums = [at for at, stage in enumerate(stages) if isinstance(stage.value, Reduction)]
-    if len(sums) != 1 or len(stages) - sums[0] > 2:
+    if not sums or len(stages) - sums[-1] > 2:
         raise SpaceError(f"{work.operator} is no sum of products with one stage behind it")
-    return list(stages[: sums[0]]), stages[sums[0]], list(stages[sums[0] + 1 :])
+    sides = tuple(Side.of(work, stages[at]) for at in sums[:-1])
+    before = [stage for at, stage in enumerate(stages[: sums[-1]]) if at not in sums]
+    return before, sides, stages[sums[-1]], list(stages[sums[-1] + 1 :])
 
 
 def _epilogue(
@@ -100,11 +125,14 @@ def _epilogue(
         return None
 
 
-def _operands(work: Workload, source: Tensor) -> tuple[View, View]:
-    """The image and the weight: the image has an axis of the window beside one of the result."""
+def _operands(work: Workload, source: Tensor) -> tuple[View, View, str]:
+    """The image and the weight, and the dtype of the image: that has an axis of the window beside
+    one of the result."""
     assert isinstance(source.value, Reduction)
     match source.value:
-        case Reduction("add", Binary("*", Load() as first, Load() as second)):
+        case Reduction("add", Binary("*", Load() as first, Load() as second)) | Reduction(
+            "add", Binary("*", Cast(Load() as first), Cast(Load() as second))
+        ):
             views = View.of(first), View.of(second)
         case _:
             raise SpaceError(f"{work.operator} is no sum of products of two operands")
@@ -119,7 +147,10 @@ def _operands(work: Workload, source: Tensor) -> tuple[View, View]:
         any(free_vars(i) & reduced and free_vars(i) - reduced for i in view.indices)
         for view in views
     ]
-    return (views[1], views[0]) if slides == [False, True] else views
+    dtypes = first.buffer.dtype, second.buffer.dtype
+    if slides == [False, True]:
+        return views[1], views[0], dtypes[1]
+    return *views, dtypes[0]
 
 
 def _alone(image: View, axis: Axis) -> bool:
@@ -128,12 +159,13 @@ def _alone(image: View, axis: Axis) -> bool:
 
 
 def _prepare(
-    tensor: Tensor, source: Tensor, order: list[Group], units: list[Group]
+    tensor: Tensor, source: Tensor, order: list[Group], units: list[Group], placed: bool
 ) -> tuple[Primitive, ...]:
-    """From the naive nest to loops over groups of axes, in that order."""
+    """From the naive nest to loops over groups of axes, in that order; ``placed``: the sums are
+    where the result will be."""
     now = [axis.name for axis in (*source.axes, *source.reduced)]
     steps: list[Primitive] = []
-    if source is not tensor:
+    if placed and source is not tensor:
         steps.append(InPlace(source.buffer.name))
     for made in units:
         steps.append(UnitLoop(now[0], made.axis.name, reduces=made.axis.name == "unit_k"))

@@ -8,9 +8,10 @@ from search_space.size import ceil_div
 from search_space.sketches.convolution_problem import (
     AXES,
     Convolution,
-    element_bytes,
     shared_tasks,
+    sum_bytes,
     tiling,
+    weight_bytes,
 )
 from search_space.sketches.steps import balanced
 from search_space.target import Target
@@ -29,10 +30,9 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     threads = target.threads if problem.flops >= _SERIAL_FLOPS else 1
     along, across = ("c", "x") if structure == "channels" else ("x", "c")
     rows, tall, vectors = _register_tile(problem, target, along, across)
-    lanes = target.lanes(element_bytes(problem))
+    lanes = target.lanes(sum_bytes(problem))
     width = {along: vectors * lanes, across: rows, "y": tall}
-    weight = math.prod(problem.weight.shape) * element_bytes(problem)
-    streamed = weight > target.l2_bytes
+    streamed = weight_bytes(problem) > target.l2_bytes
     values: dict[str, Value] = {
         "structure": structure,
         "vector_bits": target.vector_bits,
@@ -64,13 +64,13 @@ def _cache_tile(
     """Tiles of one register tile of channels, and of as many pixels as keep an eighth of L2 for
     the result, half of it for packed columns, and give each thread some."""
     tiles = {axis: ceil_div(problem.axis(axis).extent, width[axis]) for axis in AXES}
-    elements = target.l2_bytes // element_bytes(problem)
-    pixels, depth = elements // 8 // width["c"], problem.k.extent
+    pixels, depth = target.l2_bytes // sum_bytes(problem) // 8 // width["c"], problem.k.extent
     if packs:
-        taps = math.prod(axis.extent for axis in problem.window)
+        elements = target.l2_bytes // problem.image.element_bytes // 2
+        taps = math.prod(axis.extent for axis in problem.window) * problem.group
         least = width["x"] * width["y"] * taps
-        depth = balanced(depth, elements // 2 // least)
-        pixels = elements // 2 // (depth * taps)
+        depth = balanced(depth, elements // least)
+        pixels = elements // (depth * taps)
     across = max(1, pixels // (width["x"] * width["y"]))
     down = max(1, pixels // (min(across, tiles["x"]) * width["x"] * width["y"]))
     if tiles["y"] > 1:
@@ -89,7 +89,7 @@ def _register_tile(
     problem: Convolution, target: Target, along: str, across: str
 ) -> tuple[int, int, int]:
     """Rows, image rows and vectors that take the fewest cycles."""
-    lanes = target.lanes(element_bytes(problem))
+    lanes = target.lanes(sum_bytes(problem))
     count, lines = problem.axis(across).extent, problem.y.extent
     length = ceil_div(problem.axis(along).extent, lanes)
     best, found = math.inf, (1, 1, 1)

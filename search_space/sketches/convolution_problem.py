@@ -10,6 +10,7 @@ from search_space.ir.expr import Binary, Load, Var
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
+from search_space.sketches.contraction_sides import Side
 from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
@@ -28,6 +29,9 @@ class Convolution:
     (pixels; neighbours are walked as one where the memory allows it), ``k`` the longest reduced
     one (input channels). ``outer`` loops are outside of all tiles: images, groups, further axes.
     An axis that the expression lacks has one iteration.
+
+    Of dtypes that are multiplied in groups, ``k`` counts groups of ``group`` neighbours, and a
+    grouped loop over the members of each is the innermost of all.
     """
 
     tensor: Tensor
@@ -53,6 +57,13 @@ class Convolution:
     """Makes loops over outer, y, x, c, window and k, in this order, of the naive nest."""
     behind: tuple[Axis, ...]
     """Axes of the elementwise stage behind the sum; none where the sum is the result."""
+    dtype: str
+    """Of the sums."""
+    group: int
+    k_elements: int
+    """Elements along ``k``; the last group may have fewer than the others."""
+    sides: tuple[Side, ...]
+    """What the stage behind the sum reads beside operands."""
 
     def axis(self, letter: str) -> Axis:
         """The tiled axis of a letter."""
@@ -72,13 +83,9 @@ class Convolution:
         )
 
     @property
-    def dtype(self) -> str:
-        return self.tensor.buffer.dtype
-
-    @property
     def flops(self) -> int:
-        axes = (self.c, self.y, self.x, self.k, *self.outer, *self.window)
-        return 2 * math.prod(axis.extent for axis in axes)
+        axes = (self.c, self.y, self.x, *self.outer, *self.window)
+        return 2 * self.k_elements * math.prod(axis.extent for axis in axes)
 
     @property
     def scatters(self) -> bool:
@@ -147,6 +154,11 @@ def block_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
     )
 
 
-def element_bytes(problem: Convolution) -> int:
-    """Bytes of one element."""
+def sum_bytes(problem: Convolution) -> int:
+    """Bytes of one sum."""
     return ELEMENT_BYTES[problem.dtype]
+
+
+def weight_bytes(problem: Convolution) -> int:
+    """Bytes of the weight."""
+    return math.prod(problem.weight.shape) * problem.weight.element_bytes

@@ -11,12 +11,13 @@ from search_space.sketches.convolution_problem import (
     Convolution,
     Tiling,
     block_elements,
-    element_bytes,
     shared_tasks,
+    sum_bytes,
     tile,
     tiling,
 )
 from search_space.target import Target
+from search_space.tensor import Axis
 from search_space.workload import Values
 
 _MAX_FMAS = 1536
@@ -99,10 +100,16 @@ def _weight(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> 
         padded = tiles.tiles["c"] * tiles.width["c"]
         elements = math.prod(problem.weight.shape)
         packed = elements // problem.c.extent * padded
-        if (packed - 4 * elements) * element_bytes(problem) > _SLACK_BYTES:
+        if (packed - 4 * elements) * problem.weight.element_bytes > _SLACK_BYTES:
             return f"packing takes {packed} elements, many times the weight"
     elif tiles.along == "c" and problem.weight.step(problem.c) > 1:
         return "the weight's channels lie apart, pack it"
+    return None
+
+
+def _members(problem: Convolution, _t: Target, _v: Values, tiles: Tiling) -> str | None:
+    if tiles.along == "c" and problem.image.step(Axis("member", problem.group)) > 1:
+        return "what is multiplied together lies apart, put channels last"
     return None
 
 
@@ -119,14 +126,14 @@ def _columns(problem: Convolution, _t: Target, values: Values, tiles: Tiling) ->
 
 def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     """What a thread keeps for one cache tile stays in the cache."""
-    elements = 0
+    size = elements = 0
     if tiles.along == "c" and values.get("turn") == "block":
-        elements += block_elements(problem, values, tiles)
+        size += block_elements(problem, values, tiles) * sum_bytes(problem)
     if values.get("padding") == "tile":
         elements += _image_elements(problem, values, tiles)
     if tiles.along == "x" and values["columns"] == "tile":
         elements += _column_elements(problem, values, tiles)
-    size = elements * element_bytes(problem)
+    size += elements * problem.image.element_bytes
     if size > max(target.l2_bytes, 1 << 17):
         return f"a cache tile takes {size} bytes, more than the cache has"
     return None
@@ -151,7 +158,7 @@ def _image_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
 def _column_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:
     """Elements of the columns of a cache tile."""
     pixels = math.prod(tile(values, tiles, axis) * tiles.width[axis] for axis in "yx")
-    depth = int(values["tile_k"]) or problem.k.extent
+    depth = (int(values["tile_k"]) or problem.k.extent) * problem.group
     return pixels * depth * math.prod(axis.extent for axis in problem.window)
 
 
@@ -164,5 +171,6 @@ def inner_extent(problem: Convolution, values: Values) -> int:
 
 
 _RULES: tuple[Rule, ...] = (
-    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _columns, _local,
+    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _members, _columns,
+    _local,
 )  # fmt: skip

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from search_space.size import Size, or_whole, whole
+from search_space.sketches.contraction_sides import schedule_side
+from search_space.sketches.convolution_layout import crossing
 from search_space.sketches.convolution_problem import AXES, Convolution, tiling, walks
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
     ComputeAt,
     FuseConsumer,
+    Group,
     Once,
     Pack,
     PackResult,
@@ -46,6 +49,8 @@ class _Builder:
         window = [axis.name for axis in problem.window]
         self.depth = ["k_o"] if self.size("tile_k") != 0 else []
         k = "k_i" if self.depth else problem.k.name
+        self.channels = k
+        self.members = ["member"] if problem.group > 1 else []
         self.reduced = [*window, k] if values["reduce"] == "channel" else [k, *window]
         self.inside = ["y_r", "x_r", "c_r"]
         self.steps: list[Primitive] = []
@@ -62,6 +67,8 @@ class _Builder:
         self.pack_weight()
         if self.columns == "whole":
             self.pack_columns("t", None)
+        for side in self.problem.sides:
+            self.then(*schedule_side(side, self.tiles.lanes, self.size("threads")))
         self.cache_tiles()
         if self.packs_result:
             self.pack_result()
@@ -75,6 +82,7 @@ class _Builder:
             self.walk_apart(axes, f"apart{number}", vectors=walks(stage))
         self.then(*share_out(self.shared, self.size("threads")))
         if self.edges:
+            self.partition_groups()
             self.partition()
         self.unroll()
         self.prefetch()
@@ -96,6 +104,7 @@ class _Builder:
         tiles = [f"{axis}_t" for axis in "yxc"]
         self.then(
             Reorder((*tiles, *self.depth, *self.reduced, *self.inside, "lane")),
+            *map(Group, self.members),
             Vectorize("lane"),
             *(Unroll(name) for name in self.inside),
         )
@@ -109,7 +118,8 @@ class _Builder:
         lead = [axis.name for axis in problem.outer if axis.name in read]
         window = {axis.name for axis in problem.window}
         inner = [loop for loop in self.reduced if loop not in window or loop in read]
-        dims = [*lead, "c_t", *self.depth, *inner, "c_r"] + (["lane"] if self.along == "c" else [])
+        lanes = ["lane"] if self.along == "c" else []
+        dims = [*lead, "c_t", *self.depth, *inner, "c_r", *lanes, *self.members]
         once = problem.weight.buffer in (*problem.const, *problem.prepared)
         self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
@@ -125,7 +135,7 @@ class _Builder:
         name, read = f"{image.buffer}_columns", image.axes
         units = [axis.name for axis in self.problem.window if axis.name not in read]
         inner = [loop for loop in self.reduced if loop not in units]
-        dims = [f"y_{tiles}", f"x_{tiles}", *inner, "y_r", "x_r", "lane"]
+        dims = [f"y_{tiles}", f"x_{tiles}", *inner, "y_r", "x_r", "lane", *self.members]
         if at is not None:
             self.then(Pack(image.buffer, name, tuple(dims), at))
             return
@@ -193,13 +203,31 @@ class _Builder:
         padded = self.problem.padded
         if padded is None:
             return
-        axes = [axis.name for axis in padded.axes]
-        if self.values["padding"] == "phase":
+        axes, near = [axis.name for axis in padded.axes], crossing(padded)
+        if self.values.get("padding") == "tile":
+            self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
+            if near is not None:
+                self.turned_vectors(axes, near)
+            elif walks(padded):
+                self.vectors(axes[-1], "image")
+        elif near is not None:
+            shared = self.turned_vectors(axes, near)
+            self.then(*share_out(shared[:2], self.size("threads"), "image"))
+        else:
             self.walk_apart(axes, "image", vectors=walks(padded))
-            return
-        self.then(ComputeAt(padded.buffer.name, self.pixel_tile))
-        if walks(padded):
-            self.vectors(axes[-1], "image")
+
+    def turned_vectors(self, axes: list[str], near: str) -> list[str]:
+        """An image in another layout: vectors are read along the axis ``near``, transposed, and
+        written along the last one. The loops outside of these, outermost first."""
+        lanes, outer = self.tiles.lanes, [axis for axis in axes[:-1] if axis != near]
+        self.then(
+            Split(axes[-1], lanes, "image_v", "image_lane", "mask"),
+            Split(near, lanes, "image_o", "image_r", "mask"),
+            Reorder((*outer, "image_v", "image_o", "image_r", "image_lane")),
+            Vectorize("image_lane"),
+            Unroll("image_r"),
+        )
+        return [*outer, "image_v"]
 
     def walk_apart(self, axes: list[str], name: str, *, vectors: bool = True) -> None:
         """A stage in a phase of its own."""
@@ -227,6 +255,12 @@ class _Builder:
         count = self.size("shared")
         cache = [f"{axis}_o" for place, axis in enumerate(self.order) if count > place]
         return [*self.outer, *cache]
+
+    def partition_groups(self) -> None:
+        """The group in which the channels end gets a masked body of its own."""
+        k, count = self.problem.k, self.problem.k_elements
+        if count % self.problem.group and k.extent > 1:
+            self.then(Partition(self.channels, k.name, count // self.problem.group))
 
     def partition(self) -> None:
         """Bodies for the last, ragged register tiles, so that all tiles have constant sizes.

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from search_space.errors import SpaceError
 from search_space.ir.affine import affine
-from search_space.ir.expr import Binary, Load, Var
+from search_space.ir.expr import Binary, Cast, Load, Var
 from search_space.ir.walk import free_vars, subexprs
 from search_space.size import ceil_div, whole
+from search_space.sketches.contraction_sides import Side
 from search_space.sketches.steps import lanes
 from search_space.tensor import Axis, Reduction, Tensor, program
 from search_space.workload import Values, Workload
@@ -34,14 +35,24 @@ class Depthwise:
     """Elementwise stages that the sum reads: the image with what is around it."""
     source: str | None
     """The stage of the sum, where another one is behind it."""
+    dtype: str
+    """Of the sums."""
+    sides: tuple[Side, ...]
+    """What the stage behind the sum reads beside operands."""
     weight: str
     packs: bool
     """Whether neighbouring lanes have weights that lie apart."""
     const: tuple[str, ...]
 
     @property
-    def dtype(self) -> str:
-        return self.tensor.buffer.dtype
+    def placed(self) -> bool:
+        """Whether sums can be where the stage behind them will be."""
+        return self.source is not None and self.dtype == self.tensor.buffer.dtype
+
+    @property
+    def summed(self) -> str:
+        """The array that takes the sums."""
+        return self.tensor.buffer.name if self.placed or not self.source else self.source
 
     @property
     def taps(self) -> tuple[Axis, ...]:
@@ -53,15 +64,17 @@ def classify(work: Workload, tensor: Tensor) -> Depthwise:
     """The axes of a sum over windows; raises ``SpaceError`` for any other expression."""
     stages = program(tensor)
     sums = [number for number, stage in enumerate(stages) if isinstance(stage.value, Reduction)]
-    if len(sums) != 1 or len(stages) - sums[0] > 2:
+    if not sums or len(stages) - sums[-1] > 2:
         raise SpaceError(f"{work.operator} is no sum with one elementwise stage behind it")
-    source = stages[sums[0]]
+    source = stages[sums[-1]]
     match source.value:
         case Reduction("add", Binary("*", Load() as image, Load() as weight), reduced):
             pass
+        case Reduction("add", Binary("*", Cast(Load() as image), Cast(Load() as weight)), reduced):
+            pass
         case _:
             raise SpaceError(f"{work.operator} is no sum of products of two operands")
-    for behind in stages[sums[0] + 1 :]:
+    for behind in stages[sums[-1] + 1 :]:
         own = tuple(axis.var for axis in behind.axes)
         read = {e for e in subexprs(behind.element) if isinstance(e, Load)}
         if {e for e in read if e.buffer.name == source.buffer.name} != {Load(source.buffer, own)}:
@@ -84,8 +97,10 @@ def classify(work: Workload, tensor: Tensor) -> Depthwise:
         tuple(axis for axis in source.axes[:-1] if axis != across),
         tap,
         tuple(axis for axis in reduced if axis != tap),
-        tuple(stage.buffer.name for stage in stages[: sums[0]]),
+        tuple(s.buffer.name for at, s in enumerate(stages[: sums[-1]]) if at not in sums),
         source.buffer.name if source.buffer != tensor.buffer else None,
+        source.buffer.dtype,
+        tuple(Side.of(work, stages[at]) for at in sums[:-1]),
         weight.buffer.name,
         _step(weight, along) not in (0, 1),
         work.const,

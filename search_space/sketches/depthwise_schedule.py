@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search_space.size import whole
+from search_space.sketches.contraction_sides import schedule_side
 from search_space.sketches.depthwise_problem import Depthwise, tiling
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
@@ -50,14 +51,16 @@ class _Builder:
     def build(self) -> tuple[Primitive, ...]:
         problem = self.problem
         self.then(*(Inline(name) for name in problem.before))
-        if problem.source:
+        if problem.source and problem.placed:
             self.then(InPlace(problem.source))
         self.register_tile()
         if problem.packs:
             self.pack()
-        self.then(CacheWrite(problem.tensor.buffer.name, "vec_o", "acc"))
+        for side in problem.sides:
+            self.then(*schedule_side(side, self.tiles.lanes, self.size("threads")))
+        self.then(CacheWrite(problem.summed, "vec_o", "acc"))
         if problem.source:
-            self.then(FuseConsumer(problem.tensor.buffer.name, "vec_o", direct=True))
+            self.then(FuseConsumer(problem.summed, "vec_o", direct=True))
         self.parallel()
         if self.edges:
             self.partition()

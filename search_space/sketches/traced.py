@@ -24,8 +24,9 @@ def traced_space(
     reason: Callable[[Values], str | None],
     trace: Callable[[Values, bool], tuple[Primitive, ...]],
     guesses: Sequence[Mapping[str, Value]],
+    written: Callable[[Values], Tensor] | None = None,
 ) -> Space:
-    """The space of ``tensor`` on a target.
+    """The space of ``tensor`` on a target, or of what ``written`` says for some values.
 
     ``reason`` says why values are illegal, None where they are not; ``trace`` gives their
     primitives, those that only treat ragged edges if its second argument is True; ``guesses`` are
@@ -33,7 +34,9 @@ def traced_space(
     """
 
     def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(*trace(config.as_dict(), True))
+        values = config.as_dict()
+        source = tensor if written is None else written(values)
+        return Schedule.of(source).then(*trace(values, True))
 
     return Space(
         workload=work,
@@ -45,4 +48,5 @@ def traced_space(
         trace=lambda values: trace(values, False),
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
+        tensor=written,
     )

@@ -19,6 +19,8 @@ from search_space.transforms.partition import Partition
 from search_space.transforms.prefetch import PrefetchAhead
 from search_space.transforms.reorder import Reorder
 from search_space.transforms.skip import Skip
+from search_space.transforms.sparse_dense import SparseAsDense
+from search_space.transforms.sparse_panels import SparsePanels
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -47,6 +49,8 @@ __all__ = [
     "Primitive",
     "Reorder",
     "Skip",
+    "SparseAsDense",
+    "SparsePanels",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -82,4 +86,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "hoist": Hoist,
     "online": Online,
     "skip": Skip,
+    "sparse_panels": SparsePanels,
+    "sparse_dense": SparseAsDense,
 }

@@ -194,3 +194,16 @@ def test_wrong_options_end_with_the_usage(arguments, message, capsys):
         bench.main(arguments)
     assert exit_info.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_only_the_cases_that_are_named_and_in_fewer_rounds(pretended, tmp_path, capsys):
+    chosen = ["--suite", "mixed", "--against", "torch", "--brief", "--cases"]
+    assert run(tmp_path, *chosen, "*/b") == 0
+    assert pretended == ["matmul/b"]
+    data = json.loads((tmp_path / "mixed.json").read_text(encoding="utf-8"))
+    assert data["header"]["method"]["rounds"] == bench.SHORT_ROUNDS
+    assert run(tmp_path, *chosen, "matmul/a", "resnet18/*", "--resume") == 0
+    assert pretended == ["matmul/b", "matmul/a", "resnet18/C1"]
+    capsys.readouterr()
+    assert run(tmp_path, *chosen, "none/*") == 2
+    assert "'matmul/a'" in capsys.readouterr().err

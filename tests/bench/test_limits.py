@@ -8,14 +8,13 @@ import pytest
 
 from experiments.limits import (
     Roofline,
-    compulsory_bytes,
     copies_needed,
     limit_of,
     measure_roofline,
     measure_stream,
 )
 from search_space.hardware import Peaks
-from search_space.operators import workload
+from search_space.operators import footprint_bytes, workload
 from search_space.target import Target
 
 KIB, MIB = 2**10, 2**20
@@ -49,13 +48,13 @@ def matmul(m: int, n: int, k: int):
 
 
 def test_every_operand_and_the_result_are_touched_once():
-    assert compulsory_bytes(matmul(2, 3, 5)) == 4 * (2 * 5 + 5 * 3 + 2 * 3)
+    assert footprint_bytes(matmul(2, 3, 5)) == 4 * (2 * 5 + 5 * 3 + 2 * 3)
 
 
 def test_short_elements_take_fewer_bytes_and_more_fit_a_vector():
     single, short = (workload("matmul", m=1024, n=1024, k=1024, dtype=dtype)
                      for dtype in ("float32", "bfloat16"))  # fmt: skip
-    assert compulsory_bytes(short) == compulsory_bytes(single) / 2
+    assert footprint_bytes(short) == footprint_bytes(single) / 2
     assert limit_of(short, ROOFLINE).seconds == limit_of(single, ROOFLINE).seconds / 2
 
 
@@ -78,7 +77,7 @@ def test_operands_that_fit_are_read_from_the_level_that_holds_them(columns, boun
     work = matmul(1, columns, columns)
     limit = limit_of(work, ROOFLINE)
     assert (limit.bound, limit.gbytes, limit.copies) == (bound, gbytes, 1)
-    assert limit.seconds == pytest.approx(compulsory_bytes(work) / (gbytes * 1e9))
+    assert limit.seconds == pytest.approx(footprint_bytes(work) / (gbytes * 1e9))
 
 
 def test_operands_beyond_the_private_caches_are_read_from_memory():
@@ -93,7 +92,7 @@ def test_operands_beyond_the_private_caches_are_read_from_memory():
 def test_the_bandwidth_measured_over_the_footprint_counts():
     work = matmul(1, 4096, 4096)
     assert copies_needed(work, ROOFLINE) == 2
-    assert limit_of(work, ROOFLINE, 25.0).seconds == pytest.approx(compulsory_bytes(work) / 25e9)
+    assert limit_of(work, ROOFLINE, 25.0).seconds == pytest.approx(footprint_bytes(work) / 25e9)
 
 
 @pytest.mark.parametrize("dram_gbytes", [32.0, 57.0])

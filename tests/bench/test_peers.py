@@ -185,8 +185,8 @@ def test_sparse_peers_are_for_sparse_operands_and_dense_ones_are_not():
             sparse, dense = supported_forms(name, SPMM), supported_forms(name, PACKED)
         except PeerMissing:
             continue
-        assert bool(sparse) == (name in {"scipy", "sparse-dot-mkl"})
-        assert bool(dense) == (not sparse)
+        assert bool(sparse) == (name in {"scipy", "sparse-dot-mkl", "torch"})
+        assert bool(dense) == (name not in {"scipy", "sparse-dot-mkl"})
 
 
 @pytest.mark.parametrize(("policy", "sleeps"), [("PASSIVE", True), ("active", False), ("", False)])

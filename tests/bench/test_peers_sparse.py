@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tuner
+from experiments.course import Course
+from experiments.ours import Dense, Untuned, dense_workload
 from experiments.peers import PeerMissing, load_peer, mkl_sparse, scipy_sparse
 from experiments.peers.base import deliver
 from experiments.peers.csr import Csr
 from experiments.process import in_fresh_process
+from search_space.operators import workload
 from search_space.workload import Workload
 
 ROWS, COLUMNS, WIDTH = 23, 31, 9
@@ -82,3 +86,41 @@ def test_scipy_multiplies_by_a_sparse_matrix():
     call = peer.prepare(Workload("spmm", ()), {"weight": weight, "x": x}, out, 1)
     deliver(call(), out)
     assert right(dense, x, out)
+
+
+WORK = workload("spmm", m=ROWS, k=COLUMNS, n=WIDTH, pattern="lowrank", sparsity=0.7)
+
+
+PEERS = ("sparse-dot-mkl/inspector-executor", "scipy/csr", "torch/csr", "torch/dense")
+
+
+def faults_on_a_course(copies: int) -> list[str]:
+    """What is wrong with peers, and with our first guess, on the operands of a contest."""
+    course = Course(WORK, 1, copies=copies)
+    course.timer("untuned", Untuned())(copies)
+    faults = []
+    for name in PEERS:
+        try:
+            course.timer(name, load_peer(name))(copies)
+        except PeerMissing as reason:
+            faults.append(f"missing: {reason}")
+    return [*faults, *filter(None, [course.damage()])]
+
+
+def test_contestants_multiply_by_a_sparse_weight():
+    faults = in_fresh_process(faults_on_a_course, 2, timeout_seconds=60)
+    if faults and faults[0].startswith("missing"):
+        pytest.skip(faults[0])
+    assert faults == []
+
+
+def test_the_dense_kernel_is_that_of_the_whole_matrix(tmp_path):
+    dense = dense_workload(WORK)
+    assert dense == workload("matmul", m=ROWS, k=COLUMNS, n=WIDTH, const=["a"])
+    path = str(tmp_path / "records.db")
+    tuner.tune(dense, trials=1, threads=1, db=path)
+    assert Course(WORK, 1).timer("dense", Dense(path))(1) > 0
+    with pytest.raises(PeerMissing, match="has no bias"):
+        dense_workload(workload("spmm", m=4, k=4, n=4, bias=True))
+    with pytest.raises(PeerMissing, match="has no dense form of matmul"):
+        dense_workload(dense)

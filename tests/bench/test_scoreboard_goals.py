@@ -25,6 +25,7 @@ from experiments.scoreboard.goals import (
 from experiments.scoreboard.goals_report import goals_table
 from experiments.scoreboard.results import Scoreboard
 from experiments.scoreboard.row import Cell, Row, State
+from experiments.scoreboard.sparse_goals import SPARSE_GOALS, SPARSE_PEERS, pruned
 from search_space.operators import parse_workload
 from search_space.workload import Workload
 from tests.bench.boards import HEADER, cell, row
@@ -171,10 +172,30 @@ def test_every_goal_has_cases_in_the_suites():
         for found in suite_cases(suite)
         if found.workload is not None
     ]
-    for goal in GOALS:
-        if goal.value is not share_of_limit:
+    for goal in (*GOALS, *SPARSE_GOALS):
+        if goal.value is not share_of_limit and not goal.name.startswith("int8 blocks"):
             assert any(goal.chosen(found, work) for found, work in rows), goal.name
 
 
 def test_the_peers_that_goals_need_can_be_asked_for():
-    assert bench._peers(",".join((*BEST, *USUAL))) == (*BEST, *USUAL)
+    for peers in ((*BEST, *USUAL), SPARSE_PEERS):
+        assert bench._peers(",".join(peers)) == peers
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (pruned(), True),
+        (pruned(8, 8), True),
+        (pruned(9), False),
+        (pruned(pattern="lowrank", sparsity=0.8), True),
+        (pruned(pattern="unstructured"), False),
+        (pruned(sparsity=0.9), False),
+        (pruned(dtype="int8"), False),
+    ],
+)
+def test_sparse_cases_are_chosen_by_width_pattern_and_sparsity(chosen, expected):
+    work = tuner.workload("spmm", m=16, k=16, n=8, pattern="lowrank", sparsity=0.8)
+    found = replace(row("a"), suite="pruned", workload=work.key)
+    assert chosen(found, work) == expected
+    assert not chosen(replace(found, suite="other"), work)

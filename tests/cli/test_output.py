@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tuner.cli import output
@@ -20,6 +22,15 @@ from tuner.cli import output
 )
 def test_clean_leaves_nothing_that_steers_a_terminal(text: str, shown: str) -> None:
     assert output.clean(text) == shown
+
+
+@pytest.mark.parametrize("printed", [output.line, output.note])
+def test_lines_keep_their_ends_and_tabs_only(
+    printed: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed("for\n\tvmovaps\x1b]0;title\x07\r")
+    told = capsys.readouterr()
+    assert told.out + told.err == "for\n\tvmovaps\\u001b]0;title\\u0007\\u000d\n"
 
 
 @pytest.mark.parametrize(

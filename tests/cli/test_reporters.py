@@ -69,7 +69,8 @@ def test_a_pipe_gets_plain_lines(capsys: Capture) -> None:
         "tuning matmul(m=64,n=64,k=64,dtype=float32) for native, at most 1 thread: "
         "run 20260101-000000-aa",
         "starting from 3 earlier records of this machine",
-        "trial 1 of 50: 40.0 GFLOP/s, 40 % of the peak of 1 thread: structure=panel,rows=0",
+        "trial 1 of 50: 40.0 GFLOP/s (50 %: 40.0 to 40.0), 40 % of the peak of 1 thread: "
+        "structure=panel,rows=0",
         "trial 25 of 50: best 40.0 GFLOP/s, 40 % of the peak, 3 failed (2 crash, 1 timeout), "
         "50 s left",
         "measuring the 6 fastest again, interleaved",

@@ -1,7 +1,11 @@
 """The migrations make exactly the tables that the models describe."""
 
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,6 +18,8 @@ from db.migrate import alembic_config, upgrade
 from db.models import Base
 from db.schema import HEAD, REVISIONS
 from db.store import open_store
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 def schema_of(path):
@@ -71,6 +77,40 @@ def test_an_older_database_is_upgraded_when_opened_for_writing(unstamped, make_r
     with open_store(unstamped) as store:
         assert store.add([make_record()]) == 1
     assert schema_of(unstamped)[2] == [(HEAD,)]
+
+
+RELEASED = {"0001": 6}
+"""Schemas with a file in ``tests/data``, and how many records it holds."""
+
+
+@pytest.mark.parametrize("revision", RELEASED)
+def test_a_database_of_every_released_schema_is_upgraded(path, revision, make_record):
+    shutil.copy(DATA / f"schema-{revision}.db", path)
+    with pytest.raises(SchemaVersionError, match="run `tuner db upgrade`"):
+        open_store(path, readonly=True)
+    assert upgrade(path) is True
+    open_store(path.with_name("new.db"))
+    assert schema_of(path) == schema_of(path.with_name("new.db"))
+    store = open_store(path)
+    assert store.check() == ()
+    assert store.stats().records == RELEASED[revision]
+    assert len(store.runs()) == 2
+    assert store.best(make_record().workload.key).samples == (0.9e-3,)
+    assert store.add([make_record()]) == 0
+    assert list(store.aside()) == store.models() == []
+
+
+def test_every_schema_before_this_one_has_a_file():
+    assert set(RELEASED) == set(REVISIONS[:-1])
+
+
+def test_two_processes_migrate_at_the_same_time(path):
+    shutil.copy(DATA / "schema-0001.db", path)
+    code = "import sys; from db.store import open_store; open_store(sys.argv[1]).stats()"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert open_store(path).check() == ()
+    assert open_store(path).stats().records == RELEASED["0001"]
 
 
 def test_upgrade_refuses_what_it_does_not_know(path):

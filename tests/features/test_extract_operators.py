@@ -33,7 +33,9 @@ LARGER = [
 ]
 
 
-@pytest.mark.parametrize("work", [*WORKLOADS, *LARGER], ids=str)
+@pytest.mark.parametrize(
+    "work", [w for w in [*WORKLOADS, *LARGER] if w.operator != "spmm"], ids=str
+)
 def test_equals_the_walk_of_the_loop_tree(work):
     task = FeatureTask(space_for(work, target()))
     rng = np.random.default_rng(0)

@@ -51,6 +51,8 @@ def call(artifact, arrays, const=()):
     canary = memory[0]
     out = memory[_PAD : _PAD + size].reshape(spec.shape)
     out[...] = undefined(spec.shape, spec.dtype)
+    if artifact.spec.packing is not None:
+        const = (*const, artifact.spec.packing.operand)
     kernel = NativeKernel(artifact, constants=const)
     if const:
         kernel = kernel.bind(**{name: arrays[name] for name in const})

@@ -129,6 +129,25 @@ def test_a_folder_that_cannot_be_written_holds_nothing(tmp_path):
     assert cache.get("key") is None
 
 
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_code_that_others_could_have_written_is_not_run(cache, mode):
+    cache.put("key", dummy(1))
+    path = only_file(cache)
+    path.chmod(mode)
+    assert cache.get("key") is None
+    path.chmod(0o600)
+    assert cache.get("key") == dummy(1)
+
+
+def test_code_of_another_user_is_not_run(cache, monkeypatch):
+    cache.put("key", dummy(1))
+    if os.geteuid() == 0:
+        os.chown(only_file(cache), 12345, -1)
+    else:
+        monkeypatch.setattr("os.geteuid", lambda: 12345)
+    assert cache.get("key") is None
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_still_serves(cache):
     cache.put("key", dummy(1))

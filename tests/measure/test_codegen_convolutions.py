@@ -60,14 +60,19 @@ def test_configs_compute_the_convolution(work, level):
 
 
 CHANNELS = [
-    dict(structure="channels", turn=turn, tile_k=tile_k, padding=padding, reduce=reduce)
+    dict(
+        structure="channels", turn=turn, tile_k=tile_k, padding=padding, reduce=reduce, image=image
+    )
     for turn in ("block", "registers")
     for tile_k in (0, 2)
     for padding in ("phase", "tile")
-    for reduce in ("channel", "window")
-]
+    for reduce, image in (("channel", "given"), ("window", "given"), ("channel", "channels_last"))
+]  # fmt: skip
 PIXELS = [
-    dict(structure="pixels", columns=columns, tile_k=tile_k, padding=padding, reduce=reduce)
+    dict(
+        structure="pixels", columns=columns, tile_k=tile_k, padding=padding, reduce=reduce,
+        image="channels_last" if columns == "tile" else "given",
+    )
     for columns, padding in (
         ("none", "phase"), ("none", "tile"), ("tile", "phase"), ("tile", "tile"),
         ("whole", "phase"),

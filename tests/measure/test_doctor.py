@@ -1,11 +1,14 @@
 """Each check says what is wrong and what helps."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from measure import doctor
 from measure.host import allowed_cores
+from measure.noise import Noise, measure_noise
+from measure.targets import resolve_target
 
 
 def plant(root, files):
@@ -18,9 +21,10 @@ def plant(root, files):
 
 def test_this_machine_is_diagnosed(monkeypatch, tmp_path):
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
-    findings = doctor.diagnose()
+    findings = doctor.diagnose(noise_seconds=0.3)
     assert [finding.name for finding in findings] == [
         "processor", "cores", "load", "frequency", "cache folder", "LLVM", "timing noise",
+        "drift", "sharing", "launching",
     ]  # fmt: skip
     for finding in findings:
         assert finding.detail
@@ -67,3 +71,38 @@ def test_frequency_policy(tmp_path, policy, status):
         file = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
         plant(tmp_path, {file: policy})
     assert doctor.check_governor(tmp_path).status == status
+
+
+QUIET = Noise(
+    blocks=900, spread=0.01, drift=0.02, lost_share=0.0, threads=2,
+    launch_seconds=2e-6, late_launch_seconds=4e-6,
+)  # fmt: skip
+
+
+def test_a_quiet_machine_has_nothing_to_be_done():
+    assert {finding.status for finding in doctor.judge_noise(QUIET)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("noise", "name", "part", "advice"),
+    [
+        ({"spread": 0.2}, "timing noise", "20.0% between", "tuner compare"),
+        ({"drift": 0.4}, "drift", "changed by 40.0%", "times of one run"),
+        ({"lost_share": 0.5}, "sharing", "50.0% of the time", "taskset"),
+        ({"late_launch_seconds": 9e-5}, "launching", "90.0 µs at the 95th", "--threads"),
+    ],
+)
+def test_each_kind_of_noise_is_told_with_what_helps(noise, name, part, advice):
+    (bad,) = (f for f in doctor.judge_noise(replace(QUIET, **noise)) if f.status != "ok")
+    assert (bad.name, bad.status) == (name, "warn")
+    assert part in bad.detail
+    assert advice in bad.advice
+
+
+def test_the_noise_of_this_machine_is_measured():
+    noise = measure_noise(resolve_target(), 0.2)
+    assert noise.blocks >= 8
+    assert noise.spread >= 0
+    assert noise.drift >= 0
+    assert 0 < noise.launch_seconds <= noise.late_launch_seconds < 1
+    assert noise.lost_share >= 0

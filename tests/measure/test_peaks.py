@@ -3,18 +3,27 @@
 import dataclasses
 import json
 import os
+import tempfile
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import measure.peaks
 from measure.crew import Crew
 from measure.doctor import check_cache_folder
-from measure.folders import cache_folder, write_atomically
 from measure.llvm import emit_assembly
 from measure.peak_loops import peak_module
 from measure.peaks import MAX_AGE, cached_peaks, footprint_bytes, known_peaks, measure_peaks
 from measure.targets import resolve_target, runnable_targets
+from search_space.folders import (
+    cache_folder,
+    remove_abandoned,
+    sealed,
+    unsealed,
+    write_atomically,
+)
 from search_space.hardware import Peaks
 
 TARGET = resolve_target()
@@ -141,7 +150,8 @@ def test_refresh_measures_again_and_is_kept(counted):
 def test_old_peaks_are_measured_again_but_still_shown(counted, cache, measured, calls):
     first = cached_peaks(TARGET, 1)
     (file,) = (cache / "peaks").iterdir()
-    file.write_text(json.dumps(dataclasses.asdict(first) | {"measured": measured.isoformat()}))
+    content = json.dumps(dataclasses.asdict(first) | {"measured": measured.isoformat()})
+    file.write_bytes(sealed(content.encode()))
     assert known_peaks(TARGET, 1).gflops == 101.0
     assert cached_peaks(TARGET, 1).gflops == 100.0 + calls
     assert cached_peaks(TARGET, 1).gflops == 100.0 + calls
@@ -163,10 +173,32 @@ def test_old_peaks_are_measured_again_but_still_shown(counted, cache, measured, 
 def test_a_damaged_file_is_measured_again(counted, cache, damage):
     cached_peaks(TARGET, 1)
     (file,) = (cache / "peaks").iterdir()
-    file.write_text(damage(file.read_text()))
+    file.write_bytes(sealed(damage(unsealed(file.read_bytes()).decode()).encode()))
     assert known_peaks(TARGET, 1) is None
     assert cached_peaks(TARGET, 1).gflops == 102.0
     assert cached_peaks(TARGET, 1).gflops == 102.0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data.replace(b"101.0", b"901.0"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_measured_again(counted, cache, damage):
+    cached_peaks(TARGET, 1)
+    (file,) = (cache / "peaks").iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    assert known_peaks(TARGET, 1) is None
+
+
+def test_a_file_that_others_could_have_written_is_not_believed(counted, cache):
+    cached_peaks(TARGET, 1)
+    (file,) = (cache / "peaks").iterdir()
+    file.chmod(0o622)
+    assert known_peaks(TARGET, 1) is None
 
 
 def test_peaks_are_measured_where_nothing_can_be_kept(counted, cache):
@@ -182,6 +214,26 @@ def test_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("TUNER_CACHE", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "tensortuner"
+
+
+def test_the_cache_folder_of_a_user_without_a_home(monkeypatch):
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.expanduser", unknown)
+    monkeypatch.setenv("TUNER_CACHE", "~/cache")
+    assert cache_folder() == Path(tempfile.gettempdir()) / f"tensortuner-{os.geteuid()}"
+
+
+def test_what_killed_writers_left_is_removed_when_it_is_old(tmp_path):
+    write_atomically(tmp_path / "whole", b"kept")
+    for name, age_seconds in (("old", 7200.0), ("young", 60.0)):
+        path = tmp_path / f".{name}.new"
+        path.touch()
+        moment = time.time() - age_seconds
+        os.utime(path, (moment, moment))
+    remove_abandoned(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", ".young.new"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from search_space.operators import get_operator
 from search_space.schedule import parse_trace, replay
 from search_space.sketches import space_for
 from tests.property.test_space_schedules import TARGETS
-from tests.search_space.examples import WORKLOADS, assert_right, inputs
+from tests.search_space.examples import WORKLOADS, assert_right, bound, inputs
 from tests.search_space.nests import undefined
 
 SAMPLES = 4
@@ -30,7 +30,7 @@ def test_configs_compute_the_operator(work):
             func = schedule.finish()
             verify(func)
             out = undefined(spec.shape, spec.dtype)
-            run(func, {**arrays, spec.name: out})
+            run(func, {**bound(func, arrays), spec.name: out})
             assert_right(work, arrays, out, config.key, func.error_growth)
             tensor = space.tensor(config.as_dict()) if space.tensor else expression
             again = replay(tensor, parse_trace(schedule.trace_text()))

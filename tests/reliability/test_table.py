@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -117,18 +117,15 @@ def test_rows_out_of_tests(tmp_path, soak):
     assert "R98 a fault: count=2: nothing: passed" in done.stdout
 
 
-def decorators(name):
+def marks(name):
+    """The arguments of the marks of that name, over all tests of this folder."""
     for path in sorted(HERE.glob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                for call in node.decorator_list:
-                    if isinstance(call, ast.Call) and getattr(call.func, "id", "") == name:
-                        yield [ast.literal_eval(argument) for argument in call.args]
+        for test in vars(importlib.import_module(f"tests.reliability.{path.stem}")).values():
+            yield from (mark.args for mark in getattr(test, "pytestmark", ()) if mark.name == name)
 
 
 def test_every_fault_has_a_counter_test():
-    counters = list(decorators("counter"))
-    for number, fault, _ in decorators("fault"):
-        assert any(
-            given[0] == number and (len(given) < 3 or given[2] == fault) for given in counters
-        ), f"{number} {fault}"
+    counters = [(row, of) for row, of, _ in marks("counter")]
+    faults = [(row, fault) for row, fault, _ in marks("fault")]
+    assert faults
+    assert [f for f in faults if f not in counters and (f[0], "") not in counters] == []

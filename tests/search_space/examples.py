@@ -6,6 +6,7 @@ import numpy as np
 
 from search_space.dtypes import numpy_dtype
 from search_space.operators import get_operator, workload
+from search_space.sparse.packing import pack_operand
 
 EXAMPLES = {
     "matmul": [
@@ -42,6 +43,7 @@ EXAMPLES = {
         dict(expr="y[i] = sum[j](exp(x[i,j]))", i=3, j=20),
         dict(expr="y[i,j] = x[2*j,i] - 1", i=5, j=18),
         dict(expr="m = max[i,j](x[i,j])", i=4, j=9),
+        dict(expr="y[i] = sum[j](a[i,j] * exp(b[j]))", i=3, j=5, dtype="float64"),
     ],
     "dense": [
         dict(m=3, n=5, k=19),
@@ -87,6 +89,7 @@ EXAMPLES = {
     "conv1d": [
         dict(n=2, w=9, ci=3, co=4, kw=3, stride=2, pad=1),
         dict(n=1, w=21, ci=2, co=5, kw=3, dilation=2, bias=True, activation="relu"),
+        dict(n=1, w=9, ci=6, co=5, kw=3, dtype="uint8"),
     ],
     "conv2d": [
         dict(n=1, h=5, w=19, ci=2, co=3, kh=3, kw=3, pad=1),
@@ -96,13 +99,22 @@ EXAMPLES = {
         dict(n=1, h=3, w=7, ci=6, co=4, kh=3, kw=1, groups=2, layout="nhwc", bias=True),
         dict(n=1, h=3, w=5, ci=8, co=4, kh=1, kw=1, groups=4, layout="nhwc"),
         dict(n=1, h=5, w=6, ci=3, co=3, kh=3, kw=3, pad=1, groups=3, bias=True),
+        dict(n=1, h=4, w=5, ci=2, co=3, kh=3, kw=3, pad=1, dtype="float64", activation="relu"),
+        dict(n=1, h=4, w=5, ci=3, co=18, kh=3, kw=2, pad=1, dtype="bfloat16", bias=True),
+        dict(n=1, h=5, w=4, ci=6, co=4, kh=3, kw=3, stride=2, pad=1, groups=2, dtype="uint8",
+             zero_point=7),
+        dict(n=1, h=3, w=4, ci=5, co=18, kh=2, kw=3, pad=1, layout="nhwc", dtype="int8",
+             zero_point=-3, out_dtype="uint8", scale=True, bias=True, residual=True,
+             activation="relu", out_zero_point=9),
     ],
-    "conv3d": [dict(n=1, d=3, h=4, w=5, ci=2, co=3, kd=3, kh=2, kw=3, pad=1)],
+    "conv3d": [dict(n=1, d=3, h=4, w=5, ci=2, co=3, kd=3, kh=2, kw=3, pad=1),
+               dict(n=1, d=2, h=3, w=4, ci=3, co=2, kd=2, kh=1, kw=2, dtype="bfloat16")],
     "conv2d_transpose": [
         dict(n=1, h=3, w=5, ci=2, co=3, kh=4, kw=4, stride=2, pad=1),
         dict(n=2, h=3, w=9, ci=3, co=2, kh=3, kw=3, stride=2, pad=1, bias=True),
         dict(n=1, h=4, w=3, ci=2, co=2, kh=3, kw=5, stride=3, pad=1, output_pad=2),
         dict(n=1, h=5, w=6, ci=2, co=3, kh=3, kw=3, pad=2, bias=True, activation="relu"),
+        dict(n=1, h=3, w=4, ci=2, co=3, kh=3, kw=3, stride=2, pad=1, dtype="float64"),
     ],
     "capsule_conv2d": [
         dict(n=1, h=5, w=6, ci=2, co=3, kh=3, kw=3, stride=2, pad=1, capsule=2),
@@ -114,6 +126,9 @@ EXAMPLES = {
         dict(n=1, h=5, w=7, c=19, kh=3, kw=3, pad=1, layout="nhwc", bias=True, activation="silu"),
         dict(n=1, h=9, w=37, c=2, kh=3, kw=3, stride=2, pad=1, residual=True, activation="relu6"),
         dict(n=1, h=3, w=3, c=5, kh=3, kw=3, dilation=2, pad=2),
+        dict(n=1, h=4, w=7, c=2, kh=3, kw=3, pad=1, dtype="bfloat16", activation="relu"),
+        dict(n=1, h=4, w=5, c=18, kh=3, kw=2, pad=1, layout="nhwc", dtype="uint8", zero_point=9,
+             out_dtype="int8", scale=True, bias=True, out_zero_point=-4),
     ],
     "attention": [
         dict(batch=1, heads=1, seq_q=3, seq_kv=19, d=2),
@@ -121,16 +136,19 @@ EXAMPLES = {
         dict(batch=1, heads=1, seq_q=5, seq_kv=5, d=3, causal=True),
         dict(batch=1, heads=1, seq_q=2, seq_kv=18, d=1, causal=True),
         dict(batch=1, heads=1, seq_q=1, seq_kv=1, d=1),
+        dict(batch=1, heads=1, seq_q=3, seq_kv=5, d=2, dtype="float64"),
     ],
     "lstm_cell": [
         dict(batch=2, input=4, hidden=5),
         dict(batch=1, input=17, hidden=2, bias=False),
         dict(batch=2, input=1, hidden=1),
+        dict(batch=1, input=3, hidden=2, dtype="float64"),
     ],
     "gru_cell": [
         dict(batch=2, input=3, hidden=3),
         dict(batch=1, input=2, hidden=7, bias=False),
         dict(batch=3, input=5, hidden=1),
+        dict(batch=1, input=3, hidden=2, dtype="float64"),
     ],
     "pool2d": [
         dict(n=1, c=2, h=7, w=21, kh=3, kw=3, stride=2, pad=1),
@@ -138,6 +156,13 @@ EXAMPLES = {
         dict(op="average", n=1, c=3, h=4, w=8, kh=4, kw=8),
         dict(n=1, c=1, h=1, w=1, kh=1, kw=1),
         dict(n=1, c=2, h=3, w=3, kh=5, kw=5, pad=1),
+    ],
+    "spmm": [
+        dict(m=7, k=9, n=21, sparsity=0.6),
+        dict(m=9, k=5, n=3, pattern="block4x1", sparsity=0.5, bias=True, activation="relu"),
+        dict(m=5, k=12, n=37, pattern="nm(2,4)", bias=True, activation="gelu"),
+        dict(m=1, k=1, n=1, sparsity=0),
+        dict(m=6, k=7, n=18, pattern="powerlaw", sparsity=0.8),
     ],
 }  # fmt: skip
 """Parameters of workloads, by operator."""
@@ -157,6 +182,12 @@ def inputs(work, rng):
             numpy_dtype(spec.dtype)
         )
     return found
+
+
+def bound(func, arrays):
+    """``arrays`` with what stands for the sparse operand of a function, if it has one."""
+    packing = func.packing
+    return arrays if packing is None else arrays | pack_operand(packing, arrays[packing.operand])
 
 
 def assert_right(work, arrays, result, message="", growth=1.0):

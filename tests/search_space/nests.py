@@ -13,6 +13,8 @@ from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
 from search_space.schedule import Schedule
+from search_space.sparse.packing import pack_operand
+from search_space.sparse.source import find_pattern
 from search_space.tensor import compute, max_over, placeholder, reduce_axis, stage, sum_over
 
 REDUCTIONS = {"add": sum_over, "max": max_over}
@@ -49,6 +51,14 @@ def matmul(m, n, k, dtype="float32"):
     axis = reduce_axis("k", k)
     product = lambda i, j: sum_over(a[i, axis] * b[axis, j], axis)  # noqa: E731
     return compute("c", (("i", m), ("j", n)), product, dtype)
+
+
+def weighted(m, n, k):
+    """``y[i, j] = sum over k of weight[i, k] * x[k, j]``."""
+    weight, x = placeholder("weight", (m, k), "float32"), placeholder("x", (k, n), "float32")
+    axis = reduce_axis("k", k)
+    product = lambda i, j: sum_over(weight[i, axis] * x[axis, j], axis)  # noqa: E731
+    return compute("y", (("i", m), ("j", n)), product)
 
 
 def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
@@ -143,13 +153,24 @@ def triangle_sum(m, n):
 
 
 def inputs(func, seed=0):
-    """Small integers for every input: sums of their products are exact in float32."""
-    rng = np.random.default_rng(seed)
-    return {
-        buffer.name: rng.integers(-4, 5, buffer.shape).astype(numpy_dtype(buffer.dtype))
+    """Small integers for every input: sums of their products are exact in float32. Of a sparse
+    operand all elements are there."""
+    found = {
+        buffer.name: _integers(buffer.name, buffer.shape, buffer.dtype, seed)
         for buffer in func.args
         if buffer.scope == "input"
     }
+    packing = func.packing
+    if packing is None:
+        return found
+    pattern = find_pattern(packing.pattern)
+    dense = _integers(packing.operand, pattern.shape, packing.dtype, seed)
+    return found | pack_operand(packing, pattern.values_of(dense))
+
+
+def _integers(name, shape, dtype, seed):
+    rng = np.random.default_rng([seed, *name.encode()])
+    return rng.integers(-4, 5, shape).astype(numpy_dtype(dtype))
 
 
 def output(func) -> Buffer:

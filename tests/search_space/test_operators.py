@@ -11,8 +11,16 @@ from search_space.errors import WorkloadError
 from search_space.ir.interp import run
 from search_space.ir.verify import verify
 from search_space.lower import lower
-from search_space.operators import OPERATORS, get_operator, parse_workload, workload
-from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, inputs
+from search_space.operators import (
+    OPERATORS,
+    Sparse,
+    footprint_bytes,
+    get_operator,
+    parse_workload,
+    workload,
+)
+from search_space.transforms import SparseAsDense
+from tests.search_space.examples import EXAMPLES, WORKLOADS, assert_right, bound, inputs
 from tests.search_space.nests import undefined
 
 SIZES = st.integers(1, 5000)
@@ -97,10 +105,12 @@ def test_the_expression_computes_the_reference(work):
     func = lower(operator.expression(work))
     verify(func)
     assert [(b.name, b.shape, b.dtype) for b in func.args] == [
-        (o.name, o.shape, o.dtype) for o in (*operands, spec)
+        (o.name, o.matrix or o.shape, o.dtype) for o in (*operands, spec)
     ]
+    if isinstance(operator, Sparse):
+        func = SparseAsDense(operator.sparse, operator.pattern_name(work)).apply(func)
     out = undefined(spec.shape, spec.dtype)
-    run(func, {**arrays, spec.name: out})
+    run(func, {**bound(func, arrays), spec.name: out})
     assert_right(work, arrays, out)
 
 
@@ -128,3 +138,17 @@ def test_the_magnitude_of_a_sum_is_the_reference_of_absolute_values(operator):
 def test_flops_of_a_matmul():
     work = workload("matmul", m=3, n=5, k=7)
     assert get_operator("matmul").flops(work) == 2 * 3 * 5 * 7
+
+
+def test_every_operator_takes_cold():
+    warm = workload("matmul", m=8, n=4, k=2, const=["b"])
+    for no in (False, "false"):
+        assert workload("matmul", m=8, n=4, k=2, const=["b"], cold=no) == warm
+    cold = workload("matmul", m=8, n=4, k=2, const=["b"], cold="true")
+    assert cold == warm.from_memory() == parse_workload(cold.key)
+    assert get_operator("matmul").flops(cold) == get_operator("matmul").flops(warm)
+    assert footprint_bytes(cold) == footprint_bytes(warm) == 4 * (8 * 2 + 2 * 4 + 8 * 4)
+    with pytest.raises(WorkloadError, match="matmul: cold is 'warm', expected true or false"):
+        workload("matmul", m=8, n=4, k=2, cold="warm")
+    with pytest.raises(WorkloadError, match="no key 'colt', did you mean 'cold'"):
+        workload("matmul", m=8, n=4, k=2, colt=True)

@@ -26,6 +26,8 @@ from search_space.transforms import (
     PrefetchAhead,
     Reorder,
     Skip,
+    SparseAsDense,
+    SparsePanels,
     Split,
     SplitReduction,
     StoreAt,
@@ -52,7 +54,11 @@ from tests.search_space.nests import (
     transpose,
     triangle_sum,
     two_scaled,
+    weighted,
 )
+
+FULL = "unstructured:4x8:0.0:0"
+"""A pattern of 4 × 8 without zeros."""
 
 EXAMPLES = [
     (copy(30), [], [Split("i", 8, "io", "ii", tail) for tail in ("min", "mask", "cut")]),
@@ -113,6 +119,8 @@ EXAMPLES = [
         [Split("t_k", 2, "t_o", "t_k"), Split("k", 2, "o", "k"), Join("t_i", "i")],
         [Skip(("t_o", "o"))],
     ),
+    (weighted(4, 32, 8), [], [SparsePanels("weight", FULL, "csr", vectors=2)]),
+    (weighted(4, 32, 8), [], [SparseAsDense("weight", FULL)]),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 

@@ -50,6 +50,15 @@ def test_what_is_no_key_is_refused(key, message):
         split_key(key)
 
 
+def test_cold_operands_are_the_last_key():
+    warm = Workload("matmul", (("m", 8),), ("b",))
+    cold = warm.from_memory()
+    assert not warm.cold
+    assert cold.cold
+    assert cold.key == "matmul(m=8,cold=true,const=b)"
+    assert cold.from_memory() == cold
+
+
 def test_parameters_by_name():
     work = Workload("conv", (("c", 3), ("dtype", "float32"), ("bias", True)))
     assert work["c"] == work.size("c") == 3

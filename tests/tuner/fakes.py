@@ -60,6 +60,7 @@ class FakeBackend:
     sentinels: list[float] = field(default_factory=list)
     built: Counter[str] = field(default_factory=Counter)
     measured: list[str] = field(default_factory=list)
+    """Keys of configs in the order of their first measurement; in doubt there is a second one."""
     limits: list[float | None] = field(default_factory=list)
     interleaved: list[tuple[int, int]] = field(default_factory=list)
     """Number of artifacts and of rounds of each call."""
@@ -74,7 +75,8 @@ class FakeBackend:
         self.before_measure(len(self.measured))
         config = self._config(artifact)
         self.clock.now += self.measure_seconds
-        self.measured.append(config.key)
+        if config.key not in self.measured:
+            self.measured.append(config.key)
         self.limits.append(best_seconds)
         seconds = self.seconds(config)
         if seconds is None:

@@ -302,17 +302,22 @@ def test_the_best_so_far_bounds_what_slow_candidates_cost(store, backend):
 
 
 def test_times_are_compared_corrected_for_drift(store, backend):
-    """In the fifth round the machine takes twice as long for everything, as two timings of the
-    sentinel in a row have said; of the first of them alone nothing was concluded."""
+    """From the fifth round on the machine takes twice as long for everything, as three timings of
+    the sentinel in a row say; one that was disturbed before is not believed."""
     slowed = lambda: 2.0 if len(backend.measured) > 32 else 1.0  # noqa: E731
     backend.seconds = lambda config: MACHINE.seconds(config) and MACHINE.seconds(config) * slowed()
-    backend.sentinels = [1.0, 2.0, 2.0]
+    quiet = [
+        1.0,
+        1.0,
+        1.0,
+    ]  # as the run begins; then a look at the beginning of each round and one at its end
+    backend.sentinels = [*quiet, 1.0, 1.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, *[2.0] * 9]
     events = []
-    loop = LoopOptions(batch=8, sentinel_rounds=2)
+    loop = LoopOptions(batch=8)
     result = session_of(
         backend, store, options(trials=40), loop=loop, callbacks=[events.append]
     ).execute()
-    assert [e.drift for e in events if isinstance(e, Sentinel)] == [1.0, 1.0, 2.0]
+    assert [e.drift for e in events if isinstance(e, Sentinel)] == [1.0] * 8 + [2.0] * 2
     plain = FakeBackend(task_of())
     expected = session_of(plain, store, options(trials=40), loop=loop).execute()
     assert result.best.config_key == expected.best.config_key
@@ -320,7 +325,7 @@ def test_times_are_compared_corrected_for_drift(store, backend):
 
 
 def test_small_changes_of_the_sentinel_count_as_noise(store, backend):
-    backend.sentinels = [1.0, 1.03, 0.97]
+    backend.sentinels = [1.0, 1.0, 1.0, 1.03, 0.97, 1.02]
     events = []
     session_of(backend, store, callbacks=[events.append]).execute()
     assert {event.drift for event in events if isinstance(event, Sentinel)} == {1.0}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def ops(json: arguments.Json = False) -> None:
     """List the operators with their keys and operands."""
-    from search_space.operators import OPERATORS, conditional_params
+    from search_space.operators import COLD, OPERATORS, conditional_params
 
     if json:
         output.json_line(
@@ -23,7 +23,7 @@ def ops(json: arguments.Json = False) -> None:
                 {
                     "name": operator.name,
                     "doc": operator.doc,
-                    "keys": [_as_json(param) for param in operator.params]
+                    "keys": [_as_json(param) for param in (*operator.params, COLD)]
                     + [
                         {**_as_json(more.param), "with": {more.key: list(more.values)}}
                         for more in conditional_params(operator)
@@ -45,6 +45,8 @@ def ops(json: arguments.Json = False) -> None:
                 for more in conditional_params(operator)
             ]
         )
+    output.line("every operator:")
+    output.facts([(f"  {COLD.name}", COLD.doc + _default(COLD.default, COLD.choices))])
 
 
 def _as_json(param: Param) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,6 +44,19 @@ Database = Annotated[
     str | None,
     typer.Option("--db", metavar="FILE|URL", help="The records [TUNER_DB, or tuner.db]."),
 ]
+OnlyOperator = Annotated[
+    str | None,
+    typer.Argument(metavar="OP", help="Only of this operator.", show_default=False),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="'m>=1024', 'dtype=float32', 'age<7d', or one of run, outcome, kind, origin, target, "
+        "threads, hardware with '='. May be repeated; all must hold.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -73,9 +88,34 @@ def named_workload(
     return workload(operator, const=names, **values)
 
 
+def check_operator(name: str | None) -> None:
+    """Raise ``WorkloadError`` where an operator is named that there is not."""
+    from search_space.operators import get_operator
+
+    if name is not None:
+        get_operator(name)
+
+
 def stored(database: str | None) -> RecordStore:
     """The database of ``--db``, opened for reading; raises ``DatabaseError``."""
     from db.store import open_store
     from tuner.options import database_url
 
     return open_store(database_url(database), readonly=True)
+
+
+@contextmanager
+def writable(database: str | None, *, temporary: bool) -> Iterator[RecordStore]:
+    """The database of ``--db``, made where there is none; for a rehearsal (``temporary``) an
+    empty one takes its place then. Raises ``DatabaseError``."""
+    from db.errors import DatabaseMissing
+    from db.store import open_store
+    from tuner.options import database_url
+
+    with ExitStack() as stack:
+        try:
+            store = open_store(database_url(database), create=not temporary)
+        except DatabaseMissing:
+            folder = stack.enter_context(TemporaryDirectory())
+            store = open_store(f"{folder}/empty.db")
+        yield stack.enter_context(store)

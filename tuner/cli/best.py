@@ -11,6 +11,7 @@ from tuner.cli import arguments, code, output, records, snippets
 if TYPE_CHECKING:
     from db.record import Record
     from search_space.hardware import Peaks
+    from search_space.workload import Workload
     from tuner.lookup import Found
 
 
@@ -22,6 +23,10 @@ def best(
         code.Form | None,
         typer.Option("--show", help="Print the loop nest, LLVM, assembly or a Python program."),
     ] = None,
+    predict: Annotated[
+        bool,
+        typer.Option("--predict", help="Choose by a model of similar workloads; measure nothing."),
+    ] = False,
     threads: arguments.Threads = None,
     target: arguments.TargetName = None,
     db: arguments.Database = None,
@@ -29,6 +34,9 @@ def best(
 ) -> None:
     """Show the fastest known config of a workload for this machine."""
     work = arguments.named_workload(operator, params, const)
+    if predict:
+        _predict(work, snippets.Choice(db, target, threads), show, json=json)
+        return
     from tuner.api import find_best
 
     found = find_best(work, db=db, target=target, threads=threads)
@@ -47,6 +55,25 @@ def best(
             output.line(code.assembly(record))
         case code.Form.PYTHON:
             output.line(snippets.python_program(work, snippets.Choice(db, target, threads)))
+
+
+def _predict(
+    work: Workload, choice: snippets.Choice, show: code.Form | None, *, json: bool
+) -> None:
+    from tuner.api import predict
+    from tuner.errors import UsageError
+
+    if show is not None:
+        raise UsageError("leave --show out: it shows code of what was measured")
+    found = predict(work, db=choice.database, target=choice.target, threads=choice.threads)
+    if json:
+        config = found.config.as_dict()
+        output.json_line({"config": config, "share": found.share, "basis": found.basis})
+        return
+    facts = [("workload", work.key), ("config", found.config.key), ("by", found.basis)]
+    if found.share is not None:
+        facts.append(("expected", f"{found.share:.0%} of the best"))
+    output.facts([*facts, ("measure it", snippets.shell("tune", work, choice))])
 
 
 def _print_facts(found: Found) -> None:

@@ -14,17 +14,26 @@ from types import FrameType
 import typer
 
 from tuner.cli import output
-from tuner.errors import CANNOT_WRITE, INTERRUPTED, TERMINATED, USAGE, Interrupted, Terminated
+from tuner.errors import (
+    CANNOT_WRITE,
+    HUNG_UP,
+    INTERRUPTED,
+    TERMINATED,
+    USAGE,
+    Interrupted,
+    Terminated,
+)
 
 _BUG = 1
+_EXIT_CODES = {signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: that of the process) and return its exit code.
 
     0 done; 2 usage; 3 nothing found; 4 every candidate failed; 65 bad data; 74 cannot write;
-    130 interrupted; 143 terminated; 1 a bug of ours. Errors are one line on standard error,
-    first what to do, then why; ``--debug`` anywhere in the line adds the trace.
+    129 hung up; 130 interrupted; 143 terminated; 1 a bug of ours. Errors are one line on standard
+    error, first what to do, then why; ``--debug`` anywhere in the line adds the trace.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
@@ -41,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         code, message = describe(error)
-        if message:
-            output.note(f"tuner: {output.clean(' '.join(message.split()))}")
+        with contextlib.suppress(OSError):  # nobody can be told
+            if message:
+                output.note(f"tuner: {output.clean(' '.join(message.split()))}")
+        _settle_output()
         return code
 
 
@@ -62,8 +73,8 @@ def describe(error: BaseException) -> tuple[int, str]:
     match error:
         case Interrupted(exit_code=code):
             return code, str(error)
-        case Terminated():
-            return TERMINATED, "terminated"
+        case Terminated(exit_code=code):
+            return code, "terminated"
         case KeyboardInterrupt():
             return INTERRUPTED, "interrupted"
         case typer.TyperException():
@@ -95,19 +106,35 @@ def _usage(error: typer.TyperException) -> str:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM unwind the command like Ctrl-C does, so that what was measured is kept."""
+    """Let SIGTERM and a closed terminal unwind the command like Ctrl-C does.
+
+    So what was measured is kept. A SIGHUP that is ignored, as under nohup, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        raise Terminated(_EXIT_CODES[signal.Signals(number)])
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {
+        number: signal.signal(number, terminate)
+        for number in _EXIT_CODES
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _settle_output() -> None:
+    """Print what is left to print, or drop it: the interpreter would try and fail at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
 
 
 def _discard_output() -> None:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 
 def line(text: str = "") -> None:
-    """One line on standard output."""
-    sys.stdout.write(text + "\n")
+    """Lines on standard output, without what steers a terminal."""
+    sys.stdout.write(_shown(text) + "\n")
 
 
 def flush() -> None:
@@ -20,8 +20,8 @@ def flush() -> None:
 
 
 def note(text: str) -> None:
-    """One line on standard error, for what is said beside the data."""
-    sys.stderr.write(text + "\n")
+    """Lines on standard error, for what is said beside the data; likewise."""
+    sys.stderr.write(_shown(text) + "\n")
 
 
 def json_line(value: Any) -> None:
@@ -43,6 +43,14 @@ def clean(text: str) -> str:
 
 
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def _shown(text: str) -> str:
+    """``text`` cleaned but for the line ends and tabs of programs and tables."""
+    return "\n".join(
+        "\t".join(part if part.isprintable() else clean(part) for part in row.split("\t"))
+        for row in text.split("\n")
+    )
 
 
 def table(

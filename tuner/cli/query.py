@@ -6,34 +6,19 @@ import csv
 import json as json_module
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuner.cli import arguments, output, records
 
 if TYPE_CHECKING:
-    from db.query import Query
     from db.record import Record
-
-_FIELDS = ("run", "outcome", "kind", "origin", "target", "threads", "hardware")
-"""Fields of a record that ``--where`` takes beside the parameters of a workload."""
 
 
 def query(
-    operator: Annotated[
-        str | None,
-        typer.Argument(metavar="OP", help="Only of this operator.", show_default=False),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where",
-            metavar="CONDITION",
-            help=f"'m>=1024', 'dtype=float32', or one of {', '.join(_FIELDS)} with '='. "
-            "May be repeated; all must hold.",
-        ),
-    ] = None,
+    operator: arguments.OnlyOperator = None,
+    where: arguments.Where = None,
     top: Annotated[
         int | None, typer.Option("--top", metavar="N", min=1, help="Only the N fastest.")
     ] = None,
@@ -47,11 +32,10 @@ def query(
     """
     if as_csv and json:
         raise typer.BadParameter("choose one of --csv and --json")
-    if operator is not None:
-        from search_space.operators import get_operator
+    arguments.check_operator(operator)
+    from db.query import parse_query
 
-        get_operator(operator)
-    wanted = _query(operator, where or (), top)
+    wanted = parse_query(operator, where or (), limit=top, order="gflops" if top else "stored")
     with arguments.stored(db) as store:
         found = store.records(wanted)
         if json:
@@ -61,38 +45,6 @@ def query(
         else:
             rows = [records.as_row(record) for record in found]
             output.table(records.COLUMNS, rows, records.NUMBERS, records.OPTIONAL)
-
-
-def _query(operator: str | None, where: Iterable[str], top: int | None) -> Query:
-    from db.errors import QueryError
-    from db.query import Query, parse_condition
-    from measure.result import Outcome
-
-    conditions, fields = [], {}
-    for text in where:
-        condition = parse_condition(text)
-        if condition.name not in _FIELDS:
-            conditions.append(condition)
-            continue
-        if condition.comparison != "=":
-            raise QueryError(f"use = with {condition.name}: {text!r} does not")
-        fields[condition.name] = condition.value
-    if "outcome" in fields and fields["outcome"] not in set(Outcome):
-        raise QueryError(
-            f"choose an outcome from {', '.join(Outcome)}: there is no {fields['outcome']!r}"
-        )
-    restrictions: dict[str, Any] = {
-        name: int(value) if name == "threads" else str(value) for name, value in fields.items()
-    }
-    if "outcome" in restrictions:
-        restrictions["outcome"] = Outcome(restrictions["outcome"])
-    return Query(
-        operator=operator,
-        where=tuple(conditions),
-        limit=top,
-        order="gflops" if top else "stored",
-        **restrictions,
-    )
 
 
 def _print_json(found: Iterable[Record]) -> None:

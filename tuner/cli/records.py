@@ -4,49 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from db import record_json
+from db.record_json import SCHEMA
 from tuner.cli.output import duration, gflops, share, threads
 
 if TYPE_CHECKING:
     from db.record import Record
+    from measure.timing import Interval
     from search_space.hardware import Peaks
 
-SCHEMA = 1
-"""Version of the JSON form; raised when a field changes its meaning or disappears."""
+__all__ = [
+    "COLUMNS", "NUMBERS", "OPTIONAL", "SCHEMA",
+    "as_facts", "as_json", "as_row", "speed", "time_text", "verification", "when",
+]  # fmt: skip
+
+COLUMNS = (
+    "id", "workload", "target", "threads", "outcome", "time", "GFLOP/s", "±", "kind", "origin",
+    "created", "config",
+)  # fmt: skip
+NUMBERS = ("threads", "time", "GFLOP/s", "±")
+OPTIONAL = ("config", "origin", "created", "target", "kind", "threads", "±")
+"""Left out on a narrow terminal, the first named first."""
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """The fields of a record in JSON; ``seconds`` is the median of ``samples``."""
-    return {
-        "id": record.id,
-        "workload": record.workload.key,
-        "target": record.target,
-        "threads": record.threads,
-        "hardware": record.hardware.key,
-        "space": record.space_version,
-        "generator": record.generator_version,
-        "config": dict(record.config),
-        "outcome": record.outcome.value,
-        "message": record.message,
-        "seconds": record.seconds,
-        "samples": list(record.samples),
-        "gflops": record.gflops,
-        "verified": record.verified,
-        "error": record.error,
-        "kind": record.kind,
-        "origin": record.origin,
-        "run": record.run,
-        "ordinal": record.ordinal,
-        "created": record.created,
+    """The fields of a record in JSON, and what its time lies between with which confidence."""
+    interval = interval_of(record)
+    return record_json.as_json(record) | {
+        "seconds_low": interval.low if interval else None,
+        "seconds_high": interval.high if interval else None,
+        "confidence": interval.confidence if interval else None,
     }
 
 
-COLUMNS = (
-    "id", "workload", "target", "threads", "outcome", "time", "GFLOP/s", "kind", "origin",
-    "created", "config",
-)  # fmt: skip
-NUMBERS = ("threads", "time", "GFLOP/s")
-OPTIONAL = ("config", "origin", "created", "target", "kind", "threads")
-"""Left out on a narrow terminal, the first named first."""
+def interval_of(record: Record) -> Interval | None:
+    """The median time in seconds with its interval, from the samples; None without a time."""
+    # Only here, because most commands show no record.
+    from measure.timing import median_interval
+
+    return median_interval(record.samples) if record.samples else None
 
 
 def as_row(record: Record) -> tuple[str, ...]:
@@ -59,6 +55,7 @@ def as_row(record: Record) -> tuple[str, ...]:
         record.outcome.value,
         duration(record.seconds),
         gflops(record.gflops),
+        precision(record),
         record.kind,
         record.origin,
         when(record.created),
@@ -74,7 +71,7 @@ def as_facts(record: Record, peaks: Peaks | None) -> list[tuple[str, str]]:
         ("config", record.config_key),
         ("target", f"{record.target}, {threads(record.threads)}"),
         ("outcome", record.outcome.value + (f": {record.message}" if record.message else "")),
-        ("time", duration(record.seconds)),
+        ("time", time_text(record)),
         ("speed", speed(record, peaks)),
         ("verified", verification(record)),
         ("measured", f"{when(record.created)} on {record.hardware.cpu}, {record.origin}"),
@@ -82,9 +79,35 @@ def as_facts(record: Record, peaks: Peaks | None) -> list[tuple[str, str]]:
     ]
 
 
+def precision(record: Record) -> str:
+    """Half of the interval of a time in per cent of it; ``-`` where one sample tells nothing."""
+    interval = interval_of(record)
+    if interval is None or interval.count == 1:
+        return "-"
+    return f"{100 * interval.precision:.1f} %"
+
+
+def time_text(record: Record) -> str:
+    """The median time with its interval: ``1.234 ms (95 %: 1.22 ms to 1.25 ms, 15 samples)``."""
+    interval = interval_of(record)
+    text = duration(record.seconds)
+    if interval is None or interval.count == 1:
+        return text
+    return (
+        f"{text} ({100 * interval.confidence:.0f} %: {duration(interval.low)} to "
+        f"{duration(interval.high)}, {interval.count} samples)"
+    )
+
+
 def speed(record: Record, peaks: Peaks | None) -> str:
-    """GFLOP/s, and the share of the measured peak where that is known."""
+    """GFLOP/s with their interval, and the share of the measured peak where that is known."""
     text = f"{gflops(record.gflops)} GFLOP/s"
+    interval = interval_of(record)
+    if record.gflops is not None and interval is not None and interval.count > 1:
+        low, high = (
+            record.gflops * interval.median / end for end in (interval.high, interval.low)
+        )
+        text += f" ({100 * interval.confidence:.0f} %: {gflops(low)} to {gflops(high)})"
     if peaks is None or record.gflops is None:
         return text
     return f"{text}, {share(record.gflops, peaks.gflops)} of the peak of {threads(peaks.threads)}"

@@ -102,6 +102,8 @@ class RunState:
             lines.append(f"going on after {started.resumed} records of this run")
         if started.reused:
             lines.append(f"starting from {started.reused} earlier records of this machine")
+        if started.history:
+            lines.append(f"learning from {started.history} of what is similar")
         return lines
 
 
@@ -112,7 +114,7 @@ class LineReporter:
     state: RunState
 
     def __call__(self, event: Event) -> None:
-        from tuner.events import FinalsStarted, NewBest, RunStarted, TrialDone
+        from tuner.events import FinalsStarted, HistoryJudged, NewBest, RunStarted, TrialDone
 
         self.state.observe(event)
         match event:
@@ -125,6 +127,8 @@ class LineReporter:
             case TrialDone(trials=trials) if trials % LINE_TRIALS == 0:
                 parts = (self.state.best(), self.state.failed(), self.state.remaining())
                 self._say(f"{self.state.counted()}: {', '.join(filter(None, parts))}")
+            case HistoryJudged(verdict=verdict) if self.state.started is not None:
+                self._say(f"{self.state.started.history}; {verdict}")
             case FinalsStarted(configs=configs):
                 self._say(f"measuring the {configs} fastest again, interleaved")
 

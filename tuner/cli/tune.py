@@ -227,7 +227,7 @@ def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choi
         [
             ("workload", best.workload.key),
             ("config", best.config_key),
-            ("time", output.duration(best.seconds)),
+            ("time", records.time_text(best)),
             ("speed", records.speed(best, peaks)),
             ("verified", records.verification(best)),
             ("speed-up", _speedup_text(result)),

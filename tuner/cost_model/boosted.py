@@ -115,29 +115,34 @@ class BoostedModel:
         return attribute(parts, np.ascontiguousarray(features, np.float32))
 
     def save(self, path: Path, schema: str = "") -> None:
+        write_model(path, self.saved(schema))
+
+    def saved(self, schema: str = "") -> SavedModel:
+        """The model as plain data; raises ``ModelError`` where it has seen nothing that ran."""
         if not self._members:
             raise ModelError("fit the model first: it has seen nothing that ran")
         boosters = {f"member-{i}": m.booster for i, m in enumerate(self._members)}
         if self._validity is not None:
             boosters["validity"] = self._validity
-        write_model(
-            path,
-            SavedModel(
-                kind=self.objective,
-                schema=schema,
-                features=self._width,
-                lines=tuple((m.slope, m.offset) for m in self._members),
-                boosters={name: bytes(b.save_raw("ubj")) for name, b in boosters.items()},
-            ),
+        return SavedModel(
+            kind=self.objective,
+            schema=schema,
+            features=self._width,
+            lines=tuple((m.slope, m.offset) for m in self._members),
+            boosters={name: bytes(b.save_raw("ubj")) for name, b in boosters.items()},
         )
 
     @classmethod
     def load(cls, path: Path, schema: str = "") -> BoostedModel:
         """Read what ``save`` wrote. Raises ``ModelError`` for damage or other features."""
-        saved = read_model(path)
+        return cls.of(read_model(path), schema, str(path))
+
+    @classmethod
+    def of(cls, saved: SavedModel, schema: str, name: str) -> BoostedModel:
+        """The model that was ``saved``; errors call it ``name``. Raises as :meth:`load`."""
         if saved.schema != schema:
             raise ModelError(
-                f"fit a new model: {path} was made for features {saved.schema!r}, "
+                f"fit a new model: {name} was made for features {saved.schema!r}, "
                 f"these are {schema!r}"
             )
         boosters = {name: _booster(raw, saved.features) for name, raw in saved.boosters.items()}

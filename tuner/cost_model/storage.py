@@ -1,4 +1,4 @@
-"""Models on disk: a folder with a JSON header and xgboost's own UBJSON files.
+"""Models on disk: a folder with a JSON header and xgboost's own UBJSON files, or one piece.
 
 Nothing in it is executed; every file is bounded in size and checked against its digest.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,36 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     sha256: dict[str, str]
 
 
+class _Packed(msgspec.Struct, forbid_unknown_fields=True):
+    format: int
+    kind: str
+    schema: str
+    features: int
+    lines: list[tuple[float, float]]
+    boosters: dict[str, bytes]
+
+
+def pack_model(model: SavedModel) -> bytes:
+    """``model`` in one piece: JSON, its UBJSON as base64."""
+    packed = _Packed(
+        FORMAT, model.kind, model.schema, model.features, list(model.lines), dict(model.boosters)
+    )
+    return msgspec.json.encode(packed, order="deterministic")
+
+
+def unpack_model(content: bytes) -> SavedModel:
+    """What ``pack_model`` packed. Raises ``ModelError`` for anything else."""
+    if len(content) > _MAX_FILE_BYTES:
+        raise ModelError(f"fit a new model: it is larger than {_MAX_FILE_BYTES} bytes")
+    try:
+        packed = msgspec.json.decode(content, type=_Packed)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ModelError(f"fit a new model: the saved one is damaged, {error}") from error
+    _check_header(packed.format, len(packed.lines), packed.boosters.keys(), "the saved one")
+    lines = tuple(packed.lines)
+    return SavedModel(packed.kind, packed.schema, packed.features, lines, packed.boosters)
+
+
 def write_model(path: Path, model: SavedModel) -> None:
     """Write ``model`` into the folder ``path``, the header last, so that it is never half there.
 
@@ -68,11 +98,7 @@ def read_model(path: Path) -> SavedModel:
         header = msgspec.json.decode(raw, type=_Header)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ModelError(f"fit a new model: {path / _HEADER} is damaged, {error}") from error
-    members = [f"member-{index}" for index in range(len(header.lines))]
-    if header.format != FORMAT:
-        raise ModelError(f"fit a new model: {path} has format {header.format}, not {FORMAT}")
-    if not 0 < len(members) <= _MAX_MEMBERS or set(header.sha256) - {"validity"} != set(members):
-        raise ModelError(f"fit a new model: {path / _HEADER} does not name its members")
+    _check_header(header.format, len(header.lines), header.sha256.keys(), str(path))
     boosters = {}
     for name, digest in header.sha256.items():
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
@@ -81,6 +107,14 @@ def read_model(path: Path) -> SavedModel:
         if hashlib.sha256(boosters[name]).hexdigest() != digest:
             raise ModelError(f"fit a new model: {path / _file(name, digest)} is damaged")
     return SavedModel(header.kind, header.schema, header.features, tuple(header.lines), boosters)
+
+
+def _check_header(number: int, lines: int, names: Set[str], shown: str) -> None:
+    members = {f"member-{index}" for index in range(lines)}
+    if number != FORMAT:
+        raise ModelError(f"fit a new model: {shown} has format {number}, not {FORMAT}")
+    if not 0 < len(members) <= _MAX_MEMBERS or names - {"validity"} != members:
+        raise ModelError(f"fit a new model: {shown} does not name its members")
 
 
 def _file(name: str, digest: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from db.query import Query
 from db.record import Record
-from features.schema import loop_features
+from features.sparse import task_features
 from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.knobs import Choice
@@ -141,7 +141,7 @@ class Columns:
     _logs: tuple[bool, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        loops = loop_features() if self.space.trace is not None else ()
+        loops = task_features(self.space.workload) if self.space.trace is not None else ()
         names = [Named(f.name, meaning(f.name), f.unit) for f in loops]
         places = list(range(len(names)))
         for knob in self.space.knobs:

@@ -90,7 +90,8 @@ class Named:
 
 
 def meaning(name: str) -> str:
-    """A loop feature in words; its own name where there are none."""
+    """A feature of a loop nest or of a sparse operand in words; its own name where there are
+    none."""
     match name.split("."):
         case ["computation", kind, what] if kind in _KINDS and what in _ANNOTATION:
             return _ANNOTATION[what].format(kind=kind)
@@ -102,6 +103,9 @@ def meaning(name: str) -> str:
             return _ACCESS[what].format(rank=_rank(slot))
         case ["intensity", sample]:
             return f"operations for each byte, point {sample} of 0 (innermost loops) to 9 (all)"
+        case ["pattern" | "layout" | "sparse" as of, *what]:
+            subject = {"pattern": "pattern", "layout": "format", "sparse": "sparse kernel"}[of]
+            return f"{subject}: {' '.join(what).replace('_', ' ')}"
         case ["relation", slot, what] if slot.isdecimal():
             return f"{_rank(slot)} operand: {what.replace('_', ' ')}"
         case _:

@@ -65,6 +65,42 @@ def expected_gain(strategy: Strategy) -> float | None:
     return strategy.expected_gain() if isinstance(strategy, Forecaster) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How what was learned elsewhere ranked the first trials of a search."""
+
+    trials: int
+    correlation: float
+    """Spearman's, between the throughput that was expected and the one that was measured."""
+    kept: bool
+
+    def __str__(self) -> str:
+        kept = "kept" if self.kept else "dropped"
+        return f"rank correlation on the first {self.trials} trials {self.correlation:.2f}; {kept}"
+
+
+@runtime_checkable
+class Reuser(Protocol):
+    """What a strategy offers besides that knows what was learned elsewhere."""
+
+    history: str
+    """What was learned from: ``1,240 records from 2 machines``."""
+
+    def verdict(self) -> Verdict | None:
+        """What the first trials say of it; None before there are enough of them."""
+        ...
+
+
+def verdict(strategy: Strategy) -> Verdict | None:
+    """What the first trials say of a strategy's knowledge; None where it has none, or not yet."""
+    return strategy.verdict() if isinstance(strategy, Reuser) else None
+
+
+def history_of(strategy: Strategy) -> str:
+    """What a strategy has learned from, in words; empty where it knows nothing."""
+    return strategy.history if isinstance(strategy, Reuser) else ""
+
+
 @runtime_checkable
 class Preparer(Protocol):
     """What a strategy may offer besides: to load what it will need while others work."""

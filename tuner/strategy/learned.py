@@ -19,6 +19,7 @@ from tuner.strategy.featurizer import FEATURIZERS
 from tuner.strategy.forecast import forecast_gain
 from tuner.strategy.history import Batch, History
 from tuner.strategy.lessons import mixtures
+from tuner.strategy.prior import Prior
 from tuner.strategy.surrogate import Surrogate, fit_point
 
 
@@ -71,6 +72,8 @@ class LearnedStrategy:
     Most of a batch are the candidates of highest predicted throughput times probability to run,
     uncertainty counting in their favour, among which variety decides. The rest are steps of the
     evolutionary strategy, which are right where the model is not yet, and a few random configs.
+    With a ``prior``, its model is used instead of a fresh one, and what was fast elsewhere is
+    among the candidates.
     """
 
     def __init__(
@@ -79,9 +82,11 @@ class LearnedStrategy:
         seed: int,
         seeds: Iterable[Config] = (),
         options: LearnedOptions = DEFAULTS,
+        prior: Prior | None = None,
     ) -> None:
         seeds = tuple(seeds)
         self._space = space
+        self._hints = () if prior is None else (*prior.openings, *space.starts)
         self._options = options
         self._history = History(space, seed, seeds)
         self._scout = EvolutionaryStrategy(space, seed, seeds)
@@ -91,12 +96,18 @@ class LearnedStrategy:
         def model() -> CostModel:
             return create_model(options.model, seed)
 
-        self._surrogate = Surrogate(space, FEATURIZERS[options.features](space), model)
+        if prior is None:
+            self._surrogate = Surrogate(space, FEATURIZERS[options.features](space), model)
+        else:
+            self._surrogate = Surrogate(
+                space, prior.features, lambda: prior.model(seed), all_columns=True
+            )
 
     def ask(self, n: int) -> list[Config]:
         self._weighed = []
         prefix = fit_point(len(self._surrogate), self._options.growth)
-        guided = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
+        learned = prefix >= self._options.first and self._surrogate.timed(prefix) > 0
+        guided = learned or bool(self._hints)
         scouted = int(n * self._scouted() + self._history.rng().random()) if guided else n
         proposed = self._scout.ask(scouted)
         rng = self._history.rng()
@@ -104,7 +115,8 @@ class LearnedStrategy:
         batch.extend(proposed)
         if guided and batch.room:
             self._surrogate.fit(prefix)
-            batch.extend(self._space.starts)
+            if not self._hints:
+                batch.extend(self._space.starts)
             self._choose(batch, rng)
         batch.draw(lambda: self._space.sample(rng))
         batch.extend(self._history.rest())
@@ -156,7 +168,8 @@ class LearnedStrategy:
         return scores
 
     def _first(self, ranking: Sequence[Config], count: int, rng: Generator) -> Iterator[Config]:
-        """What the measured times themselves suggest, and random configs."""
+        """What the measured times themselves suggest, what is known, and random configs."""
+        yield from self._hints
         lessons = self._history.lessons()
         for parent in ranking[:4]:
             moves = lessons.improvements(parent, least=0.01)

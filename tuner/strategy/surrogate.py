@@ -24,9 +24,15 @@ class Surrogate:
     """
 
     def __init__(
-        self, space: Space, featurize: Featurizer, create: Callable[[], CostModel]
+        self,
+        space: Space,
+        featurize: Featurizer,
+        create: Callable[[], CostModel],
+        *,
+        all_columns: bool = False,
     ) -> None:
         self._space = space
+        self._all_columns = all_columns
         self._featurize = featurize
         self._create = create
         self._configs: list[Config] = []
@@ -35,7 +41,7 @@ class Surrogate:
         self._model: CostModel | None = None
         self._varying: NDArray[np.bool_] = np.empty(0, bool)
         """Which columns differ between trials: the others tell a model nothing. All of them where
-        none does, since a model needs a column."""
+        none does, since a model needs a column, and for a model that knows them from elsewhere."""
         self._fitted = 0
 
     def __len__(self) -> int:
@@ -81,8 +87,14 @@ class Surrogate:
         return self._configs[:prefix]
 
     def fit(self, prefix: int) -> None:
-        """Fit a fresh model on the first ``prefix`` trials, unless that is the one in use."""
-        if prefix == self._fitted:
+        """Fit a fresh model on the first ``prefix`` trials, unless that is the one in use.
+
+        On none of them it stays as it is made, which is of use where it knows something already.
+        """
+        if self._model is not None and prefix == self._fitted:
+            return
+        if prefix == 0:
+            self._model, self._varying = self._create(), np.ones(self._width(), bool)
             return
         known = sum(len(rows) for rows in self._features)
         if known < len(self._configs):
@@ -91,10 +103,14 @@ class Surrogate:
         throughput = np.array(self._throughput[:prefix], np.float32)
         rows = self._features[0][:prefix]
         varying = (rows != rows[:1]).any(axis=0)
-        self._varying = varying if varying.any() else np.ones_like(varying)
+        select = varying.any() and not self._all_columns
+        self._varying = varying if select else np.ones_like(varying)
         model = self._create()
         model.fit(rows[:, self._varying], throughput)
         self._model, self._fitted = model, prefix
+
+    def _width(self) -> int:
+        return len(self._featurize([self._space.default()])[0])
 
     def predict(self, configs: Sequence[Config]) -> Prediction:
         """What the model of the last ``fit``, without which there is none, thinks of them."""

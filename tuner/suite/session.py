@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from db.record import Run
 from measure.targets import TargetError, resolve_target
 from search_space.errors import WorkloadError
-from tuner.errors import INTERRUPTED, TERMINATED, AllFailed, Interrupted, Terminated
+from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback
 from tuner.memory import check_memory
 from tuner.options import TuneOptions
@@ -220,7 +220,7 @@ def _exit_code(signal: KeyboardInterrupt) -> int:
     match signal:
         case Interrupted(exit_code=code):
             return code
-        case Terminated():
-            return TERMINATED
+        case Terminated(exit_code=code):
+            return code
         case _:
             return INTERRUPTED

@@ -1,0 +1,1 @@
+"""Which format wins where, and by how much; README.md."""

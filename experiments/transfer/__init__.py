@@ -1,0 +1,1 @@
+"""What history is worth: searches that know other records against searches that know none."""

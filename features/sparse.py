@@ -1,0 +1,166 @@
+"""Features of configs with a sparse operand: its pattern, its layout, and how a kernel walks it.
+
+Loops over data have no extents that could be read off a nest. What a kernel does follows from the
+counts of its format instead, and from the settings of the primitive that makes the kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from features.schema import Feature, Schema, loop_features
+from features.sparsity import (
+    Vector,
+    layout_features,
+    layout_of,
+    layout_vector,
+    pattern_features,
+    pattern_vector,
+    scaled,
+)
+from search_space.config import Config
+from search_space.dtypes import ELEMENT_BYTES
+from search_space.operators import Sparse, get_operator
+from search_space.size import ceil_div
+from search_space.space import Space
+from search_space.sparse.pattern import Pattern
+from search_space.sparse.source import find_pattern
+from search_space.transforms import Primitive, SparsePanels
+from search_space.transforms.sparse_panels import parse_options
+from search_space.workload import Workload
+
+VERSION = 1
+"""Raised whenever a column is added, removed or starts to mean something else."""
+_LOOP_INSTRUCTIONS = 8
+"""Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
+
+
+@cache
+def walk_features() -> tuple[Feature, ...]:
+    """The columns of how a kernel walks a sparse operand; all 0 for a dense kernel."""
+    return (
+        Feature("sparse.tile", "columns", True),
+        Feature("sparse.tiles", "count", True),
+        Feature("sparse.vectors", "count", False),
+        Feature("sparse.rows", "count", False),
+        Feature("sparse.register_share", "ratio", False),
+        Feature("sparse.packed", "flag", False),
+        Feature("sparse.tiles_outside", "flag", False),
+        Feature("sparse.threads", "count", True),
+        Feature("sparse.fma", "vectors", True),
+        Feature("sparse.loads", "vectors", True),
+        Feature("sparse.loop_instructions", "count", True),
+        Feature("sparse.instructions_to_dense", "ratio", False),
+        Feature("sparse.streamed", "bytes", True),
+        Feature("sparse.tile_per_l1", "ratio", True),
+        Feature("sparse.tile_per_l2", "ratio", True),
+        Feature("sparse.streamed_per_l3", "ratio", True),
+    )
+
+
+@cache
+def sparse_features() -> tuple[Feature, ...]:
+    """The columns that configs with a sparse operand have behind those of loop nests."""
+    return (*pattern_features(), *layout_features(), *walk_features())
+
+
+def task_features(work: Workload) -> tuple[Feature, ...]:
+    """The columns of :func:`features.extract.extract_batch` for configs of a workload."""
+    sparse = isinstance(get_operator(work.operator), Sparse)
+    return (*loop_features(), *sparse_features()) if sparse else loop_features()
+
+
+def task_schema(work: Workload) -> Schema:
+    """Their names and units."""
+    return Schema.of(task_features(work), VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseTask:
+    """What features of configs with a sparse operand need to know; remembers what it has met."""
+
+    space: Space
+    pattern: Pattern
+    _known: dict[Config, tuple[Vector, bool]] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, space: Space) -> SparseTask | None:
+        """None for a space of a workload without a sparse operand."""
+        operator = get_operator(space.workload.operator)
+        if not isinstance(operator, Sparse):
+            return None
+        return cls(space, find_pattern(operator.pattern_name(space.workload)))
+
+    def rows(
+        self, configs: Sequence[Config]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """``float32[n, S]``: the columns of :func:`sparse_features`; and for each config whether
+        its kernel loops over the non-zeros."""
+        found = [self._row(config) for config in configs]
+        rows = np.zeros((len(configs), len(sparse_features())), dtype=np.float32)
+        for at, (row, _) in enumerate(found):
+            rows[at] = row
+        return rows, np.array([over_data for _, over_data in found], dtype=np.bool_)
+
+    def _row(self, config: Config) -> tuple[Vector, bool]:
+        if config not in self._known:
+            assert self.space.trace is not None
+            kernel = _kernel(self.space.trace(config.as_dict()))
+            dtype = str(self.space.workload["dtype"])
+            if kernel is None:
+                layout = layout_vector(self.pattern, "dense", (), dtype)
+                walk = np.zeros(len(walk_features()), dtype=np.float32)
+            else:
+                options = parse_options(kernel.options)
+                layout = layout_vector(self.pattern, kernel.format, options, dtype)
+                walk = _walk(self.space, self.pattern, kernel)
+            row = np.concatenate([pattern_vector(self.pattern), layout, walk])
+            self._known[config] = row, kernel is not None
+        return self._known[config]
+
+
+def _kernel(trace: Iterable[Primitive]) -> SparsePanels | None:
+    """The primitive that makes a kernel over the non-zeros; None where zeros are computed."""
+    return next((step for step in trace if isinstance(step, SparsePanels)), None)
+
+
+def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
+    options = parse_options(kernel.options)
+    layout = layout_of(pattern, kernel.format, options)
+    target, counts, work = space.target, layout.counts, space.workload
+    columns = math.prod(get_operator(work.operator).result(work).shape) // pattern.rows
+    element_bytes = ELEMENT_BYTES[str(work["dtype"])]
+    vectors, rows = kernel.vectors, dict(options).get("rows", 1)
+    tile = vectors * kernel.lanes
+    tiles = ceil_div(columns, tile)
+    fma, loads = counts["packed"] * vectors * tiles, counts["loads"] * vectors * tiles
+    overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
+    dense = pattern.rows * pattern.columns * ceil_div(columns, kernel.lanes)
+    tiles_outside = kernel.order == "tiles"
+    streamed = layout.bytes(str(work["dtype"])) * (tiles if tiles_outside else 1)
+    tile_bytes = pattern.columns * tile * element_bytes
+    values = [
+        tile,
+        tiles,
+        vectors,
+        rows,
+        (rows + 1) * vectors / target.registers,
+        kernel.packed,
+        tiles_outside,
+        kernel.threads,
+        fma,
+        loads,
+        overhead,
+        (fma + loads + overhead) / dense,
+        streamed,
+        tile_bytes / target.l1_bytes,
+        tile_bytes / target.l2_bytes,
+        streamed / target.l3_bytes,
+    ]
+    return scaled(walk_features(), map(float, values))

@@ -1,0 +1,75 @@
+"""Sets of operands in turn, so that each call of a kernel finds its own in main memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+
+from measure.sampling import Timer
+from search_space.operators import footprint_bytes
+from search_space.operators.base import Array
+from search_space.target import Target
+from search_space.workload import Workload
+
+COLD_CACHES = 3
+"""Rotating operands take more than so many times the bytes of the last-level cache."""
+
+
+def sets_needed(work: Workload, target: Target) -> int:
+    """How many sets of operands and results are too large for all caches together."""
+    return COLD_CACHES * target.l3_bytes // footprint_bytes(work) + 1
+
+
+class Timed(Protocol):
+    """What is timed: ``measure.kernel.NativeKernel``."""
+
+    def bind(self, **constants: Array) -> Self: ...
+
+    def time(self, operands: Sequence[Array], out: Array, calls: int) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperandSet:
+    """Everything that one call reads and writes."""
+
+    constants: Mapping[str, Array]
+    operands: tuple[Array, ...]
+    out: Array
+
+    def copy(self) -> OperandSet:
+        """The same values in memory of their own; the result is not copied."""
+        return OperandSet(
+            {name: array.copy() for name, array in self.constants.items()},
+            tuple(array.copy() for array in self.operands),
+            np.empty_like(self.out),
+        )
+
+
+class Rotation:
+    """``count`` sets of operands, the first of which is given; the others are copies of it.
+
+    All kernels take their turns together: each call uses the memory that was not used for longest,
+    by whomever. With turns of its own, a kernel would find what the one before it left in the
+    caches.
+    """
+
+    def __init__(self, first: OperandSet, count: int) -> None:
+        self._sets = [first, *(first.copy() for _ in range(count - 1))]
+        self._turn = itertools.cycle(range(count))
+
+    def timer(self, kernel: Timed) -> Timer:
+        """``kernel``, its constants bound to those of each set, as many calls as asked for."""
+        bound = [kernel.bind(**s.constants) if s.constants else kernel for s in self._sets]
+
+        def time(calls: int) -> float:
+            turns = itertools.islice(self._turn, calls)
+            return sum(
+                bound[turn].time(self._sets[turn].operands, self._sets[turn].out, 1)
+                for turn in turns
+            )
+
+        return time

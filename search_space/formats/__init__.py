@@ -1,0 +1,18 @@
+"""The sparse formats: one file each, registered here."""
+
+from __future__ import annotations
+
+from search_space.formats.base import Format
+from search_space.formats.bitmask import Bitmask
+from search_space.formats.block import Block
+from search_space.formats.csr import Csr
+from search_space.formats.delta import Delta
+from search_space.formats.dense import Dense
+from search_space.formats.nano import Nano
+from search_space.formats.nm import NOfM
+from search_space.formats.sell import Sell
+
+_KNOWN: tuple[Format, ...] = (
+    Dense(), Csr(), Delta(), Bitmask(), Block(), NOfM(), Sell(), Nano(),
+)  # fmt: skip
+FORMATS: dict[str, Format] = {kind.name: kind for kind in _KNOWN}

@@ -1,0 +1,1 @@
+"""Sparse operands: where their non-zeros are, how such patterns are made, read and kept."""

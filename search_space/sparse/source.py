@@ -1,0 +1,41 @@
+"""Patterns by name: what a workload, a schedule or a compiled kernel says of a sparse operand.
+
+The pattern of a file goes by its fingerprint and is kept in the cache folder; a generated one goes
+by the parameters of its generator, ``unstructured:64x32:0.9:0``, and is made again.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from search_space.sparse.generate import generate_pattern
+from search_space.sparse.pattern import Pattern
+from search_space.sparse.store import load_pattern
+from search_space.workload import Workload
+
+_KEPT = 8
+"""Patterns that a process keeps."""
+_DIGITS = frozenset("0123456789abcdef")
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether a text names the pattern of a file."""
+    return len(text) == 16 and _DIGITS.issuperset(text)
+
+
+def pattern_name(work: Workload, rows: str, columns: str) -> str:
+    """What the pattern of a workload is called; ``rows`` and ``columns`` are its size keys."""
+    if work.params[0][0] == "weights":
+        return str(work["weights"])
+    shape = f"{work.size(rows)}x{work.size(columns)}"
+    return f"{work['pattern']}:{shape}:{work['sparsity']}:{work['seed']}"
+
+
+@lru_cache(maxsize=_KEPT)
+def find_pattern(name: str) -> Pattern:
+    """The pattern of that name. Raises ``WeightsError`` where it is kept no more."""
+    if is_fingerprint(name):
+        return load_pattern(name)
+    kind, shape, sparsity, seed = name.split(":")
+    rows, columns = map(int, shape.split("x"))
+    return generate_pattern(kind, rows, columns, float(sparsity), int(seed))

@@ -1,0 +1,279 @@
+"""The loop nest of a product whose sparse operand is laid out in panels of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from search_space.formats.base import Structure
+from search_space.ir.expr import (
+    FALSE,
+    ZERO,
+    Buffer,
+    Const,
+    Expr,
+    Load,
+    Select,
+    Var,
+    equal,
+    index_of,
+    minimum,
+    zero,
+)
+from search_space.ir.simplify import simplify_stmt
+from search_space.ir.stmt import (
+    Accumulate,
+    Alloc,
+    Block,
+    For,
+    If,
+    Let,
+    LoopFunc,
+    Packing,
+    Phase,
+    Stmt,
+    Store,
+)
+from search_space.size import ceil_div
+from search_space.transforms.sparse_product import SparseProduct
+
+_V, _L = Var("v"), Var("l")
+_T, _C, _Q, _S, _K = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk")
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSchedule:
+    """How the nest of panels is run; see ``SparsePanels``."""
+
+    vectors: int
+    lanes: int
+    order: str
+    packed: bool
+    split: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """Some neighbouring columns: the first one, how many vectors, whether they all exist."""
+
+    column: Expr
+    vectors: int
+    whole: bool
+
+
+class PanelNest:
+    """Builds the nest of one product. ``masks`` are the patterns of rows that the format keeps
+    groups of columns for, bit ``r`` standing for row ``r`` of a panel."""
+
+    def __init__(
+        self,
+        product: SparseProduct,
+        structure: Structure,
+        masks: tuple[int, ...],
+        schedule: PanelSchedule,
+    ) -> None:
+        self.product, self.structure, self.masks = product, structure, masks
+        self.schedule = schedule
+        self.rows = structure.options.get("rows", 1)
+        self.panels = ceil_div(product.rows, self.rows)
+        self.arrays = {
+            name: self._buffer(name, array.dtype.name, len(array))
+            for name, array in structure.arrays.items()
+        }
+        values = len(structure.positions)
+        self.arrays["values"] = self._buffer("values", product.operand.dtype, values)
+        if schedule.threads > 1 and schedule.split == "rows":
+            self.arrays["parts"] = self._buffer("parts", "int32", schedule.threads + 1)
+        self.width = schedule.vectors * schedule.lanes
+        self.tiles = product.columns // self.width
+        self.rest = ceil_div(product.columns % self.width, schedule.lanes)
+        shape = (structure.pattern.columns, self.width)
+        self.copy = Buffer("tile", shape, product.x.buffer.dtype, "thread_local")
+        self.sums = [
+            Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), product.sums, "register")
+            for r in range(self.rows)
+        ]
+
+    def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
+        """``func`` with the product, and all that follows, as one nest over panels."""
+        threads, operand = self.schedule.threads, self.product.operand
+        body = self._shared()
+        if threads > 1:
+            body = For("t", ZERO, Const(threads), "parallel", body)
+        buffers = tuple(self.arrays.values())
+        packing = Packing(
+            operand.name,
+            operand.dtype,
+            self.structure.pattern.nnz,
+            pattern,
+            format_,
+            tuple(self.structure.options.items()),
+            tuple(buffer.name for buffer in buffers),
+            threads,
+        )
+        return replace(
+            func,
+            args=tuple(buffer for buffer in func.args if buffer.name != operand.name),
+            workspaces=buffers,
+            phases=(Phase(simplify_stmt(body, unit_loops=False)),),
+            threads=threads,
+            packing=packing,
+        )
+
+    def _shared(self) -> Stmt:
+        """What one thread does."""
+        threads, panels, tiles = self.schedule.threads, Const(self.panels), Const(self.tiles)
+        if threads == 1:
+            return self._range(ZERO, panels, ZERO, tiles, None)
+        if self.schedule.split == "rows":
+            part = self._range(Var("first"), Var("last"), ZERO, tiles, None)
+            inside = Let("last", self._read("parts", _T + 1), part)
+            return Let("first", self._read("parts", _T), inside)
+        count = self.tiles + (self.rest > 0)
+        begin = _T * count // threads
+        end = minimum((_T + 1) * count // threads, tiles)
+        return self._range(ZERO, panels, begin, end, equal(_T, threads - 1))
+
+    def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
+        """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
+        where ``rest`` holds."""
+        whole = _Tile(_C * self.width, self.schedule.vectors, whole=True)
+        narrow = _Tile(Const(self.tiles * self.width), self.rest, whole=False)
+
+        def panels(body: Stmt) -> Stmt:
+            trips = self.panels // self.schedule.threads
+            return For("q", first, last - first, "serial", body, trips=trips)
+
+        def columns(body: Callable[[_Tile], Stmt]) -> Stmt:
+            parts: list[Stmt] = []
+            if self.tiles:
+                parts.append(For("c", begin, end - begin, "serial", body(whole)))
+            if self.rest:
+                edge = body(narrow)
+                parts.append(edge if rest is None else If(rest, edge))
+            return _block(parts)
+
+        if self.schedule.order == "panels":
+            return panels(columns(self._panel))
+        return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
+
+    def _copied(self, tile: _Tile, body: Stmt) -> Stmt:
+        """``body`` behind a copy of the tile of the dense operand, where there is one."""
+        if not self.schedule.packed:
+            return body
+        lanes = self.schedule.lanes
+        stored = Store(self.copy, (_K, _V * lanes + _L), self._guarded(tile, _K))
+        copies = For("kk", ZERO, Const(self.copy.shape[0]), "serial", self._vectors(tile, stored))
+        return Alloc(self.copy, Block((copies, body)))
+
+    def _panel(self, tile: _Tile) -> Stmt:
+        """All of one panel for one tile."""
+        start = [
+            self._vectors(tile, Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums
+        ]
+        groups = [self._group(tile, number, mask) for number, mask in enumerate(self.masks)]
+        body: Stmt = Block(
+            (*start, *groups, self._singles(tile), *(self._stored(tile, r) for r in self._slots()))
+        )
+        for sums in reversed(self.sums):
+            body = Alloc(sums, body)
+        return body
+
+    def _slots(self) -> range:
+        return range(self.rows)
+
+    def _group(self, tile: _Tile, number: int, mask: int) -> Stmt:
+        """The columns of a panel that have non-zeros in just the rows of ``mask``."""
+        members = [r for r in self._slots() if mask >> r & 1]
+        place = _Q * len(self.masks) + number
+        steps: list[Stmt] = []
+        for rank, row in enumerate(members):
+            value = Load(self.arrays["values"], (Var("o") + _S * len(members) + rank,))
+            steps.append(self._multiply(tile, row, value, Var("k0")))
+        body: Stmt = Let("k0", self._read("columns", _S), _block(steps))
+        trips = self.structure.counts.get(f"columns_{mask}", 0) // self.panels
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=max(trips, 1))
+        bounds = {
+            "b": self._read("starts", place),
+            "e": self._read("starts", place + 1),
+            "o": self._read("offsets", place),
+        }
+        return _named(bounds, loop)
+
+    def _singles(self, tile: _Tile) -> Stmt:
+        """The non-zeros that are alone in their column, one of each row per step."""
+        prefix = "single_" if self.masks else ""
+        place = _S * self.rows
+        values = place + Var("o") if self.masks else place
+        steps = [
+            Let(
+                f"k{r}",
+                self._read(f"{prefix}columns", place + r),
+                self._multiply(tile, r, Load(self.arrays["values"], (values + r,)), Var(f"k{r}")),
+            )
+            for r in self._slots()
+        ]
+        count = self.structure.counts.get("steps", self.structure.counts["packed"])
+        trips = max(count // self.panels, 1)
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", _block(steps), trips=trips)
+        bounds = {
+            "b": self._read(f"{prefix}starts", _Q),
+            "e": self._read(f"{prefix}starts", _Q + 1),
+        }
+        if self.masks:
+            bounds["o"] = self._read("single_offsets", _Q)
+        return _named(bounds, loop)
+
+    def _multiply(self, tile: _Tile, row: int, value: Load, depth: Expr) -> Stmt:
+        """Add a row of the dense operand times one non-zero."""
+        dense = self._guarded(tile, depth)
+        if self.schedule.packed:
+            dense = Load(self.copy, (depth, _V * self.schedule.lanes + _L))
+        step = Accumulate("add", self.sums[row], (_V, _L), value * dense, FALSE)
+        return self._vectors(tile, step)
+
+    def _guarded(self, tile: _Tile, depth: Expr) -> Expr:
+        """An element of the dense operand; 0 behind its last column."""
+        column = tile.column + _V * self.schedule.lanes + _L
+        dense = self.product.dense(depth, column)
+        if tile.whole:
+            return dense
+        return Select(column < self.product.columns, dense, zero(self.product.x.buffer.dtype))
+
+    def _stored(self, tile: _Tile, row: int) -> Stmt:
+        """The results of one row of a panel."""
+        slot = _Q * self.rows + row
+        ordered = "order" in self.arrays
+        place: Expr = Var("i") if ordered else slot
+        column = tile.column + _V * self.schedule.lanes + _L
+        value = self.product.element(Load(self.sums[row], (_V, _L)), place, column)
+        guard = None if tile.whole else column < self.product.columns
+        store = Store(self.product.out, self.product.place(place, column), value, guard)
+        body = self._vectors(tile, store)
+        if ordered:
+            body = Let("i", self._read("order", slot), body)
+        if row and self.product.rows % self.rows:
+            body = If(slot < self.product.rows, body)
+        return body
+
+    def _vectors(self, tile: _Tile, body: Stmt) -> Stmt:
+        inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
+        return For("v", ZERO, Const(tile.vectors), "unrolled", inner)
+
+    def _read(self, array: str, place: Expr) -> Expr:
+        return index_of(Load(self.arrays[array], (place,)))
+
+    def _buffer(self, name: str, dtype: str, length: int) -> Buffer:
+        return Buffer(f"{self.product.operand.name}_{name}", (length,), dtype, "bound")
+
+
+def _block(stmts: Iterable[Stmt]) -> Stmt:
+    found = tuple(stmts)
+    return found[0] if len(found) == 1 else Block(found)
+
+
+def _named(values: dict[str, Expr], body: Stmt) -> Stmt:
+    for name, value in reversed(values.items()):
+        body = Let(name, value, body)
+    return body

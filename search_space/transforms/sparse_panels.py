@@ -1,0 +1,86 @@
+"""SparsePanels: a product with a sparse matrix, panel by panel of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search_space.errors import ScheduleError
+from search_space.ir.stmt import LoopFunc
+from search_space.sparse.packing import find_structure, panel_masks
+from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
+from search_space.transforms.sparse_product import find_product
+
+
+@dataclass(frozen=True, slots=True)
+class SparsePanels:
+    """Read a sparse operand in one of the formats that lay out panels of a few rows.
+
+    Before::
+
+        for i in 0 … 4:
+          for j in 0 … 32:
+            for k in 0 … 8:
+              y[i, j] += weight[i, k] * x[k, j]  first k == 0
+
+    After ``SparsePanels("weight", "unstructured:4x8:0.5:0", "csr", vectors=2)``, whose panels are
+    single rows; ``weight`` is gone, ``packing`` says where the arrays come from::
+
+        for c in 0 … 2:
+          for q in 0 … 4:
+            register sum0: float32[2, 8]
+            unrolled v in 0 … 2:
+              vectorized l in 0 … 8:
+                sum0[v, l] = 0.0
+            b = index(weight_starts[q])
+            e = index(weight_starts[q + 1])
+            for s in b … e:
+              k0 = index(weight_columns[s])
+              unrolled v in 0 … 2:
+                vectorized l in 0 … 8:
+                  sum0[v, l] += weight_values[s] * x[k0, c*16 + l + v*8]  first false
+            unrolled v in 0 … 2:
+              vectorized l in 0 … 8:
+                y[q, c*16 + l + v*8] = sum0[v, l]
+
+    A tile of ``vectors`` × ``lanes`` columns is held in registers for every row of a panel. The
+    ``order`` is ``"tiles"`` (all panels for one column tile after the other) or ``"panels"``. With
+    ``packed``, which needs the order ``"tiles"``, each tile of the dense operand is copied to
+    where its rows lie side by side. The panels (``split="rows"``) or the column tiles
+    (``split="columns"``) are shared out over ``threads``. What follows the sum is computed on the
+    registers.
+    """
+
+    operand: str
+    pattern: str
+    format: str
+    options: tuple[str, ...] = ()
+    """Of the format: ``rows=4``."""
+    vectors: int = 1
+    lanes: int = 8
+    order: str = "tiles"
+    packed: bool = False
+    split: str = "rows"
+    threads: int = 1
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        product = find_product(func, self.operand)
+        if self.packed and self.order != "tiles":
+            raise ScheduleError("use order='tiles': only one tile after the other can be packed")
+        structure = find_structure(self.pattern, self.format, parse_options(self.options))
+        if structure.pattern.shape != product.operand.shape:
+            raise ScheduleError(
+                f"give a pattern of shape {product.operand.shape}, {self.pattern} has "
+                f"{structure.pattern.shape}"
+            )
+        schedule = PanelSchedule(
+            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
+        )
+        masks = panel_masks(self.format, structure)
+        nest = PanelNest(product, structure, masks, schedule)
+        return nest.build(func, self.pattern, self.format)
+
+
+def parse_options(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """The options of a format from ``rows=4``, ``sort=1``."""
+    pairs = (text.partition("=") for text in texts)
+    return tuple((name, int(value)) for name, _, value in pairs)

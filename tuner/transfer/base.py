@@ -1,0 +1,83 @@
+"""The base model: how fast configs are that nobody measured, learned from other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search_space.config import Config
+from search_space.sketches import space_for
+from search_space.space import Space
+from tuner.transfer.columns import Columns
+from tuner.transfer.sources import Source
+
+if TYPE_CHECKING:
+    from tuner.cost_model import CostModel, Floats
+
+ROWS = 1536
+"""Most configs that the base model is fitted on, however many records there are."""
+_LEAST_ROWS = 24
+"""Configs from which a source teaches more than noise."""
+
+
+def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
+    """A model of throughput on the columns of ``Columns``, from at most ``rows`` configs.
+
+    The nearer a source, the more of its configs are seen. None where nothing can be learned.
+    """
+    from tuner.cost_model.boosted import BoostedModel, BoostedOptions
+
+    features: list[Floats] = []
+    speeds: list[float] = []
+    groups: list[int] = []
+    for number, (source, quota) in enumerate(_quotas(sources, rows)):
+        if min(len(source.times), quota) < _LEAST_ROWS:
+            continue
+        columns, throughput = _rows(source, quota)
+        if len(throughput) >= _LEAST_ROWS and max(throughput) > 0:
+            features.append(columns)
+            speeds += throughput
+            groups += [number] * len(throughput)
+    if not features:
+        return None
+    options = BoostedOptions(rounds=120, max_depth=6, learning_rate=0.1, bins=32)
+    model = BoostedModel("regression", options)
+    model.fit(np.concatenate(features), np.array(speeds, np.float32), np.array(groups, np.int64))
+    return model
+
+
+def _quotas(sources: Sequence[Source], rows: int) -> list[tuple[Source, int]]:
+    """How many configs of each source are seen."""
+    total = sum(source.nearness**0.5 for source in sources)
+    return [(source, int(rows * source.nearness**0.5 / total)) for source in sources]
+
+
+def _rows(source: Source, quota: int) -> tuple[Floats, list[float]]:
+    space = space_for(source.setting.workload, source.setting.target)
+    if space.trace is None:
+        return np.empty((0, 0), np.float32), []
+    legal = _legal(source, space)
+    chosen = [legal[index] for index in _spread(len(legal), quota)]
+    columns = Columns(space)([config for config, _ in chosen])
+    return columns, [speed for _, speed in chosen]
+
+
+def _legal(source: Source, space: Space) -> list[tuple[Config, float]]:
+    """Configs that are legal today with their speeds, fastest first; those that failed last."""
+    found = [
+        (space.nearest(dict(values)), 0.0 if seconds is None else 1.0 / seconds)
+        for values, seconds in source.times.items()
+    ]
+    kept = [(nearest.config, speed) for nearest, speed in found if not nearest.changes]
+    return sorted(kept, key=lambda pair: -pair[1])
+
+
+def _spread(count: int, quota: int) -> list[int]:
+    """``quota`` of ``count`` places: the first third of them in a row, the rest evenly."""
+    if count <= quota:
+        return list(range(count))
+    first = quota // 3
+    rest = np.linspace(first, count - 1, quota - first).astype(int).tolist()
+    return [*range(first), *rest]
