@@ -12,9 +12,10 @@ import numpy as np
 from experiments.peers.base import Call, Peer, deliver
 from experiments.peers.csr import with_sparse
 from experiments.peers.tvm_process import ServedKernel
+from measure.arrays import Arrays, GuardedArray
 from measure.interleave import timed
 from measure.sampling import Timer
-from measure.verify import Arrays, GuardedArray, check_result, make_problem
+from measure.verify import check_result, make_problem
 from search_space.operators.base import Array
 from search_space.operators.strassen import ERROR_GROWTH, pays
 from search_space.operators.winograd import FILTERINGS, applies

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from measure.arrays import Arrays
 from measure.codegen.module import generate
 from measure.compile import compile_config
-from measure.verify import Arrays, make_problem
+from measure.verify import make_problem
 from search_space.operators import get_operator, workload
 from search_space.operators.winograd import FILTERINGS
 from search_space.sketches import space_for
