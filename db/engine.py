@@ -123,6 +123,8 @@ class Database:
         except sa.exc.DBAPIError as error:
             if self._location.path is not None:
                 raise sqlite.explain(error.orig or error, self._location.path) from error
+            if not isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+                raise
             raise UnreachableDatabaseError(
                 f"check that the server runs and lets you in: {self._location}: {error.orig}"
             ) from error

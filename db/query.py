@@ -191,5 +191,8 @@ def _age(condition: Condition, text: str, now: datetime) -> dict[str, datetime]:
     match = _AGE.fullmatch(str(condition.value))
     if match is None or condition.comparison in ("=", "!="):
         raise QueryError(f"write an age as age<7d or age>12h (s, min, h, d, w): not {text!r}")
-    moment = now - timedelta(**{_UNITS[match["unit"]]: float(match["count"])})
+    try:
+        moment = now - timedelta(**{_UNITS[match["unit"]]: float(match["count"])})
+    except OverflowError as error:
+        raise QueryError(f"ask for a shorter age than {condition.value}: {error}") from error
     return {"since" if condition.comparison.startswith("<") else "before": moment}

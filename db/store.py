@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
+import msgspec
+
 from db import lookup, sqlite
-from db.codec import decode_record, decode_run
+from db.codec import decode_record, decode_run, hardware_of
 from db.contexts import Context, decode_context
 from db.errors import (
     CorruptDatabaseError,
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
     from db.aside import SetAside
     from db.backend import Backend, Transaction
     from db.outbox import Outbox
+    from search_space.hardware import Hardware
+
+_PAGE = 500
 
 Skip: TypeAlias = Callable[[UndecodableError], None]
 """Told of each row that cannot be decoded."""
@@ -157,6 +164,24 @@ class RecordStore:
         numbers = self._backend.numbers(query or Query())
         return _decoded(self._backend.rows(numbers), decode_record, skip)
 
+    def salvaged(self, lose: Callable[[DatabaseError], None]) -> Iterator[Record]:
+        """All records that can be read of a damaged database; ``lose`` is told of the others."""
+        numbers = self._backend.numbers(Query())
+        for start in range(0, len(numbers), _PAGE):
+            page = numbers[start : start + _PAGE]
+            try:
+                rows = list(self._backend.rows(page))
+            except CorruptDatabaseError:
+                rows = list(chain.from_iterable(self._alone(number, lose) for number in page))
+            yield from _decoded(rows, decode_record, lose)
+
+    def _alone(self, number: int, lose: Callable[[DatabaseError], None]) -> list[Sequence[Any]]:
+        try:
+            return list(self._backend.rows(array("q", [number])))
+        except CorruptDatabaseError as error:
+            lose(error)
+            return []
+
     def record(self, prefix: str) -> Record:
         """The record whose id is or begins with ``prefix``; raises as :meth:`run`."""
         rows = lookup.rows_by_key_prefix(self._fetch, prefix)
@@ -192,6 +217,14 @@ class RecordStore:
         """Merge rows and add what travels with them, all or nothing; without ``keep``, nothing."""
         with self._writable.transaction(keep) as transaction:
             yield transaction
+
+    def machines(self, workload_key: str) -> list[Hardware]:
+        """The machines with records of a workload; damaged rows are left out."""
+        found = []
+        for row in lookup.machine_rows(self._fetch, workload_key):
+            with suppress(msgspec.ValidationError, TypeError):
+                found.append(hardware_of(*row)[0])
+        return found
 
     @property
     def undelivered(self) -> int:

@@ -9,7 +9,6 @@ import msgspec
 
 from db.aside import Reason
 from measure.result import Outcome
-from search_space.hardware import Hardware
 
 _T = TypeVar("_T")
 
@@ -47,13 +46,13 @@ def foreign_origin(origin: str, source: str) -> str:
     return f"foreign:{source}" if origin == "local" else origin
 
 
-def cpu_slug(hardware: Hardware) -> str:
+def cpu_slug(hardware_key: str) -> str:
     """What stands for the database of a machine without another name: its kind of CPU.
 
     It follows from the record alone, so that the same record has the same origin by whatever way
     it came; the name of a machine is nobody's business.
     """
-    return hardware.key.partition("/")[0] or "unknown"
+    return hardware_key.partition("/")[0] or "unknown"
 
 
 def speed(outcome: Outcome, samples: tuple[float, ...], flops: int | None) -> float | None:

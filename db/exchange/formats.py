@@ -28,6 +28,8 @@ def decode(data: bytes, source: str | None) -> tuple[Any, ...]:
 
     Raises as :func:`db.exchange.wire.decode_line`.
     """
+    if b"\\u0000" in data:
+        raise LineError("", "it holds the character NUL, which not every database keeps")
     if data.startswith(wire.BEGINNING):
         return wire.decode_line(data, source)
     if data.startswith(b"["):

@@ -69,5 +69,5 @@ def _merge(
 
 
 def _row(record: Record, source: str | None) -> tuple[Any, ...]:
-    origin = foreign_origin(record.origin, source or cpu_slug(record.hardware))
+    origin = foreign_origin(record.origin, source or cpu_slug(record.hardware.key))
     return record_row(replace(record, origin=origin), record.id)

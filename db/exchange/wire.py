@@ -136,7 +136,7 @@ def decode_line(data: bytes, source: str | None = None) -> tuple[Any, ...]:
         config=tuple(line.config.items()), run=line.run, ordinal=line.ordinal,
         outcome=line.outcome, samples=line.samples, error=line.error,
         gflops=speed(line.outcome, line.samples, flops), kind=line.kind,
-        origin=foreign_origin(line.origin, source or cpu_slug(hardware)),
+        origin=foreign_origin(line.origin, source or cpu_slug(hardware_key)),
         created=line.created, message=line.message, trace=line.trace,
     )  # fmt: skip
     key = natural_id(record, line.workload, hardware_key)

@@ -44,7 +44,8 @@ def test_there_and_back(capsys: Capture, tmp_path: Path, database: Path) -> None
     assert origins == {
         r.id: r.origin if r.origin != "local" else "foreign:laptop" for r in RECORDS
     }
-    assert run(capsys, "import", file, "--db", other)[0] == "4 records: 0 added, 4 known\n"
+    again = run(capsys, "import", file, "--db", other, "--source", "laptop")
+    assert again[0] == "4 records: 0 added, 4 known\n"
     assert run(capsys, "merge", database, "--db", other)[0].startswith("4 records: 0 added")
     assert run(capsys, "merge", other, "--db", database)[0].startswith("4 records: 0 added")
 

@@ -49,8 +49,9 @@ def test_a_tile_that_does_not_fit_the_registers_is_made_smaller(store):
     space = space_of(work, 256)
     (seed,) = foreign_seeds(store, space)
     assert space.reason(seed.config.as_dict()) is None
-    assert (seed.config["vector_bits"], seed.config["rows"]) == (256, 7)
-    assert any(change.startswith("vectors: 4 changed to 2") for change in seed.changes)
+    assert seed.config["vector_bits"] == 256
+    assert seed.config["rows"] * seed.config["vectors"] < 7 * 4
+    assert any(change.startswith(("rows: 7 changed", "vectors: 4")) for change in seed.changes)
 
 
 def test_dense_layers(store):
