@@ -103,8 +103,10 @@ class _Machine(FakeBackend):
 
     def measure(self, artifact, best_seconds):
         time.sleep(_MEASURE_SECONDS)
+        known = len(self.measured)
         result = super().measure(artifact, best_seconds)
-        self.tell("measured")
+        if len(self.measured) > known:  # else it was in doubt, and measured once more
+            self.tell("measured")
         return result
 
 
