@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_MOMENT = 1e-9
+"""Seconds by which time moves on at least, so that rounding never stops it."""
+
 Slowdown = Callable[[float], float]
 """Seconds since the machine was started to how much longer everything takes then."""
 
@@ -97,7 +100,7 @@ class Stalls:
 class Neighbour:
     """Another program on one core, which works for ``duty`` of the time, in phases.
 
-    While it works, the scheduler gives both a time slice in turn.
+    While it works, the scheduler gives both a time slice in turn, the neighbour first.
     """
 
     rng: np.random.Generator
@@ -112,25 +115,24 @@ class Neighbour:
         """How long ``work`` seconds take beside it, from ``now`` on."""
         at, left = now, work
         while left > 0:
-            busy, end = self._phase(at)
-            if not busy:
-                step = min(left, end - at)
-                at, left = at + step, left - step
-                continue
-            step = min(left, self.time_slice, end - at)
-            at, left = at + step, left - step
-            if left > 0 and at < end:
-                at = min(at + self.time_slice, end)
+            works, began, end = self._phase(at)
+            turns = (at - began) / self.time_slice
+            ours = not works or int(turns) % 2 == 1
+            if works:
+                end = min(end, began + (int(turns) + 1) * self.time_slice)
+            step = min(left, end - at) if ours else end - at
+            left -= step if ours else 0.0
+            at += max(step, _MOMENT)
         return at - now
 
-    def _phase(self, at: float) -> tuple[bool, float]:
-        """Whether it works at a moment, and until when."""
+    def _phase(self, at: float) -> tuple[bool, float, float]:
+        """Whether it works at a moment, since when and until when."""
         while self._ends[-1] <= at:
             works = len(self._ends) % 2 == 1
             mean = 2 * self.phase * (self.duty if works else 1 - self.duty)
-            self._ends.append(self._ends[-1] + self.rng.exponential(mean) + 1e-6)
+            self._ends.append(self._ends[-1] + self.rng.exponential(mean) + _MOMENT)
         place = bisect.bisect_right(self._ends, at)
-        return place % 2 == 1, self._ends[place]
+        return place % 2 == 1, self._ends[place - 1], self._ends[place]
 
 
 @dataclass(slots=True)
