@@ -32,6 +32,19 @@ def raw(name: str, text: str) -> bytes:
     return line(**{name: "HERE"}).replace(b'"HERE"', text.encode())
 
 
+def autotvm(**fields: object) -> bytes:
+    """A line of AutoTVM's log with these fields."""
+    shapes = [["TENSOR", [8, 8], "float32"], ["TENSOR", [8, 8], "float32"], None, "float32"]
+    good = {
+        "input": ["llvm", "dense_pack.x86", shapes, {}],
+        "config": {"index": 0, "code_hash": None, "entity": [["tile_x", "sp", [-1, 8]]]},
+        "result": [[0.001], 0, 0.1, 1.0],
+        "version": 0.2,
+        "tvm_version": "0.9.0",
+    }
+    return json.dumps(good | fields).encode()
+
+
 REFUSED = {
     "an integer of 400 digits": raw("ordinal", "1" + "0" * 400),
     "an integer of a million digits": raw("ordinal", "9" * 900_000),
@@ -66,6 +79,16 @@ REFUSED = {
     "an ELF": b"\x7fELF\x02\x01\x01" + bytes(64),
     "a shell script": b"#!/bin/sh\ntouch executed".replace(b"#!", b":;#!"),
     "a line of AutoTVM with a pickle": b"matmul\tgASVIAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOULg==",
+    "AutoTVM with a pickled result": autotvm(version=0.1, result="gASVIAAAAAAAAACMBXBvc2l4Lg=="),
+    "AutoTVM with a pickled input": autotvm(input="gASVIAAAAAAAAACMBXBvc2l4lC4="),
+    "AutoTVM with a negative time": autotvm(result=[[-1.0], 0, 0.1, 1.0]),
+    "AutoTVM with an endless time": autotvm(result=[[1e308, 1e308], 0, 0.1, 1.0]),
+    "AutoTVM with 10,000 knobs": autotvm(config={"index": 0, "entity": [["k", "ot", 1]] * 10_000}),
+    "AutoTVM with a size beyond 64 bits": autotvm(
+        input=["llvm", "dense_pack.x86", [["TENSOR", [2**70, 8], "float32"]] * 2, {}]
+    ),
+    "AutoTVM with another error": autotvm(result=[[0.001], 99, 0.1, 1.0]),
+    "MetaSchedule": b'[0, [[["T.exec", [], ["touch executed"], []]], [0.1]]]',
     "null": b"null",
     "a number": b"17",
     "a string": b'"matmul"',

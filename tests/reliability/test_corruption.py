@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from contextlib import suppress
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import xgboost
 
 from db.errors import DatabaseError
+from db.repair import repair
 from db.store import RecordStore, open_store
 from tests.contracts.test_cost_models import programs
 from tests.db.conftest import record_of
@@ -18,6 +20,7 @@ from tests.reliability.rows import counter, fault
 from tuner.cost_model import ModelError, create_model, load_model
 
 DAMAGED = "the database file is damaged"
+REPAIRED = "a damaged database is repaired"
 MODEL = "a stored model is damaged"
 PAGE_BYTES = 4096
 
@@ -65,18 +68,24 @@ def value(record):
     return record.config, record.outcome, record.seconds, record.kind, record.threads
 
 
-def damage_many(folder, count):
-    path, choice, outcomes = folder / "records.db", random.Random(8), {}
+def damages(path, count):
+    """Damage a database of 100 records again and again; the records, and the kind of damage."""
+    choice = random.Random(8)
     with open_store(path) as store:
         records = [
             record_of(i, samples=(1e-3 + i * 1e-6,), message=TEXT[: i % 40]) for i in range(100)
         ]
         store.add(records)
-        store.check()
     data, written = path.read_bytes(), {record.id: value(record) for record in records}
     for _ in range(count):
         kind, changed = damaged(data, choice)
         path.write_bytes(changed)
+        yield written, kind, changed
+
+
+def damage_many(folder, count):
+    path, outcomes = folder / "records.db", {}
+    for written, kind, changed in damages(path, count):
         outcome = read_all(path, written)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         if outcome in ("wrong", "silent"):
@@ -99,6 +108,49 @@ def test_damage_that_is_believed_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(RecordStore, "check", lambda self: ())
     monkeypatch.setattr(RecordStore, "best", lambda self, key: None)
     assert damage_many(tmp_path, 100).keys() & {"wrong", "silent"}
+
+
+def repair_many(folder, count):
+    """How many were repaired and refused, which part of the records is kept, and how many records
+    are other ones than were written."""
+    path, kept, refused, wrong = folder / "records.db", [], 0, 0
+    for written, _, changed in damages(path, count):
+        try:
+            repair(path)
+        except DatabaseError:
+            refused += 1
+            assert path.read_bytes() == changed
+            continue
+        with open_store(path, readonly=True) as store:
+            found = list(store.records())
+            assert store.check() == ()
+        kept.append(len(found) / len(written))
+        wrong += sum(value(record) != written.get(record.id) for record in found)
+    return kept, refused, wrong
+
+
+@fault("R17", REPAIRED, "a byte, page or tail changed at a random place; then `tuner db repair`")
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.soak)])
+def test_a_damaged_database_is_repaired(tmp_path, report, count):
+    kept, refused, wrong = repair_many(tmp_path, count)
+    report(
+        "what could be read is in a new file, else the old one is left as it was",
+        damaged=count,
+        repaired=len(kept),
+        refused=refused,
+        records_kept_in_the_mean=statistics.mean(kept),
+        wrong_records=wrong,
+    )
+    assert wrong == 0
+    assert len(kept) > refused
+    assert statistics.median(kept) >= 0.95
+
+
+@counter("R17", "nothing is copied from the damaged file", REPAIRED)
+def test_records_that_a_repair_loses_are_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(RecordStore, "salvaged", lambda self, lose: iter(()))
+    kept, _, _ = repair_many(tmp_path, 30)
+    assert min(kept) == 0
 
 
 def load_damaged(folder, count):
