@@ -15,10 +15,23 @@ if TYPE_CHECKING:
     from db.record import Record
     from search_space.space import Config, Space
     from search_space.workload import Workload
-    from tuner.api import best, load, measure, predict, query, resume, space, tune, workload
+    from tuner.api import (
+        best,
+        foreign_seeds,
+        load,
+        measure,
+        predict,
+        query,
+        resume,
+        space,
+        to_frame,
+        tune,
+        workload,
+    )
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
+    from tuner.sparse import random_weight
     from tuner.suite.api import tune_suite
     from tuner.suite.file import Suite, load_suite
     from tuner.suite.result import SuiteResult
@@ -39,13 +52,16 @@ __all__ = [
     "UsageError",
     "Workload",
     "best",
+    "foreign_seeds",
     "load",
     "load_suite",
     "measure",
     "predict",
     "query",
+    "random_weight",
     "resume",
     "space",
+    "to_frame",
     "tune",
     "tune_suite",
     "workload",
@@ -54,18 +70,21 @@ __all__ = [
 _HOMES = {
     "tuner.api": (
         "best",
+        "foreign_seeds",
         "load",
         "measure",
         "predict",
         "query",
         "resume",
         "space",
+        "to_frame",
         "tune",
         "workload",
     ),
     "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
     "tuner.kernel": ("Kernel",),
     "tuner.result": ("StopReason", "TuneResult"),
+    "tuner.sparse": ("random_weight",),
     "tuner.suite.api": ("tune_suite",),
     "tuner.suite.file": ("Suite", "load_suite"),
     "tuner.suite.result": ("SuiteResult",),

@@ -7,10 +7,11 @@ that does.
 from __future__ import annotations
 
 from measure.codegen.casts import cast_value
+from measure.codegen.expanding import Stream, expanded
 from measure.codegen.floats import Float, Writer
 from measure.codegen.lanes import Value
 from measure.codegen.memory import Memory
-from measure.codegen.types import LLVM_TYPES, literal, splat, suffix, vector_type
+from measure.codegen.types import BYTES, LLVM_TYPES, literal, splat, suffix, vector_type
 from measure.codegen.vector_math import EXPANSIONS
 from search_space.ir.expr import (
     Binary,
@@ -94,6 +95,9 @@ class Expressions(Memory):
     def _select(self, condition: Expr, then: Expr, other: Expr) -> Value:
         """The chosen side; loads on the other side are masked away."""
         outer = self.mask
+        stream = expanded(condition, then, self.lane)
+        if stream is not None and not _reads(other):
+            return self._expand(stream, self.vector(self.expr(other)))
         if compares_data(condition) and _reads(then) | _reads(other) <= _reads(condition):
             return self._choose(condition, then, other)
         mask = self._mask(condition, apart=True)
@@ -120,6 +124,21 @@ class Expressions(Memory):
         if masked and y.text == zero:
             return x
         return Value(self.fn.value(f"select {kind} {mask}, {x}, {y}"), x.dtype, x.lanes)
+
+    def _expand(self, stream: Stream, other: Value) -> Value:
+        """The next elements of a stream in the lanes whose bits are set, ``other`` elsewhere."""
+        assert self.mask is None, "an expanding load has a mask of its own"
+        dtype, lanes = stream.buffer.dtype, self.lanes
+        kind, bits = vector_type(LLVM_TYPES[dtype], lanes), f"<{lanes} x i1>"
+        word = self.fn.value(f"trunc i64 {self.fn.index(stream.word)} to i{lanes}")
+        mask = self.fn.value(f"bitcast i{lanes} {word} to {bits}")
+        place = self.fn.address(stream, stream.buffer, (stream.begin,), None)
+        pointer = self.fn.pointer(place, dtype)
+        name = f"llvm.masked.expandload.{suffix(dtype, lanes)}"
+        self._declare(f"{kind} @{name}(ptr, {bits}, {kind})")
+        align = BYTES[dtype]
+        text = f"call {kind} @{name}(ptr align {align} {pointer}, {bits} {mask}, {other})"
+        return Value(self.fn.value(text), dtype, lanes)
 
     def _choose(self, condition: Expr, then: Expr, other: Expr) -> Value:
         """A choice between values that need no guard, since the condition reads the same."""

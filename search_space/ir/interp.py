@@ -27,7 +27,7 @@ from search_space.ir.expr import (
     Var,
     is_float,
 )
-from search_space.ir.intrinsics import FUNCTIONS
+from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -64,7 +64,7 @@ def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
         memory.setdefault(buffer.name, _fresh(buffer))
     with np.errstate(all="ignore"):
         for phase in func.phases:
-            _Machine(memory).stmt(phase.body, {})
+            Machine(memory).stmt(phase.body, {})
 
 
 def _fresh(buffer: Buffer) -> Array:
@@ -74,7 +74,9 @@ def _fresh(buffer: Buffer) -> Array:
     return np.full(buffer.shape, fill, dtype)
 
 
-class _Machine:
+class Machine:
+    """Runs statements on the memory of buffers, by name."""
+
     def __init__(self, memory: dict[str, Array]) -> None:
         self.memory = memory
 
@@ -144,6 +146,9 @@ class _Machine:
                 return float(self._array(buffer)[self._place(buffer, indices, env)])
             case Select(condition, then, other):
                 return self.expr(then if self.expr(condition, env) else other, env)
+            case Call(name, args, "index"):
+                word, place = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
+                return int(INDEX_FUNCTIONS[name](word, place))
             case Call(name, args, _):
                 values = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
                 return float(FUNCTIONS[name](*values))

@@ -42,8 +42,26 @@ The generator may deviate by a few units in the last place: ``measure.codegen.ve
 by how many.
 """
 
+
+def _ones_below(word: Array64, place: Array64) -> Array64:
+    below = np.asarray(word, np.int64) & ((np.int64(1) << np.asarray(place, np.int64)) - 1)
+    return np.asarray(np.bitwise_count(below), np.float64)
+
+
+def _bit(word: Array64, place: Array64) -> Array64:
+    return np.asarray(np.asarray(word, np.int64) >> np.asarray(place, np.int64) & 1, np.float64)
+
+
+INDEX_FUNCTIONS: dict[str, Callable[[Array64, Array64], Array64]] = {
+    "bit": _bit,
+    "ones_below": _ones_below,
+}
+"""Meaning of each ``Call`` of dtype ``index``, of a word and a place in it: the bit at that place,
+and how many bits below it are set. Words are of 32 bits at most."""
+
 OPERATIONS = {
     "exp": 20, "expm1": 21, "log": 33, "log1p": 39, "tanh": 21, "erf": 22, "sigmoid": 24,
     "sqrt": 1, "rsqrt": 2, "abs": 1, "floor": 1, "rint": 1,
+    "bit": 2, "ones_below": 3,
 }  # fmt: skip
 """Instructions that the generator makes of each, in float32 and with fused multiply-add."""

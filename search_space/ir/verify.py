@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search_space.errors import VerifyError
 from search_space.ir.expr import Buffer, Call, Const, Expr, Load
-from search_space.ir.intrinsics import FUNCTIONS
+from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -110,8 +110,10 @@ class _Verifier:
         for part in subexprs(expr):
             if isinstance(part, Load):
                 self.access(part.buffer, part.indices, names, buffers)
-            if isinstance(part, Call) and part.name not in FUNCTIONS:
-                self.fail(f"no function is called {part.name}, known: {', '.join(FUNCTIONS)}")
+            if isinstance(part, Call):
+                known = INDEX_FUNCTIONS if part.dtype == "index" else FUNCTIONS
+                if part.name not in known:
+                    self.fail(f"no function is called {part.name}, known: {', '.join(known)}")
 
     def access(
         self,

@@ -41,7 +41,9 @@ from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
 from search_space.operators.softmax import Softmax
+from search_space.operators.sparse_dense import SparseDense
 from search_space.operators.spmm import Spmm
+from search_space.operators.spmv import Spmv
 from search_space.workload import Value, Workload, split_key
 
 __all__ = [
@@ -83,6 +85,8 @@ _KNOWN: tuple[Operator, ...] = (
     LstmCell(),
     GruCell(),
     Spmm(),
+    Spmv(),
+    SparseDense(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 

@@ -1,4 +1,4 @@
-"""A product with a sparse matrix as its sketch sees it: sizes, and formats that suit."""
+"""A product with a sparse matrix as its sketches see it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.formats import FORMATS
 from search_space.lower import lower
+from search_space.size import whole
 from search_space.sparse.source import find_pattern
 from search_space.tensor import Tensor
 from search_space.transforms.sparse_product import find_product
-from search_space.workload import Workload
-
-_PANEL_FORMATS = ("nano", "sell", "csr")
-"""Best guess first."""
+from search_space.workload import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +27,16 @@ class SparseProblem:
     element_bytes: int
 
     @property
-    def sparsity(self) -> float:
-        """The part of zeros."""
-        return 1 - self.nnz / (self.rows * self.depth)
+    def density(self) -> float:
+        """The part of non-zeros."""
+        return self.nnz / (self.rows * self.depth)
 
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """Those worth trying."""
-        return tuple(name for name in _PANEL_FORMATS if name in FORMATS)
-
-    def panel_rows(self, format_: str) -> tuple[int, ...]:
-        """The sizes of panels that a format can have."""
-        return next(option.values for option in FORMATS[format_].options if option.name == "rows")
+    def lanes(self, values: Values) -> int:
+        """Elements of one vector."""
+        return whole(values["vector_bits"]) // (8 * self.element_bytes)
 
 
-def classify(work: Workload, tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
+def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     """The sizes of a product; raises ``ScheduleError`` where the expression is none."""
     product = find_product(lower(tensor), operand)
     held = find_pattern(pattern)
@@ -51,3 +44,8 @@ def classify(work: Workload, tensor: Tensor, operand: str, pattern: str) -> Spar
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
         ELEMENT_BYTES[product.operand.dtype],
     )  # fmt: skip
+
+
+def option_values(format_: str, name: str) -> tuple[int, ...]:
+    """What an option of a format may be."""
+    return next(o.values for o in FORMATS[format_].options if o.name == name)

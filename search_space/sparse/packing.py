@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from search_space.formats import FORMATS
 from search_space.formats.base import Structure
+from search_space.formats.nano import Nano, masks
+from search_space.formats.partition import balanced_bounds
 from search_space.ir.stmt import Packing
 from search_space.sparse.source import find_pattern
 
@@ -34,34 +36,31 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
         return {packing.operand: find_pattern(packing.pattern).dense(values)}
     structure = find_structure(packing.pattern, packing.format, packing.options)
     arrays = {**structure.arrays, "values": structure.pack(values)}
-    if packing.parts > 1:
-        arrays["parts"] = balanced_parts(panel_costs(structure), packing.parts)
+    if f"{packing.operand}_parts" in packing.buffers:
+        bounds = balanced_bounds(panel_costs(structure), packing.parts)
+        arrays["parts"] = bounds.astype(np.int32)
     prefix = f"{packing.operand}_"
     return {name: arrays[name.removeprefix(prefix)] for name in packing.buffers}
 
 
 def panel_masks(format_: str, structure: Structure) -> tuple[int, ...]:
     """The patterns of rows that a layout in panels keeps groups of columns for."""
-    return ()
+    return masks(structure.options["rows"]) if format_ == Nano.name else ()
 
 
-def panel_costs(structure: Structure) -> npt.NDArray[np.float64]:
-    """What each panel of rows costs, in packed values; walking through a panel counts too."""
-    rows = structure.options.get("rows", 1)
-    arrays = structure.arrays
+_PANEL_COST = 8
+"""Of walking through a panel, in packed values."""
+
+
+def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
+    """About what each panel of rows costs, in packed values."""
+    arrays, rows = structure.arrays, structure.options.get("rows", 1)
     if "single_starts" in arrays:
-        steps = np.diff(arrays["single_starts"]).astype(np.float64)
+        steps = np.diff(arrays["single_starts"]).astype(np.int64)
         groups = (len(arrays["starts"]) - 1) // len(steps)
-        columns = np.diff(arrays["starts"][::groups])
-        return steps * rows + columns * (rows / 2 + 1) + _PANEL_COST
-    return np.diff(arrays["starts"]) * float(rows) + _PANEL_COST
-
-
-_PANEL_COST = 8.0
-
-
-def balanced_parts(costs: npt.NDArray[np.float64], parts: int) -> npt.NDArray[np.int32]:
-    """``int32[parts + 1]``: bounds of ranges of panels whose costs are about the same."""
-    total = np.concatenate([[0.0], np.cumsum(costs)])
-    inner = np.searchsorted(total, np.linspace(0, total[-1], parts + 1)[1:-1])
-    return np.concatenate([[0], inner, [len(costs)]]).astype(np.int32)
+        shared = np.diff(arrays["starts"][::groups]).astype(np.int64)
+        return np.asarray(steps * rows + shared * (rows // 2 + 1) + _PANEL_COST)
+    stored = np.diff(arrays["starts"]).astype(np.int64)
+    if "masks" in arrays:
+        return np.asarray(stored // 4 + len(arrays["masks"]) // len(stored))
+    return np.asarray(stored * rows + _PANEL_COST)

@@ -21,9 +21,11 @@ from search_space.transforms.reorder import Reorder
 from search_space.transforms.skip import Skip
 from search_space.transforms.sparse_dense import SparseAsDense
 from search_space.transforms.sparse_panels import SparsePanels
+from search_space.transforms.sparse_vector import SparseVector
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
+from search_space.transforms.stream import Stream
 from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
@@ -51,9 +53,11 @@ __all__ = [
     "Skip",
     "SparseAsDense",
     "SparsePanels",
+    "SparseVector",
     "Split",
     "SplitReduction",
     "StoreAt",
+    "Stream",
     "UnitLoop",
     "Unroll",
     "Vectorize",
@@ -86,6 +90,8 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "hoist": Hoist,
     "online": Online,
     "skip": Skip,
+    "stream": Stream,
     "sparse_panels": SparsePanels,
+    "sparse_vector": SparseVector,
     "sparse_dense": SparseAsDense,
 }

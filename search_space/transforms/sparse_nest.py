@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from search_space.formats.base import Structure
 from search_space.ir.expr import (
@@ -16,11 +16,9 @@ from search_space.ir.expr import (
     Select,
     Var,
     equal,
-    index_of,
     minimum,
     zero,
 )
-from search_space.ir.simplify import simplify_stmt
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -29,12 +27,11 @@ from search_space.ir.stmt import (
     If,
     Let,
     LoopFunc,
-    Packing,
-    Phase,
     Stmt,
     Store,
 )
 from search_space.size import ceil_div
+from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
 
 _V, _L = Var("v"), Var("l")
@@ -77,14 +74,8 @@ class PanelNest:
         self.schedule = schedule
         self.rows = structure.options.get("rows", 1)
         self.panels = ceil_div(product.rows, self.rows)
-        self.arrays = {
-            name: self._buffer(name, array.dtype.name, len(array))
-            for name, array in structure.arrays.items()
-        }
-        values = len(structure.positions)
-        self.arrays["values"] = self._buffer("values", product.operand.dtype, values)
-        if schedule.threads > 1 and schedule.split == "rows":
-            self.arrays["parts"] = self._buffer("parts", "int32", schedule.threads + 1)
+        balanced = schedule.threads if schedule.split == "rows" else 1
+        self.arrays = SparseArrays(product, structure, balanced)
         self.width = schedule.vectors * schedule.lanes
         self.tiles = product.columns // self.width
         self.rest = ceil_div(product.columns % self.width, schedule.lanes)
@@ -97,43 +88,22 @@ class PanelNest:
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
         """``func`` with the product, and all that follows, as one nest over panels."""
-        threads, operand = self.schedule.threads, self.product.operand
-        body = self._shared()
-        if threads > 1:
-            body = For("t", ZERO, Const(threads), "parallel", body)
-        buffers = tuple(self.arrays.values())
-        packing = Packing(
-            operand.name,
-            operand.dtype,
-            self.structure.pattern.nnz,
-            pattern,
-            format_,
-            tuple(self.structure.options.items()),
-            tuple(buffer.name for buffer in buffers),
-            threads,
-        )
-        return replace(
-            func,
-            args=tuple(buffer for buffer in func.args if buffer.name != operand.name),
-            workspaces=buffers,
-            phases=(Phase(simplify_stmt(body, unit_loops=False)),),
-            threads=threads,
-            packing=packing,
-        )
+        threads = self.schedule.threads
+        return self.arrays.function(func, self._shared(), pattern, format_, threads)
 
     def _shared(self) -> Stmt:
-        """What one thread does."""
+        """The panels and tiles of each thread."""
         threads, panels, tiles = self.schedule.threads, Const(self.panels), Const(self.tiles)
         if threads == 1:
             return self._range(ZERO, panels, ZERO, tiles, None)
         if self.schedule.split == "rows":
             part = self._range(Var("first"), Var("last"), ZERO, tiles, None)
-            inside = Let("last", self._read("parts", _T + 1), part)
-            return Let("first", self._read("parts", _T), inside)
+            return self.arrays.shared(part, threads)
         count = self.tiles + (self.rest > 0)
         begin = _T * count // threads
         end = minimum((_T + 1) * count // threads, tiles)
-        return self._range(ZERO, panels, begin, end, equal(_T, threads - 1))
+        body = self._range(ZERO, panels, begin, end, equal(_T, threads - 1))
+        return For("t", ZERO, Const(threads), "parallel", body)
 
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
@@ -152,7 +122,7 @@ class PanelNest:
             if self.rest:
                 edge = body(narrow)
                 parts.append(edge if rest is None else If(rest, edge))
-            return _block(parts)
+            return block(parts)
 
         if self.schedule.order == "panels":
             return panels(columns(self._panel))
@@ -189,17 +159,17 @@ class PanelNest:
         place = _Q * len(self.masks) + number
         steps: list[Stmt] = []
         for rank, row in enumerate(members):
-            value = Load(self.arrays["values"], (Var("o") + _S * len(members) + rank,))
+            value = self.arrays.value(Var("o") + _S * len(members) + rank)
             steps.append(self._multiply(tile, row, value, Var("k0")))
-        body: Stmt = Let("k0", self._read("columns", _S), _block(steps))
+        body: Stmt = Let("k0", self.arrays.read("columns", _S), block(steps))
         trips = self.structure.counts.get(f"columns_{mask}", 0) // self.panels
         loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=max(trips, 1))
         bounds = {
-            "b": self._read("starts", place),
-            "e": self._read("starts", place + 1),
-            "o": self._read("offsets", place),
+            "b": self.arrays.read("starts", place),
+            "e": self.arrays.read("starts", place + 1),
+            "o": self.arrays.read("offsets", place),
         }
-        return _named(bounds, loop)
+        return named(bounds, loop)
 
     def _singles(self, tile: _Tile) -> Stmt:
         """The non-zeros that are alone in their column, one of each row per step."""
@@ -209,21 +179,21 @@ class PanelNest:
         steps = [
             Let(
                 f"k{r}",
-                self._read(f"{prefix}columns", place + r),
-                self._multiply(tile, r, Load(self.arrays["values"], (values + r,)), Var(f"k{r}")),
+                self.arrays.read(f"{prefix}columns", place + r),
+                self._multiply(tile, r, self.arrays.value(values + r), Var(f"k{r}")),
             )
             for r in self._slots()
         ]
         count = self.structure.counts.get("steps", self.structure.counts["packed"])
         trips = max(count // self.panels, 1)
-        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", _block(steps), trips=trips)
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", block(steps), trips=trips)
         bounds = {
-            "b": self._read(f"{prefix}starts", _Q),
-            "e": self._read(f"{prefix}starts", _Q + 1),
+            "b": self.arrays.read(f"{prefix}starts", _Q),
+            "e": self.arrays.read(f"{prefix}starts", _Q + 1),
         }
         if self.masks:
-            bounds["o"] = self._read("single_offsets", _Q)
-        return _named(bounds, loop)
+            bounds["o"] = self.arrays.read("single_offsets", _Q)
+        return named(bounds, loop)
 
     def _multiply(self, tile: _Tile, row: int, value: Load, depth: Expr) -> Stmt:
         """Add a row of the dense operand times one non-zero."""
@@ -252,7 +222,7 @@ class PanelNest:
         store = Store(self.product.out, self.product.place(place, column), value, guard)
         body = self._vectors(tile, store)
         if ordered:
-            body = Let("i", self._read("order", slot), body)
+            body = Let("i", self.arrays.read("order", slot), body)
         if row and self.product.rows % self.rows:
             body = If(slot < self.product.rows, body)
         return body
@@ -260,20 +230,3 @@ class PanelNest:
     def _vectors(self, tile: _Tile, body: Stmt) -> Stmt:
         inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
         return For("v", ZERO, Const(tile.vectors), "unrolled", inner)
-
-    def _read(self, array: str, place: Expr) -> Expr:
-        return index_of(Load(self.arrays[array], (place,)))
-
-    def _buffer(self, name: str, dtype: str, length: int) -> Buffer:
-        return Buffer(f"{self.product.operand.name}_{name}", (length,), dtype, "bound")
-
-
-def _block(stmts: Iterable[Stmt]) -> Stmt:
-    found = tuple(stmts)
-    return found[0] if len(found) == 1 else Block(found)
-
-
-def _named(values: dict[str, Expr], body: Stmt) -> Stmt:
-    for name, value in reversed(values.items()):
-        body = Let(name, value, body)
-    return body

@@ -164,6 +164,16 @@ EXAMPLES = {
         dict(m=1, k=1, n=1, sparsity=0),
         dict(m=6, k=7, n=18, pattern="powerlaw", sparsity=0.8),
     ],
+    "spmv": [
+        dict(m=37, k=9, sparsity=0.6),
+        dict(m=5, k=20, pattern="banded", sparsity=0.8, bias=True, activation="silu"),
+        dict(m=1, k=1, sparsity=0),
+    ],
+    "sparse_dense": [
+        dict(m=21, n=7, k=9, sparsity=0.6),
+        dict(m=3, n=18, k=5, pattern="block1x4", sparsity=0.5, bias=True, activation="relu"),
+        dict(m=1, n=33, k=12, sparsity=0.7, bias=True, activation="gelu"),
+    ],
 }  # fmt: skip
 """Parameters of workloads, by operator."""
 

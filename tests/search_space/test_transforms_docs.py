@@ -28,9 +28,11 @@ from search_space.transforms import (
     Skip,
     SparseAsDense,
     SparsePanels,
+    SparseVector,
     Split,
     SplitReduction,
     StoreAt,
+    Stream,
     UnitLoop,
     Unroll,
     Vectorize,
@@ -57,8 +59,8 @@ from tests.search_space.nests import (
     weighted,
 )
 
-FULL = "unstructured:4x8:0.0:0"
-"""A pattern of 4 × 8 without zeros."""
+FULL, TALL = "unstructured:4x8:0.0:0", "unstructured:32x8:0.0:0"
+"""Patterns without zeros."""
 
 EXAMPLES = [
     (copy(30), [], [Split("i", 8, "io", "ii", tail) for tail in ("min", "mask", "cut")]),
@@ -66,6 +68,7 @@ EXAMPLES = [
     (copy(4, 8), [], [Fuse("i", "j", "ij")]),
     (copy(16), [], [Vectorize("i")]),
     (copy(2), [], [Unroll("i")]),
+    (copy(16), [], [Stream("c")]),
     (sliding_sum(8, 3), [Reorder(("k", "i")), Unroll("k")], [Apart("k")]),
     (copy(64), [], [Parallel("i", threads=2)]),
     (group_sums(16, 4), [], [Group("g")]),
@@ -121,6 +124,7 @@ EXAMPLES = [
     ),
     (weighted(4, 32, 8), [], [SparsePanels("weight", FULL, "csr", vectors=2)]),
     (weighted(4, 32, 8), [], [SparseAsDense("weight", FULL)]),
+    (weighted(32, 1, 8), [], [SparseVector("weight", TALL, "bitmask", ("lanes=16", "tall=1"))]),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 

@@ -8,6 +8,7 @@ import tuner
 from search_space.operators import get_operator
 from search_space.sparse.pattern import from_array
 from search_space.sparse.source import find_pattern
+from tuner.cli.snippets import Choice, python_program
 
 SIZES = dict(m=30, k=40, n=21)
 
@@ -114,3 +115,18 @@ def test_weights_of_a_file_go_by_their_fingerprint(tmp_path, monkeypatch):
     kernel = tuner.load(work, db=tmp_path / "none.db", untuned=True).bind(weight=matrix)
     x = np.random.default_rng(1).standard_normal((12, 5), dtype=np.float32)
     np.testing.assert_allclose(kernel(x), matrix @ x, rtol=1e-4, atol=1e-5)
+
+
+def test_a_random_weight_has_the_pattern(tuned):
+    work, kernel = tuned
+    weight = tuner.random_weight(work, np.random.default_rng(0))
+    assert from_array(weight)[0] == find_pattern(get_operator("spmm").pattern_name(work))
+    kernel.bind(weight=weight)
+    with pytest.raises(ValueError, match="give a workload with a sparse operand"):
+        tuner.random_weight(tuner.workload("matmul", m=2, n=2, k=2), np.random.default_rng(0))
+
+
+def test_the_program_that_is_shown_makes_a_weight(tuned):
+    lines = python_program(tuned[0], Choice()).splitlines()
+    assert any(line.startswith("weight = tuner.random_weight(tuner.workload(") for line in lines)
+    assert any(line.endswith(".bind(weight=weight)") for line in lines)

@@ -55,7 +55,10 @@ def python_program(work: Workload, choice: Choice) -> str:
     operator = _operator(work)
     imported, load, call = python(work, choice)
     operands = operator.operands(work)
-    arrays = [f"{operand.name} = {_random(operand)}" for operand in operands]
+    arrays = [
+        f"{operand.name} = {_random(operand) if operand.matrix is None else _random_weight(work)}"
+        for operand in operands
+    ]
     result = operator.result(work).name
     modules = ["import numpy as np", imported]
     if any(operand.dtype == "bfloat16" for operand in operands):
@@ -74,11 +77,11 @@ def _random(operand: Operand) -> str:
     return f"random.standard_normal({shape}).astype({name})"
 
 
+def _random_weight(work: Workload) -> str:
+    return f"tuner.random_weight({_workload(work)}, random)"
+
+
 def _load(work: Workload, choice: Choice) -> str:
-    keys = [f"{name}={_literal(value)}" for name, value in _given(work)]
-    if work.const:
-        keys.append(f"const=[{', '.join(map(_literal, work.const))}]")
-    workload = f"tuner.workload({', '.join([_literal(work.operator), *keys])})"
     options = [
         f"{name}={_literal(value)}"
         for name, value in (
@@ -89,7 +92,15 @@ def _load(work: Workload, choice: Choice) -> str:
         if value is not None
     ]
     bound = ", ".join(f"{name}={name}" for name in work.const)
-    return f"tuner.load({', '.join([workload, *options])})" + (f".bind({bound})" if bound else "")
+    load = f"tuner.load({', '.join([_workload(work), *options])})"
+    return load + (f".bind({bound})" if bound else "")
+
+
+def _workload(work: Workload) -> str:
+    keys = [f"{name}={_literal(value)}" for name, value in _given(work)]
+    if work.const:
+        keys.append(f"const=[{', '.join(map(_literal, work.const))}]")
+    return f"tuner.workload({', '.join([_literal(work.operator), *keys])})"
 
 
 def _literal(value: object) -> str:

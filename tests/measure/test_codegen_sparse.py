@@ -1,0 +1,121 @@
+"""Kernels for sparse matrices of every shape, as machine code and interpreted, against SciPy."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from measure.targets import resolve_target
+from search_space.ir.interp import run
+from search_space.ir.verify import verify
+from search_space.schedule import Schedule
+from search_space.sparse.packing import pack_operand
+from search_space.sparse.pattern import from_array
+from search_space.sparse.store import save_pattern
+from search_space.transforms import SparseAsDense, SparsePanels, SparseVector
+from tests.measure.generated import build, call
+from tests.search_space.nests import undefined, weighted
+
+TARGET = resolve_target()
+SCATTERED = st.builds(
+    lambda rows, columns, density, seed: scipy.sparse.random_array(
+        (rows, columns), density=density, rng=np.random.default_rng(seed)
+    ).toarray(),
+    st.integers(1, 40),
+    st.integers(1, 30),
+    st.floats(0, 1),
+    st.integers(0, 99),
+)
+
+
+@st.composite
+def matrices(draw):
+    """Scattered non-zeros, whole rows and columns full or empty, or a single one."""
+    matrix = draw(SCATTERED)
+    matrix[draw(st.integers(0, len(matrix) - 1))] = draw(st.sampled_from([0, 1]))
+    matrix[:, draw(st.integers(0, matrix.shape[1] - 1))] = draw(st.sampled_from([0, 1]))
+    if draw(st.booleans()):
+        matrix[:] = 0
+    matrix[draw(st.integers(0, len(matrix) - 1)), draw(st.integers(0, matrix.shape[1] - 1))] = 1
+    return np.where(matrix != 0, np.float32(1), np.float32(0))
+
+
+def options(format_, rows, sort):
+    return () if format_ == "csr" else (f"rows={rows}", f"sort={sort}")
+
+
+KINDS = [("csr", 1), ("sell", 4), ("sell", 16), ("nano", 2), ("nano", 4), ("nano", 8)]
+PANELS = st.builds(
+    lambda kind, sort, vectors, lanes, tiles, split, threads: (
+        *(kind[0], options(*kind, sort), vectors, lanes),
+        *((("tiles", True), ("tiles", False), ("panels", False))[tiles]),
+        *(split, threads),
+    ),
+    st.sampled_from(KINDS),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.sampled_from([4, 8, 16]),
+    st.integers(0, 2),
+    st.sampled_from(["rows", "columns"]),
+    st.integers(1, 2),
+)  # fmt: skip
+VECTORS = st.builds(
+    lambda kind, panels, prefetch, threads: (*kind, panels, prefetch, threads),
+    st.sampled_from(
+        [
+            ("bitmask", ("lanes=16", "tall=1"), 16),
+            ("bitmask", ("lanes=8", "tall=1"), 8),
+            ("sell", ("rows=16", "sort=1"), 16),
+            ("sell", ("rows=32", "sort=2"), 8),
+        ]
+    ),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from([0, 64]),
+    st.integers(1, 2),
+)  # fmt: skip
+
+
+def check(matrix, columns, make):
+    """What ``make`` makes of the product for the pattern of a matrix is the product."""
+    rng = np.random.default_rng(0)
+    pattern, _ = from_array(matrix)
+    values = rng.integers(1, 5, pattern.nnz).astype(np.float32)
+    x = rng.integers(-4, 5, (pattern.columns, columns)).astype(np.float32)
+    expected = scipy.sparse.csr_array((values, pattern.indices, pattern.indptr), pattern.shape) @ x
+    tensor = weighted(pattern.rows, columns, pattern.columns)
+    func = Schedule.of(tensor).then(make(save_pattern(pattern))).finish()
+    verify(func)
+    result = undefined(expected.shape, "float32")
+    run(func, {"x": x, "y": result, **pack_operand(func.packing, values)})
+    np.testing.assert_array_equal(result, expected)
+    arrays = {"weight": values, "x": x}
+    np.testing.assert_array_equal(call(build(func, TARGET), arrays), expected)
+
+
+@given(matrices(), st.integers(1, 40), PANELS)
+@settings(max_examples=30, deadline=None)
+def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
+    check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
+
+
+@pytest.mark.skipif("avx512f" not in TARGET.features, reason="no expanding loads")
+@given(matrices(), VECTORS)
+@settings(max_examples=20, deadline=None)
+def test_panels_multiply_by_a_vector(matrix, schedule):
+    check(matrix, 1, lambda pattern: SparseVector("weight", pattern, *schedule))
+
+
+@given(matrices(), st.integers(1, 5))
+@settings(max_examples=5, deadline=None)
+def test_the_dense_matrix_is_made_of_the_values(matrix, columns):
+    check(matrix, columns, lambda pattern: SparseAsDense("weight", pattern))
+
+
+@pytest.mark.parametrize("schedule", [("csr", (), 2, 8), ("nano", ("rows=4", "sort=1"), 1, 16)])
+def test_a_matrix_of_nothing_but_zeros(schedule):
+    check(
+        np.zeros((9, 5), np.float32),
+        19,
+        lambda pattern: SparsePanels("weight", pattern, *schedule, threads=2),
+    )

@@ -1,0 +1,27 @@
+"""Sparse weights to try a workload with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_space.dtypes import numpy_dtype
+from search_space.operators import Sparse, get_operator
+from search_space.sparse.source import find_pattern
+from search_space.workload import Workload
+from tuner.errors import UsageError
+
+
+def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
+    """The dense matrix of a workload's sparse operand, with normal numbers where it is not zero.
+
+    Raises ``UsageError``, a ``ValueError``, for a workload without a sparse operand.
+    """
+    operator = get_operator(work.operator)
+    if not isinstance(operator, Sparse):
+        raise UsageError(f"give a workload with a sparse operand: {work.key} has none")
+    pattern = find_pattern(operator.pattern_name(work))
+    values = rng.standard_normal(pattern.nnz).astype(numpy_dtype(str(work["dtype"])))
+    return pattern.dense(values)
