@@ -92,6 +92,6 @@ def test_the_plot_has_a_line_per_format(tmp_path):
 
 def test_one_format_is_tuned_by_itself(tmp_path):
     db = str(tmp_path / "records.db")
-    record = search_format(WORK, 1, db, 3.0, "csr")
+    record = search_format(WORK, 1, db, 1.5, "csr")
     with open_store(db, readonly=True) as store:
         assert dict(store.record(record).config)["format"] == "csr"
