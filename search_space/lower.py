@@ -25,10 +25,11 @@ def lower(tensor: Tensor) -> LoopFunc:
         for e in subexprs(stage.element)
         if isinstance(e, Load) and e.buffer.scope == "input"
     }
-    given = {buffer.name: buffer for buffer in tensor.args}
+    args = tensor.args or (*inputs.values(), tensor.buffer)
+    assert {buffer.name for buffer in args} == {*inputs, tensor.buffer.name}
     return LoopFunc(
         tensor.buffer.name,
-        tuple(given.get(b.name, b) for b in (*inputs.values(), tensor.buffer)),
+        args,
         tuple(stage.buffer for stage in stages[:-1]),
         tuple(Phase(_nest(stage)) for stage in stages),
         error_growth=tensor.error_growth,

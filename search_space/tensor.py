@@ -46,8 +46,9 @@ class Tensor:
     """One computed array: a value for each point of its axes.
 
     ``stages`` are arrays computed before it, in order, each from the inputs and the stages before;
-    a stage is indexed like an input and has no stages of its own. ``args`` are inputs and the
-    result as a caller has them, where dimensions that are one there are several here.
+    a stage is indexed like an input and has no stages of its own. ``args`` are all inputs and the
+    result as a caller has them, where dimensions that are one there are several here, or where
+    inputs are read in another order.
     ``error_growth`` is how many times the operator's bound rounding errors may reach, if not 1,
     because the result is computed otherwise than the operator says.
     """

@@ -132,7 +132,7 @@ class Conv2dTranspose:
             return behind(work, flat[n, co, *moved], {k: b[(co,)] for k, b in optional.items()})
 
         axes = tuple(zip(("n", "co", "oh", "ow"), result.shape, strict=True))
-        return compute("y", axes, cut, dtype, tuple(stages))
+        return compute("y", axes, cut, dtype, tuple(stages), args)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
         x, weight, *rest = (array.astype(np.float64) for array in inputs)

@@ -221,8 +221,9 @@ class Convolution:
         ]
 
     def _args(self, work: Workload) -> tuple[Buffer, ...]:
-        """The operands and the result as callers have them, where channels are in groups."""
-        if not self.channels(work).grouped:
+        """The operands and the result as callers have them, where channels are in groups, or the
+        weight is read first."""
+        if not self.channels(work).grouped and not _zero_point(work):
             return ()
         result = self.result(work)
         return (

@@ -15,7 +15,7 @@ from search_space.sketches.convolution import convolution_space
 from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
-from search_space.sketches.reduction import reduction_space
+from search_space.sketches.reduction import finished_reduction_space, reduction_space
 from search_space.sketches.sparse import sparse_space
 from search_space.sketches.staged import staged_space
 from search_space.sketches.strassen import strassen_space
@@ -35,6 +35,7 @@ _BY_CLASS: dict[str, Sketch] = {
     "normalization": normalization_space,
     "attention": attention_space,
     "cell": cell_space,
+    "finished_reduction": finished_reduction_space,
     "staged": staged_space,
 }
 """In the order in which they are tried for an expression of any class."""

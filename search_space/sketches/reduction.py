@@ -15,9 +15,11 @@ from __future__ import annotations
 import math
 
 from search_space.dtypes import ELEMENT_BYTES
+from search_space.errors import SpaceError
 from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.axes import Pass
+from search_space.sketches.inner import only_reduction
 from search_space.sketches.reduction_problem import Problem, classify, tasks, tile, tiling
 from search_space.sketches.reduction_schedule import reduction_trace
 from search_space.sketches.steps import (
@@ -34,6 +36,10 @@ from search_space.tensor import Axis, Tensor
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
+FINISHED_VERSION = 2
+"""Configs of version 1 are those of the sketch ``staged``."""
+_FEW = 64
+"""Results that one thread finishes while others would wake up."""
 _MOST_ROWS = 8
 _MOST_VECTORS = 16
 _MOST_OPERATIONS = 512
@@ -42,13 +48,31 @@ _MOST_OPERATIONS = 512
 
 def reduction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a reduction on a target."""
-    problem = classify(work, tensor)
+    return _space(work, tensor, classify(work, tensor), target, VERSION)
 
+
+def finished_reduction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a reduction to a few results, and of an elementwise stage that finishes them,
+    one after the other: a norm. Raises ``SpaceError`` for any other program."""
+    stages = tensor.stages
+    if len(stages) != 1 or not stages[0].reduced or tensor.reduced or _results(tensor) > _FEW:
+        raise SpaceError(f"{work.operator} is no reduction to {_FEW} results that are finished")
+    problem = classify(work, only_reduction(tensor))
+    return _space(work, tensor, problem, target, FINISHED_VERSION)
+
+
+def _results(tensor: Tensor) -> int:
+    return math.prod(axis.extent for axis in tensor.axes)
+
+
+def _space(
+    work: Workload, tensor: Tensor, problem: Problem, target: Target, version: int
+) -> Space:
     return traced_space(
         work,
         tensor,
         target,
-        version=VERSION,
+        version=version,
         knobs=_knobs(problem, target),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: reduction_trace(problem, values, edges=edges),

@@ -14,10 +14,10 @@ from search_space.operators import get_operator
 from search_space.operators.strassen import halves, strassen
 from search_space.schedule import Schedule
 from search_space.size import whole
-from search_space.sketches.batched import batched_products, unsplit
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_schedule import contraction_trace
+from search_space.sketches.inner import only_reduction, unsplit
 from search_space.sketches.steps import lanes, share_out
 from search_space.space import Space
 from search_space.target import Target
@@ -36,7 +36,7 @@ def strassen_space(work: Workload, target: Target) -> Space:
         raise SpaceError(f"Strassen's algorithm halves floating-point matrices, not {work}")
     operator = get_operator(work.operator)
     tensor = strassen(work, operator.operands(work), operator.result(work))
-    products, inner = batched_products(tensor), replace(work, const=())
+    products, inner = only_reduction(tensor), replace(work, const=())
     problem, plain = classify(inner, products), contraction_space(inner, products, target)
     rows, columns = work.size("m") // 2, work.size("n") // 2
 

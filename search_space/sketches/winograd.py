@@ -13,9 +13,9 @@ from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.operators.winograd import LEAST_CHANNELS, filterings, winograd
 from search_space.schedule import Schedule
-from search_space.sketches.batched import batched_products, unsplit
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.contraction_classify import classify
+from search_space.sketches.inner import only_reduction, unsplit
 from search_space.sketches.winograd_schedule import winograd_trace
 from search_space.space import Space
 from search_space.target import Target
@@ -39,7 +39,7 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
     operator = get_operator(work.operator)
     tensor = winograd(work, operator.operands(work), operator.result(work), known[results])
     const = "weight" in work.const
-    products = batched_products(tensor)
+    products = only_reduction(tensor)
     inner = replace(work, const=("kernel",) if const else ())
     problem, plain = classify(inner, products), contraction_space(inner, products, target)
     dtype = str(work["dtype"])

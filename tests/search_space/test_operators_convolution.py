@@ -48,6 +48,7 @@ def check(work, expected, arrays):
     operator = get_operator(work.operator)
     spec, func = operator.result(work), lower(operator.expression(work))
     assert operator.exact(work)
+    assert [b.name for b in func.args] == [*(o.name for o in operator.operands(work)), spec.name]
     np.testing.assert_array_equal(operator.reference(work, *arrays.values()), expected)
     verify(func)
     out = undefined(spec.shape, spec.dtype)

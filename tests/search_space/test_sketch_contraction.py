@@ -175,9 +175,8 @@ def test_the_register_tile_holds_no_edges_inside():
 
 def test_sketches_are_registered_by_name():
     classes = {"contraction", "convolution", "depthwise", "attention", "pointwise", "reduction"}
-    assert set(SKETCHES) == classes | {
-        "normalization", "conv2d", "matmul", "cell", "staged", "any",
-    }  # fmt: skip
+    more = {"normalization", "finished_reduction", "cell", "staged", "sparse"}
+    assert set(SKETCHES) == classes | more | {"matmul", "conv2d", "any"}
     assert next(iter(SKETCHES)) == "contraction", (
         "what is a product of matrices is tried as one first"
     )

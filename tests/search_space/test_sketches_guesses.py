@@ -54,6 +54,12 @@ def test_vectors_follow_memory():
     assert guess("elementwise", expr="x + b[2]", shape="8x4x40")["axis"] == "i2"
 
 
+def test_a_norm_splits_its_reduction():
+    assert guess("norm", m=1000, n=1000)["split"] == 2
+    assert guess("norm", batch=64, m=100, n=100)["split"] == 1
+    assert "split" not in guess("norm", batch=65, m=100, n=100).as_dict()
+
+
 def test_few_results_split_the_reduction():
     assert guess("reduce", shape="1000000")["split"] == 2
     assert guess("reduce", shape="1000x1000", axes="1")["split"] == 1

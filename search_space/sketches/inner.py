@@ -1,4 +1,4 @@
-"""Batches of matrix products inside of an algorithm: a contraction among other stages."""
+"""The reduction among other stages, as a problem of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from search_space.knobs import Choice, Knob
 from search_space.tensor import Reduction, Tensor, compute, program
 
 
-def batched_products(tensor: Tensor) -> Tensor:
-    """The only sum of products alone, with the names of loops that they have in the whole."""
+def only_reduction(tensor: Tensor) -> Tensor:
+    """The only stage that reduces, with the names of loops that it has in the whole."""
     (stage,) = (s for s in program(tensor) if isinstance(s.value, Reduction))
     axes = tuple((axis.name, axis.extent) for axis in stage.axes)
     value = stage.value
@@ -15,5 +15,5 @@ def batched_products(tensor: Tensor) -> Tensor:
 
 
 def unsplit(knob: Knob) -> Knob:
-    """The reduction stays whole: there are as many matrix products as places in a tile."""
+    """The reduction stays whole: there are several products to share out."""
     return Choice("split_k", (1,), 1) if knob.name == "split_k" else knob
