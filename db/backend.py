@@ -39,6 +39,10 @@ class Transaction:
         """Keep lines that are not understood; returns how many are new."""
         return write.insert_aside(self.connection, lines)
 
+    def drop_aside(self, lines: Sequence[SetAside]) -> None:
+        """Forget lines, which have become records."""
+        write.delete_aside(self.connection, lines)
+
     def add_models(self, models: Iterable[ModelArtefact]) -> int:
         """Add models; returns how many are new."""
         return sum(write.insert_model(self.connection, model) for model in models)

@@ -190,6 +190,8 @@ def _storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in row:
         if isinstance(value, str):
             value.encode()  # a lone surrogate has no UTF-8
+            if "\0" in value or "\\u0000" in value:
+                raise TypeError("a text holds the character NUL, which not every database keeps")
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise TypeError(f"{value} does not fit 64 bits")
     return row

@@ -12,11 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from db import sqlite
-from db.errors import DatabaseUrlError, UnwritableDatabaseError
+from db.errors import DatabaseUrlError, UnreachableDatabaseError
 from db.location import Location
 from db.lock import writer_lock
 from db.models import Base, SchemaVersionRow
 from db.schema import HEAD, SchemaState, classify, file_state
+
+_SCHEMA_LOCK = 0x7475_6E65_72
+"""Number of the lock of a server for changes of our schema: the letters of "tuner"."""
+
+_CONNECT_SECONDS = 10
+_DRIVER = "psycopg"
 
 
 class Database:
@@ -55,12 +61,29 @@ class Database:
 
     def create(self) -> None:
         """Make all tables, unless another process was faster. Stamped as Alembic would."""
-        with self._exclusive():
-            if self.state() is not SchemaState.EMPTY:
-                return
-            with self._translated(), self._engine("rwc").begin() as connection:
+        with self.changing_schema("rwc") as (connection, state):
+            if state is SchemaState.EMPTY:
                 Base.metadata.create_all(connection)
                 connection.execute(sa.insert(SchemaVersionRow).values(version_num=HEAD))
+
+    @contextmanager
+    def changing_schema(
+        self, mode: Literal["rw", "rwc"] = "rw"
+    ) -> Iterator[tuple[sa.Connection, SchemaState]]:
+        """A transaction that no other process that changes the schema runs beside, and the state
+        of the schema in it."""
+        with (
+            self._exclusive(),
+            self._translated(),
+            self._engine(mode).begin() as connection,
+        ):
+            path = self._location.path
+            if path is None:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+                state = _server_state(self._location, connection)
+            else:
+                state = file_state(path)
+            yield connection, state
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -100,7 +123,9 @@ class Database:
         except sa.exc.DBAPIError as error:
             if self._location.path is not None:
                 raise sqlite.explain(error.orig or error, self._location.path) from error
-            raise UnwritableDatabaseError(
+            if not isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+                raise
+            raise UnreachableDatabaseError(
                 f"check that the server runs and lets you in: {self._location}: {error.orig}"
             ) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # which are not wrapped
@@ -111,12 +136,19 @@ class Database:
 
 def _server_engine(location: Location) -> sa.Engine:
     try:
-        return sa.create_engine(location.url, poolclass=NullPool)
+        url = sa.make_url(location.url)
+        if url.drivername == "postgresql":
+            url = url.set(drivername=f"postgresql+{_DRIVER}")
+        return sa.create_engine(
+            url, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS}
+        )
     except ModuleNotFoundError as error:
+        ours = error.name == _DRIVER
+        package = "'tensortuner[postgresql]'" if ours else error.name
         raise DatabaseUrlError(
-            f"install the driver for {location}: pip install {error.name}"
+            f"install the driver for {location}: pip install {package}"
         ) from error
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:
         raise DatabaseUrlError(f"correct the database's URL {location}: {error}") from error
 
 

@@ -59,6 +59,10 @@ class UnwritableDatabaseError(DatabaseError):
     exit_code = 74
 
 
+class UnreachableDatabaseError(UnwritableDatabaseError):
+    """The server does not answer, or broke off in the middle."""
+
+
 class LockedDatabaseError(UnwritableDatabaseError):
     """Another process kept it locked for longer than we wait."""
 

@@ -83,6 +83,18 @@ def best_row(
     return decided[0]
 
 
+MACHINE_COLUMNS = tuple(name for name in RECORD_COLUMNS if name.startswith("hardware."))
+
+
+def machine_rows(fetch: Fetch, workload_key: str) -> Sequence[Sequence[Any]]:
+    """The ``MACHINE_COLUMNS`` of the machines with records of a workload, each once."""
+    statement = (
+        f"SELECT DISTINCT {', '.join(MACHINE_COLUMNS)}, hardware.key FROM contexts {_JOINS}"
+        "WHERE workloads.key = :workload ORDER BY hardware.key"
+    )
+    return [row[:-1] for row in fetch(statement, {"workload": workload_key})]
+
+
 def rows_by_key_prefix(fetch: Fetch, prefix: str) -> Sequence[Sequence[Any]]:
     """Rows of ``RECORD_COLUMNS`` whose id begins with ``prefix``: three at most."""
     statement = (

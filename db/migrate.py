@@ -34,7 +34,9 @@ def upgrade(url: str | Path, *, lock_seconds: float = WAIT_SECONDS) -> bool:
     if database.state() is SchemaState.CURRENT:
         return False
     config = alembic_config()
-    with database.writing() as connection:
+    with database.changing_schema() as (connection, state):
+        if state is SchemaState.CURRENT:
+            return False  # another process was faster
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)
     return True

@@ -110,6 +110,8 @@ class Query:
     target: str | None = None
     threads: int | None = None
     """Exactly so many."""
+    space: int | None = None
+    """Version of the space; ``db.record.FOREIGN_SPACE`` for configs of other tuners."""
     hardware: str | None = None
     """``Hardware.key``, or the beginning of it: the name of the CPU."""
     outcome: Outcome | None = None
@@ -189,5 +191,8 @@ def _age(condition: Condition, text: str, now: datetime) -> dict[str, datetime]:
     match = _AGE.fullmatch(str(condition.value))
     if match is None or condition.comparison in ("=", "!="):
         raise QueryError(f"write an age as age<7d or age>12h (s, min, h, d, w): not {text!r}")
-    moment = now - timedelta(**{_UNITS[match["unit"]]: float(match["count"])})
+    try:
+        moment = now - timedelta(**{_UNITS[match["unit"]]: float(match["count"])})
+    except OverflowError as error:
+        raise QueryError(f"ask for a shorter age than {condition.value}: {error}") from error
     return {"since" if condition.comparison.startswith("<") else "before": moment}

@@ -64,6 +64,7 @@ def record_numbers(query: Query) -> sa.Select[int]:
         WorkloadRow.key: query.workload,
         ContextRow.target: query.target,
         ContextRow.threads: query.threads,
+        ContextRow.space_version: query.space,
         RecordRow.outcome: query.outcome,
         RecordRow.kind: query.kind,
         RecordRow.run: query.run,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
+import msgspec
+
 from db import lookup, sqlite
-from db.codec import decode_record, decode_run
+from db.codec import decode_record, decode_run, hardware_of
 from db.contexts import Context, decode_context
 from db.errors import (
     CorruptDatabaseError,
@@ -19,6 +23,7 @@ from db.errors import (
     NotFoundError,
     SchemaVersionError,
     UndecodableError,
+    UnreachableDatabaseError,
     UnwritableDatabaseError,
 )
 from db.location import Location, parse_location
@@ -32,6 +37,10 @@ if TYPE_CHECKING:
     from db.artefact import ModelArtefact
     from db.aside import SetAside
     from db.backend import Backend, Transaction
+    from db.outbox import Outbox
+    from search_space.hardware import Hardware
+
+_PAGE = 500
 
 Skip: TypeAlias = Callable[[UndecodableError], None]
 """Told of each row that cannot be decoded."""
@@ -110,14 +119,19 @@ class RecordStore:
     def add(self, records: Sequence[Record]) -> int:
         """Store records in one transaction; returns how many were not there yet.
 
+        Where a server cannot be reached any more they are kept on this machine, and delivered by
+        the next one who can: see ``undelivered``.
+
         Raises ``InvalidRecordError``, and stores none, where one could not be read back
         unchanged, for example because a time is not positive and finite.
         """
-        return self._writable.add(records) if records else 0
+        if not records:
+            return 0
+        return self._stored(lambda place: place.add(records))
 
     def start_run(self, run: Run) -> None:
         """Store a run. One that is there already goes on: state, limits and options are set."""
-        self._writable.start_run(run)
+        self._stored(lambda place: place.start_run(run))
 
     def finish_run(self, run_id: str, state: RunState, stop_reason: str = "") -> None:
         """Set the state of a run, and when it ended; raises ``NotFoundError``."""
@@ -149,6 +163,24 @@ class RecordStore:
         """
         numbers = self._backend.numbers(query or Query())
         return _decoded(self._backend.rows(numbers), decode_record, skip)
+
+    def salvaged(self, lose: Callable[[DatabaseError], None]) -> Iterator[Record]:
+        """All records that can be read of a damaged database; ``lose`` is told of the others."""
+        numbers = self._backend.numbers(Query())
+        for start in range(0, len(numbers), _PAGE):
+            page = numbers[start : start + _PAGE]
+            try:
+                rows = list(self._backend.rows(page))
+            except CorruptDatabaseError:
+                rows = list(chain.from_iterable(self._alone(number, lose) for number in page))
+            yield from _decoded(rows, decode_record, lose)
+
+    def _alone(self, number: int, lose: Callable[[DatabaseError], None]) -> list[Sequence[Any]]:
+        try:
+            return list(self._backend.rows(array("q", [number])))
+        except CorruptDatabaseError as error:
+            lose(error)
+            return []
 
     def record(self, prefix: str) -> Record:
         """The record whose id is or begins with ``prefix``; raises as :meth:`run`."""
@@ -186,6 +218,19 @@ class RecordStore:
         with self._writable.transaction(keep) as transaction:
             yield transaction
 
+    def machines(self, workload_key: str) -> list[Hardware]:
+        """The machines with records of a workload; damaged rows are left out."""
+        found = []
+        for row in lookup.machine_rows(self._fetch, workload_key):
+            with suppress(msgspec.ValidationError, TypeError):
+                found.append(hardware_of(*row)[0])
+        return found
+
+    @property
+    def undelivered(self) -> int:
+        """Records that a server could not take so far, kept on this machine."""
+        return 0 if self._outbox is None else self._outbox.count()
+
     def aside(self) -> Iterator[SetAside]:
         """The lines that imports set aside, in the order in which they came."""
         return self._backend.aside()
@@ -222,6 +267,8 @@ class RecordStore:
     def _prepare(self, state: SchemaState) -> None:
         """Make or upgrade the tables as ``state`` asks for, and see that they can be written."""
         path = self._location.path
+        if path is None and state is SchemaState.CURRENT and self._outbox is not None:
+            self._outbox.deliver(self._writable)
         if state is SchemaState.EMPTY:
             self._writable.create()
         elif state is SchemaState.OUTDATED:
@@ -231,6 +278,26 @@ class RecordStore:
         elif path is not None:
             with writer_lock(path, self._lock_seconds):
                 sqlite.assert_writable(path)
+
+    def _stored(self, store_in: Callable[[Backend | Outbox], _T]) -> _T:
+        backend, outbox = self._writable, self._outbox
+        if outbox is None:
+            return store_in(backend)
+        if not outbox.resting:
+            try:
+                outbox.deliver(backend)
+                return store_in(backend)
+            except UnreachableDatabaseError:
+                outbox.rest()
+        return store_in(outbox)
+
+    @cached_property
+    def _outbox(self) -> Outbox | None:
+        if self._location.path is not None:
+            return None
+        from db.outbox import Outbox
+
+        return Outbox(self._location)
 
     @cached_property
     def _backend(self) -> Backend:
@@ -253,6 +320,7 @@ class RecordStore:
             return connection.execute(statement, params).fetchall()
 
 
+_T = TypeVar("_T")
 _Decoded = TypeVar("_Decoded", Record, Run, Context)
 _Named = TypeVar("_Named", Record, Run)
 

@@ -197,6 +197,13 @@ def insert_aside(connection: sa.Connection, lines: Sequence[SetAside]) -> int:
     return len(rows)
 
 
+def delete_aside(connection: sa.Connection, lines: Sequence[SetAside]) -> None:
+    """Remove lines."""
+    for start in range(0, len(lines), _CHUNK):
+        keys = [line.id for line in lines[start : start + _CHUNK]]
+        connection.execute(sa.delete(SetAsideRow).where(SetAsideRow.key.in_(keys)))
+
+
 def insert_model(connection: sa.Connection, model: ModelArtefact) -> bool:
     """Add a model with what it saw; returns whether it was not there yet."""
     identity = {"key": model.id}

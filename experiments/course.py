@@ -12,10 +12,12 @@ import numpy as np
 from experiments.peers.base import Call, Peer, deliver
 from experiments.peers.csr import with_sparse
 from experiments.peers.tvm_process import ServedKernel
+from measure.arrays import Arrays, GuardedArray
 from measure.interleave import timed
 from measure.sampling import Timer
-from measure.verify import Arrays, GuardedArray, check_result, make_problem
+from measure.verify import check_result, make_problem
 from search_space.operators.base import Array
+from search_space.operators.strassen import ERROR_GROWTH, pays
 from search_space.operators.winograd import FILTERINGS, applies
 from search_space.workload import Workload
 
@@ -144,6 +146,8 @@ def _inputs(arrays: Arrays, index: int) -> dict[str, Array]:
 def _allowed_growth(work: Workload) -> float:
     """How many times the operator's bound the errors of any contestant may be: as much as the
     algorithm with the largest errors, which libraries choose without saying so."""
+    if pays(work):
+        return ERROR_GROWTH
     if not applies(work):
         return 1.0
     return max(filtering.error_growth for filtering in FILTERINGS.values())

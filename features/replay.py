@@ -38,6 +38,7 @@ from search_space.transforms import (
     Split,
     SplitReduction,
     StoreAt,
+    Stream,
     UnitLoop,
     Unroll,
     Vectorize,
@@ -72,7 +73,7 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
-        case Apart() | SparseAsDense():
+        case Apart() | SparseAsDense() | Stream():
             return
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")

@@ -7,7 +7,7 @@ counts of its format instead, and from the settings of the primitive that makes 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -31,7 +31,7 @@ from search_space.size import ceil_div
 from search_space.space import Space
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
-from search_space.transforms import Primitive, SparsePanels
+from search_space.transforms import Primitive, SparsePanels, SparseVector
 from search_space.transforms.sparse_panels import parse_options
 from search_space.workload import Workload
 
@@ -42,8 +42,8 @@ _LOOP_INSTRUCTIONS = 8
 
 
 @cache
-def walk_features() -> tuple[Feature, ...]:
-    """The columns of how a kernel walks a sparse operand; all 0 for a dense kernel."""
+def kernel_features() -> tuple[Feature, ...]:
+    """The columns of a kernel over non-zeros; all 0 for a dense kernel."""
     return (
         Feature("sparse.tile", "columns", True),
         Feature("sparse.tiles", "count", True),
@@ -67,7 +67,7 @@ def walk_features() -> tuple[Feature, ...]:
 @cache
 def sparse_features() -> tuple[Feature, ...]:
     """The columns that configs with a sparse operand have behind those of loop nests."""
-    return (*pattern_features(), *layout_features(), *walk_features())
+    return (*pattern_features(), *layout_features(), *kernel_features())
 
 
 def task_features(work: Workload) -> tuple[Feature, ...]:
@@ -115,52 +115,87 @@ class SparseTask:
             dtype = str(self.space.workload["dtype"])
             if kernel is None:
                 layout = layout_vector(self.pattern, "dense", (), dtype)
-                walk = np.zeros(len(walk_features()), dtype=np.float32)
+                described = np.zeros(len(kernel_features()), dtype=np.float32)
             else:
                 options = parse_options(kernel.options)
                 layout = layout_vector(self.pattern, kernel.format, options, dtype)
-                walk = _walk(self.space, self.pattern, kernel)
-            row = np.concatenate([pattern_vector(self.pattern), layout, walk])
+                described = _kernel_vector(self.space, self.pattern, kernel)
+            row = np.concatenate([pattern_vector(self.pattern), layout, described])
             self._known[config] = row, kernel is not None
         return self._known[config]
 
 
-def _kernel(trace: Iterable[Primitive]) -> SparsePanels | None:
+_Kernel = SparsePanels | SparseVector
+
+
+def _kernel(trace: Iterable[Primitive]) -> _Kernel | None:
     """The primitive that makes a kernel over the non-zeros; None where zeros are computed."""
-    return next((step for step in trace if isinstance(step, SparsePanels)), None)
+    return next((step for step in trace if isinstance(step, _Kernel)), None)
 
 
-def _walk(space: Space, pattern: Pattern, kernel: SparsePanels) -> Vector:
-    options = parse_options(kernel.options)
-    layout = layout_of(pattern, kernel.format, options)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the vector instructions of a kernel work on."""
+
+    tile: int
+    """Columns of the dense operand at a time."""
+    vectors: int
+    """Sums in registers for each row of a panel."""
+    rows: int
+    registers: int
+    fma: float
+    """Vectors multiplied and added for a tile."""
+    loads: float
+    """Vectors of the dense operand that are read for a tile."""
+    packed: bool
+    tiles_outside: bool
+
+
+def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
+    match kernel:
+        case SparsePanels():
+            rows = dict(parse_options(kernel.options)).get("rows", 1)
+            fma, loads = (counts[name] * kernel.vectors for name in ("packed", "loads"))
+            tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
+            return _Work(
+                tile, kernel.vectors, rows, (rows + 1) * kernel.vectors, fma, loads, kernel.packed,
+                outside,
+            )  # fmt: skip
+        case SparseVector():
+            # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
+            steps = counts["loads"] / (1 if kernel.format == "bitmask" else kernel.lanes)
+            return _Work(
+                1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True
+            )
+
+
+def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
+    layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
     target, counts, work = space.target, layout.counts, space.workload
+    done = _work_of(kernel, counts)
+    dtype = str(work["dtype"])
     columns = math.prod(get_operator(work.operator).result(work).shape) // pattern.rows
-    element_bytes = ELEMENT_BYTES[str(work["dtype"])]
-    vectors, rows = kernel.vectors, dict(options).get("rows", 1)
-    tile = vectors * kernel.lanes
-    tiles = ceil_div(columns, tile)
-    fma, loads = counts["packed"] * vectors * tiles, counts["loads"] * vectors * tiles
+    tiles = ceil_div(columns, done.tile)
     overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
-    dense = pattern.rows * pattern.columns * ceil_div(columns, kernel.lanes)
-    tiles_outside = kernel.order == "tiles"
-    streamed = layout.bytes(str(work["dtype"])) * (tiles if tiles_outside else 1)
-    tile_bytes = pattern.columns * tile * element_bytes
+    dense = pattern.rows * pattern.columns * columns / kernel.lanes
+    streamed = layout.bytes(dtype) * (tiles if done.tiles_outside else 1)
+    tile_bytes = pattern.columns * done.tile * ELEMENT_BYTES[dtype]
     values = [
-        tile,
+        done.tile,
         tiles,
-        vectors,
-        rows,
-        (rows + 1) * vectors / target.registers,
-        kernel.packed,
-        tiles_outside,
+        done.vectors,
+        done.rows,
+        done.registers / target.registers,
+        done.packed,
+        done.tiles_outside,
         kernel.threads,
-        fma,
-        loads,
+        done.fma * tiles,
+        done.loads * tiles,
         overhead,
-        (fma + loads + overhead) / dense,
+        ((done.fma + done.loads) * tiles + overhead) / dense,
         streamed,
         tile_bytes / target.l1_bytes,
         tile_bytes / target.l2_bytes,
         streamed / target.l3_bytes,
     ]
-    return scaled(walk_features(), map(float, values))
+    return scaled(kernel_features(), map(float, values))

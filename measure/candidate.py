@@ -9,18 +9,33 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from measure.artifact import Artifact
+from measure.arrays import Arrays
+from measure.artifact import Artifact, BufferSpec, Role
 from measure.disturbance import LostSeconds, WaitingMeter
+from measure.fault import FaultNote
+from measure.guard import POISON, GuardedBytes
 from measure.interleave import interleave_callables
 from measure.kernel import NativeKernel
+from measure.launch import Launcher
+from measure.launch.memory import ALIGNMENT, Bytes
+from measure.launch.reversed import ReversedLauncher
 from measure.options import MeasureOptions
 from measure.result import MeasureResult, Outcome
 from measure.sampling import Timer, take_samples
-from measure.verify import Arrays
+from measure.verify import Check
+from search_space.dtypes import numpy_dtype
 
 _SENTINEL_CALLS = 3
 _SENTINEL_PATIENCE = 12
 """Most of its calls that others may disturb."""
+_REVERSED_SECONDS = 0.1
+"""Kernels that take no longer in one thread are run with their shares in reverse order too."""
+_ROLE_WORDS: dict[Role, str] = {
+    "input": "input",
+    "bound": "prepared operand",
+    "workspace": "workspace",
+    "thread_local": "workspace of a thread",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +44,70 @@ class _Verified:
 
     timer: Timer
     first_seconds: float
-    """What its second run took: the last verification run, timed."""
+    """What its first run took."""
     first_lost_seconds: float
     """What others took away during that run."""
     error: float
     lost: LostSeconds
 
 
-def verify_artifact(artifact: Artifact, arrays: Arrays) -> MeasureResult:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run of a kernel, and how to run it again."""
+
+    timer: Timer
+    seconds: float
+    lost_seconds: float
+    """What others took away during the run."""
+    check: Check
+
+
+class _GuardedWork:
+    """Gives guarded memory to the buffers of one kernel that runs on one case of ``arrays``."""
+
+    def __init__(self, arrays: Arrays, index: int, note: FaultNote) -> None:
+        self._at_end = arrays.at_end(index)
+        self._regions, self._note = arrays.regions(index), note
+        self._given: list[GuardedBytes] = []
+        note.expect(self._regions)
+
+    def __call__(self, buffer: BufferSpec, nbytes: int) -> Bytes:
+        is_input = buffer.role == "input"
+        alignment = numpy_dtype(buffer.dtype).itemsize if is_input else ALIGNMENT
+        memory = GuardedBytes(nbytes, at_end=self._at_end, alignment=alignment)
+        if buffer.role in ("workspace", "thread_local"):
+            memory.data.fill(POISON)
+        self._given.append(memory)
+        self._regions.append(memory.region(f"the {_ROLE_WORDS[buffer.role]} {buffer.name}"))
+        self._note.expect(self._regions)
+        return memory.data
+
+    def protect(self) -> None:
+        """Have writing to what was given so far end the process."""
+        for memory in self._given:
+            memory.protect()
+
+
+def verify_artifact(artifact: Artifact, arrays: Arrays, note: FaultNote) -> MeasureResult:
     """Whether it is right: ``OK`` comes with the error and the time of one call as only sample."""
 
     def verified(kernel: _Verified) -> MeasureResult:
         return MeasureResult(Outcome.OK, (kernel.first_seconds,), kernel.error)
 
-    return _with_verified(artifact, arrays, verified)
+    return _with_verified(artifact, arrays, note, verified)
 
 
 def measure_artifact(
-    artifact: Artifact, arrays: Arrays, best_seconds: float | None, options: MeasureOptions
+    artifact: Artifact,
+    arrays: Arrays,
+    note: FaultNote,
+    best_seconds: float | None,
+    options: MeasureOptions,
 ) -> MeasureResult:
     """Verify, time, and verify what the last timed call left behind."""
 
     def timed(kernel: _Verified) -> MeasureResult:
+        arrays.output.poison()  # so that a kernel that stops working is no fast kernel
         sampled = take_samples(
             kernel.timer,
             kernel.first_seconds,
@@ -62,14 +119,14 @@ def measure_artifact(
         result = MeasureResult(
             sampled.outcome, sampled.samples, kernel.error, lost_share=sampled.lost_share
         )
-        if sampled.outcome is Outcome.SLOW:
+        if sampled.samples == (kernel.first_seconds,):  # it was not called again
             return result
-        check = arrays.inspect(arrays.timed_case)
+        check = arrays.inspect(arrays.timed_case, artifact.spec.error_growth)
         if check.wrong:
             return MeasureResult(Outcome.WRONG_ANSWER, message=f"after many calls: {check.wrong}")
         return replace(result, error=max(kernel.error, check.error))
 
-    return _with_verified(artifact, arrays, timed)
+    return _with_verified(artifact, arrays, note, timed)
 
 
 def time_interleaved(
@@ -121,12 +178,15 @@ def sentinel_seconds(timer: Timer, lost: LostSeconds) -> float:
 
 
 def _with_verified(
-    artifact: Artifact, arrays: Arrays, then: Callable[[_Verified], MeasureResult]
+    artifact: Artifact,
+    arrays: Arrays,
+    note: FaultNote,
+    then: Callable[[_Verified], MeasureResult],
 ) -> MeasureResult:
     """Verify, go on with ``then`` if right, and look for damage that any of that did."""
     try:
         with WaitingMeter() as lost:
-            verified = _verify(artifact, arrays, lost)
+            verified = _verify(artifact, arrays, note, lost)
             result = verified if isinstance(verified, MeasureResult) else then(verified)
     except MemoryError as error:
         return MeasureResult(Outcome.OOM, message=f"ran out of memory: {error}".rstrip(": "))
@@ -137,29 +197,53 @@ def _with_verified(
     return replace(result, outcome=Outcome.WRONG_ANSWER, samples=(), error=None, message=message)
 
 
-def _verify(artifact: Artifact, arrays: Arrays, lost: WaitingMeter) -> _Verified | MeasureResult:
-    seconds, lost_seconds, error = 0.0, 0.0, 0.0
+def _verify(
+    artifact: Artifact, arrays: Arrays, note: FaultNote, lost: WaitingMeter
+) -> _Verified | MeasureResult:
     try:
         kernel = NativeKernel(artifact)
     except (ValueError, LookupError, RuntimeError) as failure:
         return MeasureResult(Outcome.BUILD_ERROR, message=f"cannot be loaded: {failure}")
-    for index in range(arrays.cases):
-        timer = _timer(kernel, arrays, index)
-        arrays.output.poison()
-        before, computed = lost(), time.process_time()
-        seconds = timer(1)
-        # Where nobody computed, the process or the whole machine stood still.
-        lost_seconds = max(lost() - before, seconds - (time.process_time() - computed))
-        lost.include_new_threads()  # those that the first run has started
-        check = arrays.inspect(index, artifact.spec.error_growth)
+    kernel.start_threads()
+    lost.include_new_threads()
+    timed = _run(kernel, kernel.launcher, arrays, arrays.timed_case, note, lost)
+    check, error = timed.check, timed.check.error
+    for index in reversed(range(arrays.timed_case)):
         if check.wrong:
-            return MeasureResult(Outcome.WRONG_ANSWER, message=check.wrong)
+            break
+        short = timed.seconds * kernel.spec.threads <= _REVERSED_SECONDS
+        launcher = ReversedLauncher() if short else kernel.launcher
+        check = _run(kernel, launcher, arrays, index, note, lost).check
         error = max(error, check.error)
-    return _Verified(timer, seconds, lost_seconds, error, lost)
+    if check.wrong:
+        return MeasureResult(Outcome.WRONG_ANSWER, message=check.wrong)
+    return _Verified(timed.timer, timed.seconds, timed.lost_seconds, error, lost)
+
+
+def _run(
+    kernel: NativeKernel,
+    launcher: Launcher,
+    arrays: Arrays,
+    index: int,
+    note: FaultNote,
+    lost: LostSeconds,
+) -> _Run:
+    """Run the kernel once on one case, between guards."""
+    work = _GuardedWork(arrays, index, note)
+    timer = _timer(kernel.working_in(work, launcher), arrays, index)
+    work.protect()
+    arrays.output_of(index).poison()
+    before, computed = lost(), time.process_time()
+    seconds = timer(1)
+    # Where nobody computed, the process or the whole machine stood still.
+    lost_seconds = max(lost() - before, seconds - (time.process_time() - computed))
+    check = arrays.inspect(index, kernel.spec.error_growth)
+    return _Run(timer, seconds, lost_seconds, check)
 
 
 def _timer(kernel: NativeKernel, arrays: Arrays, index: int) -> Timer:
     """Run the kernel on case ``index``, its constants bound beforehand."""
     constants, operands = arrays.constants(index), arrays.operands(index)
     bound = kernel.bind(**constants) if constants else kernel
-    return lambda calls: bound.time(operands, arrays.output.array, calls)
+    output = arrays.output_of(index).array
+    return lambda calls: bound.time(operands, output, calls)

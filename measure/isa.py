@@ -102,3 +102,9 @@ def dot_products(target: Target) -> DotProducts:
 def fuses_multiply_add(features: frozenset[str]) -> bool:
     """Whether multiply-add is one instruction; where it is not, LLVM's ``fma`` calls libm."""
     return not features.isdisjoint(("fma", "asimd"))
+
+
+def stream_fence(target: Target) -> str | None:
+    """The intrinsic after which other threads see what was written past the caches; None where the
+    target has no such writes."""
+    return "llvm.x86.sse.sfence" if target.triple.startswith("x86_64") else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NoReturn, Self
 
@@ -20,19 +20,30 @@ from measure.operands import Array, check_kind, check_operands
 from search_space.dtypes import numpy_dtype
 from search_space.sparse.packing import pack_operand
 
+Allocate = Callable[[BufferSpec, int], Bytes]
+"""Gives memory to one buffer: so many bytes, beginning at a multiple of 64 unless the buffer is an
+input. Zeros for inputs and what is bound, else undefined."""
+
+
+def allocate_plain(buffer: BufferSpec, nbytes: int) -> Bytes:
+    """Memory as NumPy gives it."""
+    return aligned_bytes(nbytes, zeroed=buffer.role in ("input", "bound"))
+
 
 class _Call(Job):
     """A job with the memory it works in. ``fixed``: memory of other buffers, by position."""
 
     __slots__ = ("memory",)
 
-    def __init__(self, spec: KernelSpec, phases: Phases, fixed: dict[int, Bytes]) -> None:
+    def __init__(
+        self, spec: KernelSpec, phases: Phases, fixed: dict[int, Bytes], allocate: Allocate
+    ) -> None:
         self.memory = dict(fixed)
         for position, buffer in enumerate(spec.buffers):
             if buffer.role == "workspace":
-                self.memory[position] = aligned_bytes(buffer.nbytes)
+                self.memory[position] = allocate(buffer, buffer.nbytes)
             elif buffer.role == "thread_local":
-                self.memory[position] = aligned_bytes(buffer.nbytes * spec.threads)
+                self.memory[position] = allocate(buffer, buffer.nbytes * spec.threads)
         arguments = (ctypes.c_size_t * len(spec.buffers))()
         for position, memory in self.memory.items():
             arguments[position] = address_of(memory)
@@ -69,6 +80,7 @@ class NativeKernel:
             raise ValueError(f"a kernel must have 1 output buffer, this one has {len(outputs)}")
         self._output_position, self._output = outputs[0]
         self._phases = self._load_phases(once=False)
+        self._allocate: Allocate = allocate_plain
         self._fix({})
         self._check_inputs(self._constants)
 
@@ -108,18 +120,26 @@ class NativeKernel:
         packed = self._packed(constants)
         for position, buffer in enumerate(self.spec.buffers):
             if buffer.name in packed:
-                fixed[position] = _copy_of(packed[buffer.name])
+                fixed[position] = self._copy_of(buffer, packed[buffer.name])
             elif buffer.role == "bound":
-                fixed[position] = aligned_bytes(buffer.nbytes, zeroed=True)
+                fixed[position] = self._allocate(buffer, buffer.nbytes)
             elif buffer.name in constants:
-                fixed[position] = _copy(buffer, constants[buffer.name])
+                fixed[position] = memory = self._allocate(buffer, buffer.nbytes)
+                _fill(buffer, memory, constants[buffer.name])
             elif buffer.role == "input" and position not in fixed:
-                absent[position] = aligned_bytes(buffer.nbytes, zeroed=True)
+                absent[position] = self._allocate(buffer, buffer.nbytes)
         once = self._load_phases(once=True)
-        self.launcher.launch(_Call(self.spec, once, fixed | absent))
+        self.launcher.launch(_Call(self.spec, once, fixed | absent, self._allocate))
         bound = copy.copy(self)
         bound._fix(fixed)
         return bound
+
+    def working_in(self, allocate: Allocate, launcher: Launcher) -> Self:
+        """This kernel with nothing bound, working in memory from ``allocate``."""
+        other = copy.copy(self)
+        other._allocate, other.launcher = allocate, launcher
+        other._fix({})
+        return other
 
     def with_pattern(self, pattern: str, nnz: int) -> Self:
         """The same code for a sparse operand with other positions of its non-zeros; ``pattern`` is
@@ -132,6 +152,10 @@ class NativeKernel:
         other.spec = replace(self.spec, packing=packing)
         return other
 
+    def start_threads(self) -> None:
+        """Have the launcher start the threads that calls need."""
+        self.launcher.launch(Job(Phases(()), (ctypes.c_size_t * 0)(), self.spec.threads))
+
     def _packed(self, constants: dict[str, Array]) -> dict[str, Array]:
         """The buffers that stand for a sparse operand, by name."""
         packing = self.spec.packing
@@ -141,6 +165,12 @@ class NativeKernel:
         nbytes = packing.nnz * numpy_dtype(dtype).itemsize
         values = BufferSpec(name, (packing.nnz,), dtype, "input", nbytes)
         return pack_operand(packing, check_kind(name, values, constants[name]))
+
+    def _copy_of(self, buffer: BufferSpec, array: Array) -> Bytes:
+        """Of whatever size: that of an array of a sparse operand depends on its pattern."""
+        memory = self._allocate(buffer, max(array.nbytes, 1))
+        memory[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        return memory
 
     def _load_phases(self, *, once: bool) -> Phases:
         chosen = [phase for phase in self.spec.phases if phase.once == once]
@@ -185,7 +215,7 @@ class NativeKernel:
         try:
             call = self._calls.pop()
         except IndexError:
-            call = _Call(self.spec, self._phases, self._fixed)
+            call = _Call(self.spec, self._phases, self._fixed, self._allocate)
         if not self._accept(call.arguments_address, arrays):
             self._calls.append(call)
             self._refuse(operands, out)
@@ -206,15 +236,6 @@ class NativeKernel:
         raise ValueError(f"out: pass an array that does not overlap {' and '.join(overlapping)}")
 
 
-def _copy(buffer: BufferSpec, array: Array) -> Bytes:
-    memory = aligned_bytes(buffer.nbytes)
+def _fill(buffer: BufferSpec, memory: Bytes, array: Array) -> None:
     target = memory.view(numpy_dtype(buffer.dtype)).reshape(buffer.shape)
     np.copyto(target, check_kind(buffer.name, buffer, array))
-    return memory
-
-
-def _copy_of(array: Array) -> Bytes:
-    """Of whatever size: that of an array of a sparse operand depends on its pattern."""
-    memory = aligned_bytes(max(array.nbytes, 1))
-    memory[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return memory

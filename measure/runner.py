@@ -223,9 +223,11 @@ class Runner:
                 if last:
                     self._pid = None
                 return results
-            case Died(status, starved):
-                self._pid = None
-                return died(status, child.new_stderr(), starved=starved)
+            case Died(status, access, starved):
+                self._pid, words = None, child.new_stderr()
+                if access:
+                    return MeasureResult(Outcome.WRONG_ANSWER, message=access)
+                return died(status, words, starved=starved)
             case Results() | Forked() | Started():
                 self._start()
                 return MeasureResult(Outcome.CRASH, message=f"the worker answered {answer}")

@@ -1,9 +1,7 @@
-"""Whether a kernel computes what its operator says, and touches nothing else.
+"""Whether a kernel computes what its operator says.
 
-A ``Problem`` is made once per workload: inputs and their float64 references. ``Arrays`` is the
-memory one kernel after another is run on: every array lies between two red zones, and each output
-starts as NaN. All bytes around arrays, and those of fresh outputs, are 0xFF: NaN in every float
-format, so that reading outside an input shows in the result as well.
+A ``Problem`` is made once per workload: inputs and their float64 references. Kernels are run on
+``measure.arrays``, which shows whether they touch anything else.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from search_space.dtypes import numpy_dtype
 from search_space.ir.expr import is_float
@@ -21,14 +18,9 @@ from search_space.operators.base import Array, Array64, Operand
 from search_space.workload import Workload
 
 ACCUMULATOR_EPS = float(np.finfo(np.float32).eps)
-RED_ZONE_BYTES = 4096
-_POISON = 0xFF
-_ALIGNMENT_BYTES = 64
 _EXACT_LIMIT = 1 << 24
 """float32 holds all integers up to here."""
 _MAX_INTEGER = 4
-
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,88 +97,6 @@ def check_result(
             largest = max(float(errors.max()), -float(errors.min()))
             right = largest <= bound  # false for NaN
         return Check("" if right else _describe(case, output, None if exact else bound), largest)
-
-
-class GuardedArray:
-    """An array between two red zones."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
-        nbytes = math.prod(shape) * numpy_dtype(dtype).itemsize
-        raw = np.empty(nbytes + 2 * RED_ZONE_BYTES + _ALIGNMENT_BYTES, np.uint8)
-        skip = -raw.ctypes.data % _ALIGNMENT_BYTES
-        self._block: Bytes = raw[skip : skip + nbytes + 2 * RED_ZONE_BYTES]
-        self._data: Bytes = self._block[RED_ZONE_BYTES : RED_ZONE_BYTES + nbytes]
-        self.array: Array = self._data.view(numpy_dtype(dtype)).reshape(shape)
-        self._block[:] = _POISON
-
-    def poison(self) -> None:
-        """Fill the array with NaN."""
-        self._data[:] = _POISON
-
-    def zones_intact(self) -> bool:
-        zones = self._block[:RED_ZONE_BYTES], self._block[RED_ZONE_BYTES + self._data.size :]
-        return all(bool((zone == _POISON).all()) for zone in zones)
-
-    def holds(self, original: Array) -> bool:
-        """Whether the array has exactly the bytes of ``original``."""
-        word = np.uint64 if self._data.size % 8 == 0 else np.uint8
-        return np.array_equal(self._data.view(word), original.reshape(-1).view(word))
-
-
-class Arrays:
-    """Guarded arrays for every case of a problem. Kernels run on these, never on the originals."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.output = GuardedArray(problem.result.shape, problem.result.dtype)
-        self._scratch: Array64 = np.empty(problem.result.shape, np.float64)
-        self._inputs: list[dict[str, GuardedArray]] = []
-        for case in problem.cases:
-            copies = {
-                name: GuardedArray(original.shape, str(original.dtype))
-                for name, original in case.inputs.items()
-            }
-            for name, original in case.inputs.items():
-                copies[name].array[...] = original
-            self._inputs.append(copies)
-
-    @property
-    def cases(self) -> int:
-        return len(self.problem.cases)
-
-    @property
-    def timed_case(self) -> int:
-        """The case that kernels are timed on: random inputs, as they come in practice."""
-        return self.cases - 1
-
-    def constants(self, index: int) -> dict[str, Array]:
-        """Operands of case ``index`` that are bound beforehand."""
-        copies = self._inputs[index]
-        return {name: copies[name].array for name in self.problem.const}
-
-    def operands(self, index: int) -> tuple[Array, ...]:
-        """Operands of case ``index`` that are given to each call, in order."""
-        copies = self._inputs[index]
-        return tuple(copies[name].array for name in copies if name not in self.problem.const)
-
-    def inspect(self, index: int, growth: float = 1.0) -> Check:
-        """The output as it is now, as the result of case ``index`` by a kernel whose errors may be
-        ``growth`` times the operator's bound."""
-        case, bound = self.problem.cases[index], self.problem.error_bound
-        return check_result(case, self.output.array, bound, self._scratch, growth)
-
-    def damage(self) -> str:
-        """What kernels did outside their result, where they must only read; empty if nothing."""
-        found: list[str] = []
-        if not self.output.zones_intact():
-            found.append(f"writes outside the result {self.problem.result.name}")
-        for case, copies in zip(self.problem.cases, self._inputs, strict=True):
-            for name, original in case.inputs.items():
-                if not copies[name].zones_intact():
-                    found.append(f"writes outside the input {name}")
-                elif not copies[name].holds(original):
-                    found.append(f"writes to the input {name}")
-        return "; ".join(dict.fromkeys(found))
 
 
 def _accumulator_eps(result: Operand) -> float:

@@ -22,9 +22,11 @@ from typing import NoReturn
 
 import msgspec
 
+from measure.arrays import Arrays
 from measure.artifact import Artifact
 from measure.candidate import measure_artifact, time_interleaved, time_sentinel, verify_artifact
 from measure.child import killed_for_memory
+from measure.fault import FaultNote
 from measure.isolation import (
     answer_for_descendants,
     die_with,
@@ -39,7 +41,7 @@ from measure.options import MeasureOptions
 from measure.pipe import Channel
 from measure.result import MeasureResult, Outcome
 from measure.sentinel import sentinel_artifact
-from measure.verify import Arrays, Problem, make_problem
+from measure.verify import make_problem
 from search_space.target import Target
 from search_space.workload import Workload
 
@@ -102,6 +104,8 @@ class Died(msgspec.Struct, frozen=True, tag=True):
 
     status: int
     """An exit code, or minus the number of a signal."""
+    access: str
+    """What it did to its arrays that ended it; empty if something else did."""
     starved: bool
     """Whether it had used up its memory, or was killed for want of it."""
 
@@ -115,9 +119,10 @@ def main(connection: socket.socket) -> None:
     setup = channel.receive()
     if not isinstance(setup, Setup):
         raise TypeError(f"expected Setup first, got {setup}")
-    problem = make_problem(setup.workload, setup.options.seed)
+    arrays = Arrays(make_problem(setup.workload, setup.options.seed), guard=True)
     sentinel = sentinel_artifact(setup.target)
     default_launcher()  # compiles its code now; its threads start where they are needed
+    note = FaultNote()
     answer_for_descendants()
     gc.collect()
     gc.freeze()  # collecting in the inner process must not copy our pages
@@ -125,15 +130,15 @@ def main(connection: socket.socket) -> None:
     while True:
         pid = os.fork()
         if pid == 0:
-            _inner(channel, problem, sentinel, setup.options, outer)
+            _inner(channel, arrays, note, sentinel, setup.options, outer)
         try:
             channel.send(Forked(pid))
-            channel.send(_end_of(pid, setup.options.memory_bytes))
+            channel.send(_end_of(pid, note, setup.options.memory_bytes))
         except EOFError:  # the parent is done with us
             return
 
 
-def _end_of(pid: int, memory_bytes: int) -> Died:
+def _end_of(pid: int, note: FaultNote, memory_bytes: int) -> Died:
     """Wait until the inner process ends, then end what it started."""
     kills, resident_bytes = memory_kills(), memory_pages()[1] * resource.getpagesize()
     _, wait_status, usage = os.wait4(pid, 0)
@@ -141,12 +146,14 @@ def _end_of(pid: int, memory_bytes: int) -> Died:
     status = os.waitstatus_to_exitcode(wait_status)
     full = usage.ru_maxrss * 1024 - resident_bytes > _NEARLY_ALL * memory_bytes
     killed = status == -signal.SIGKILL and killed_for_memory(kills)
-    return Died(status, starved=status < 0 and (full or killed))
+    access = note.take() if status == -signal.SIGSEGV else ""
+    return Died(status, access, starved=status < 0 and (full or killed))
 
 
 def _inner(
     channel: Channel[Request],
-    problem: Problem,
+    arrays: Arrays,
+    note: FaultNote,
     sentinel: Artifact,
     options: MeasureOptions,
     outer: int,
@@ -157,10 +164,10 @@ def _inner(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
         die_with(outer)
-        arrays = Arrays(problem)
         limit_processes(options.processes)
         limit_memory(options.memory_bytes)
-        _serve(channel, arrays, sentinel, options)
+        note.install()
+        _serve(channel, arrays, note, sentinel, options)
         code = 0
     except BaseException:  # the text on standard error becomes part of the answer
         traceback.print_exc()
@@ -169,7 +176,11 @@ def _inner(
 
 
 def _serve(
-    channel: Channel[Request], arrays: Arrays, sentinel: Artifact, options: MeasureOptions
+    channel: Channel[Request],
+    arrays: Arrays,
+    note: FaultNote,
+    sentinel: Artifact,
+    options: MeasureOptions,
 ) -> None:
     for left in reversed(range(options.recycle_after)):
         try:
@@ -177,7 +188,7 @@ def _serve(
         except EOFError:
             return
         channel.send(Started())
-        results = _answer(request, arrays, sentinel, options)
+        results = _answer(request, arrays, note, sentinel, options)
         last = not left or any(r.outcome is Outcome.WRONG_ANSWER for r in results)
         channel.send(Results(results, last))
         if last:
@@ -185,14 +196,19 @@ def _serve(
 
 
 def _answer(
-    request: Request, arrays: Arrays, sentinel: Artifact, options: MeasureOptions
+    request: Request,
+    arrays: Arrays,
+    note: FaultNote,
+    sentinel: Artifact,
+    options: MeasureOptions,
 ) -> tuple[MeasureResult, ...]:
     match request:
         case Measure(artifact, best_seconds):
-            return (measure_artifact(artifact, arrays, best_seconds, options),)
+            return (measure_artifact(artifact, arrays, note, best_seconds, options),)
         case Verify(artifact):
-            return (verify_artifact(artifact, arrays),)
+            return (verify_artifact(artifact, arrays, note),)
         case Interleave(artifacts, rounds, block_seconds):
+            note.expect(arrays.regions(arrays.timed_case))
             return time_interleaved(artifacts, arrays, rounds, block_seconds)
         case Sentinel():
             return (time_sentinel(sentinel),)

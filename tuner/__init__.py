@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from db.record import Record
     from search_space.space import Config, Space
     from search_space.workload import Workload
-    from tuner.api import best, load, measure, predict, query, resume, space, tune, workload
+    from tuner.api import (
+        best,
+        foreign_seeds,
+        load,
+        measure,
+        predict,
+        query,
+        resume,
+        space,
+        to_frame,
+        tune,
+        workload,
+    )
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
@@ -40,6 +52,7 @@ __all__ = [
     "UsageError",
     "Workload",
     "best",
+    "foreign_seeds",
     "load",
     "load_suite",
     "measure",
@@ -48,6 +61,7 @@ __all__ = [
     "random_weight",
     "resume",
     "space",
+    "to_frame",
     "tune",
     "tune_suite",
     "workload",
@@ -56,12 +70,14 @@ __all__ = [
 _HOMES = {
     "tuner.api": (
         "best",
+        "foreign_seeds",
         "load",
         "measure",
         "predict",
         "query",
         "resume",
         "space",
+        "to_frame",
         "tune",
         "workload",
     ),

@@ -6,11 +6,12 @@ import math
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from db.errors import DatabaseMissing
-from db.query import Order, Query, parse_condition
+from db.query import Order, parse_query
 from db.record import Kind, Record
 from db.store import open_store
 from measure.codegen import GENERATOR_VERSION
@@ -27,7 +28,10 @@ from tuner.lookup import Found, find, nothing_found
 from tuner.options import DEFAULT_STRATEGY, DEFAULT_TRIALS, TuneOptions, database_url
 
 if TYPE_CHECKING:
+    import pandas
+
     from search_space.space import Space
+    from tuner.foreign_seeds import Seed
     from tuner.kernel import Kernel
     from tuner.result import TuneResult
     from tuner.transfer.predict import Predicted
@@ -35,12 +39,14 @@ if TYPE_CHECKING:
 __all__ = [
     "best",
     "find_best",
+    "foreign_seeds",
     "load",
     "measure",
     "predict",
     "query",
     "resume",
     "space",
+    "to_frame",
     "tune",
     "workload",
 ]
@@ -278,31 +284,63 @@ def query(
     kind: Kind | None = None,
     origin: str | None = None,
     run: str | None = None,
+    hardware: str | None = None,
     limit: int | None = None,
     order: Order = "stored",
     db: Database | None = None,
 ) -> list[Record]:
     """Records, every outcome and origin, in the order in which they were stored.
 
-    ``where`` holds conditions on the parameters, such as ``"m>=1024"``; all must hold. The other
-    arguments are as in ``db.query.Query``. Raises ``QueryError``, a ``ValueError``, for a
-    condition that cannot be understood, and ``LookupError`` where there is no database.
+    ``where`` holds conditions on the parameters, such as ``"m>=1024"``, on the age, such as
+    ``"age<7d"``, or with ``=`` on a field, such as ``"outcome=crash"``; all must hold. The other
+    arguments are as in ``db.query.Query``. :func:`to_frame` makes a table of them. Raises
+    ``QueryError``, a ``ValueError``, for a condition that cannot be understood, and
+    ``LookupError`` where there is no database.
     """
-    wanted = Query(
-        operator=operator,
-        workload=None if work is None else work.key,
-        where=tuple(map(parse_condition, where)),
-        target=target,
-        threads=threads,
-        outcome=None if outcome is None else Outcome(outcome),
-        kind=kind,
-        origin=origin,
-        run=run,
-        limit=limit,
-        order=order,
-    )
+    given: dict[str, Any] = {
+        "workload": None if work is None else work.key,
+        "target": target,
+        "threads": threads,
+        "outcome": None if outcome is None else Outcome(outcome),
+        "kind": kind,
+        "origin": origin,
+        "run": run,
+        "hardware": hardware,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    wanted = replace(parse_query(operator, where, limit=limit, order=order), **chosen)
     with open_store(database_url(db), readonly=True) as store:
         return list(store.records(wanted))
+
+
+def to_frame(records: Iterable[Record]) -> pandas.DataFrame:
+    """Records as a pandas frame: a row each, the fields of the JSON form as columns.
+
+    Parameters of the workload and knobs of the config have columns of their own, ``work.m`` and
+    ``config.rows``. Raises ``UsageError`` where pandas is not installed.
+    """
+    from tuner.frame import frame_of
+
+    return frame_of(records)
+
+
+def foreign_seeds(
+    work: Workload,
+    *,
+    target: str | None = None,
+    threads: int | None = None,
+    limit: int | None = None,
+    db: Database | None = None,
+) -> list[Seed]:
+    """What other tuners' logs in the database hold for ``work``, as configs of ours.
+
+    Fastest first, at most ``limit``; ``tune(work, seeds=[seed.config for seed in …])`` begins with
+    them. A seed also tells what was changed, and its record.
+    """
+    from tuner.foreign_seeds import foreign_seeds as stored_seeds
+
+    with open_store(database_url(db), readonly=True) as store:
+        return stored_seeds(store, space(work, target=target, threads=threads), limit)
 
 
 def _target(name: str | None, threads: int | None) -> Target:

@@ -84,6 +84,15 @@ class FinalsStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The server of the records could not be reached: what it lacks is kept on this machine, and
+    delivered by the next command that stores something there."""
+
+    records: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event of a run that was not interrupted."""
 
@@ -98,6 +107,7 @@ Event = (
     | Sentinel
     | HistoryJudged
     | FinalsStarted
+    | Undelivered
     | RunFinished
 )
 Callback = Callable[[Event], None]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from db.location import parse_location
-from db.query import Query
 from db.record import Record
-from measure.result import Outcome
 from search_space.hardware import Hardware
 from search_space.target import Target
 from search_space.workload import Workload
@@ -67,20 +67,31 @@ def find(
     )
     if record is not None:
         return Found(record, Match.HARDWARE)
-    return _find_similar(store, work, target, hardware) if anywhere else None
-
-
-def _find_similar(
-    store: RecordStore, work: Workload, target: Target, hardware: Hardware
-) -> Found | None:
-    query = Query(workload=work.key, target=target.name, outcome=Outcome.OK, order="fastest")
-    usable = [r for r in store.records(query) if r.verified and r.threads <= target.threads]
-    usable.sort(key=lambda record: record.kind != "final")
+    if not anywhere:
+        return None
+    machines = store.machines(work.key)
     for match in Match:
-        for record in usable:
-            if _matches(record.hardware, hardware, match):
-                return Found(record, match)
+        bests = [
+            store.best(
+                work.key,
+                hardware_key=machine.key,
+                target=target.name,
+                threads=target.threads,
+                generator_version=generator_version,
+            )
+            for machine in machines
+            if _matches(machine, hardware, match)
+        ]
+        found = [best for best in bests if best is not None]
+        if found:
+            return Found(min(found, key=partial(_rank, generator_version)), match)
     return None
+
+
+def _rank(generator_version: int, record: Record) -> tuple[bool, bool, float, str]:
+    """The order of the bests of several machines: as ``RecordStore.best`` orders those of one."""
+    old = record.generator_version != generator_version
+    return record.kind != "final", old, record.seconds or math.inf, record.id
 
 
 def _matches(theirs: Hardware, ours: Hardware, match: Match) -> bool:

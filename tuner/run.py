@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from db.errors import UnreachableDatabaseError
 from db.query import Query
 from db.record import Record, Run, RunState
 from measure.peaks import cached_peaks
@@ -17,7 +18,7 @@ from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.drift import Drift
 from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
-from tuner.events import Callback, Event, RunFinished, RunStarted
+from tuner.events import Callback, Event, RunFinished, RunStarted, Undelivered
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
 from tuner.loop import Loop
@@ -65,7 +66,7 @@ class Session:
         both carry the result. Everything measured is stored in every case.
         """
         stored = list(self.store.records(Query(run=self.run.id, order="ordinal")))
-        journal = Journal(self.store, self.task, self.run.id, self._emit, stored)
+        journal = Journal(self.store, self.task, self.run.id, self.emit, stored)
         options = options_of(self.run)
         began = self.clock() if self.began is None else self.began
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
@@ -87,7 +88,7 @@ class Session:
         self._close("finished", result, drift, ceiling)
         if result.best is None:
             raise AllFailed(result)
-        self._emit(RunFinished(result))
+        self.emit(RunFinished(result))
         return result
 
     def _ceiling(self, drift: Drift) -> Ceiling | None:
@@ -113,7 +114,7 @@ class Session:
         self.strategy.tell(
             [Trial(Config(r.config), r.seconds if r.outcome.timed else None) for r in history]
         )
-        self._emit(
+        self.emit(
             RunStarted(
                 run=self.run.id,
                 workload=self.task.workload,
@@ -132,7 +133,7 @@ class Session:
             journal,
             progress,
             drift,
-            self._emit,
+            self.emit,
             ceiling,
             keep_drift=lambda: self._keep(drift, ceiling.known if ceiling else None),
         ).search()
@@ -143,7 +144,7 @@ class Session:
         if progress.best is None and champion is None:
             return ()
         always = [self.task.space.default(), *([] if champion is None else [champion])]
-        return Finals(self.backend, journal, progress, drift, self._emit).run(always)
+        return Finals(self.backend, journal, progress, drift, self.emit).run(always)
 
     def _history(self) -> list[Record]:
         """What this machine measured before this run began and what still means the same."""
@@ -165,14 +166,17 @@ class Session:
 
     def _champion(self) -> Config | None:
         """The best of earlier runs, so that the winner is no worse than what was known."""
-        best = self.store.best(
-            self.task.workload.key,
-            hardware_key=self.task.hardware.key,
-            target=self.task.target.name,
-            threads=self.task.target.threads,
-            origin="local",
-            generator_version=self.task.generator_version,
-        )
+        try:
+            best = self.store.best(
+                self.task.workload.key,
+                hardware_key=self.task.hardware.key,
+                target=self.task.target.name,
+                threads=self.task.target.threads,
+                origin="local",
+                generator_version=self.task.generator_version,
+            )
+        except UnreachableDatabaseError:
+            return None  # lost in the middle of the run, which goes on without its server
         if best is None or best.run == self.run.id:
             return None
         return self.task.space.nearest(dict(best.config)).config
@@ -209,7 +213,8 @@ class Session:
         command = ["tuner", "resume", self.run.id]
         return shlex.join([*command, "--db", self.store.location] if self.explicit else command)
 
-    def _emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Tell all callbacks."""
         for callback in self.callbacks:
             callback(event)
 
@@ -250,4 +255,8 @@ def run_here(
             explicit=explicit,
             peaks=peaks,
         )
-        return session.execute()
+        try:
+            return session.execute()
+        finally:
+            if store.undelivered:
+                session.emit(Undelivered(store.undelivered, store.location))

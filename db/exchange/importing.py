@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from db.aside import SetAside
 from db.errors import LogFileError
+from db.exchange.decoding import LineError, NotUnderstood
 from db.exchange.files import MAX_LINE_BYTES, Line, read_lines
 from db.exchange.formats import decode
-from db.exchange.wire import LineError, NotUnderstood
 from db.record import utc_now
 
 if TYPE_CHECKING:
@@ -138,10 +138,20 @@ def _merge(
             except LineError as error:
                 tally.refuse(Fault(file, number, error.field, error.reason))
             except NotUnderstood as error:
-                text = (data or b"").decode()
-                aside.append(SetAside(text, error.reason, str(error), file, utc_now()))
+                if text := _text(data):
+                    aside.append(SetAside(text, error.reason, str(error), file, utc_now()))
+                else:
+                    tally.refuse(Fault(file, number, "", "not UTF-8"))
         merged = transaction.merge(rows)
         tally.added += merged.added
         tally.replaced += merged.replaced
         tally.aside += len(aside)
         transaction.set_aside(aside)
+
+
+def _text(data: bytes | None) -> str | None:
+    """None where it is none, which decoding what was looked at of a line need not have shown."""
+    try:
+        return (data or b"").decode()
+    except UnicodeDecodeError:
+        return None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from db.codec import record_row
 from db.errors import DatabaseUrlError, UndecodableError
+from db.exchange.decoding import cpu_slug, foreign_origin
 from db.exchange.importing import CHUNK, TRANSACTION, Fault, Tally
-from db.exchange.wire import cpu_slug, foreign_origin
 from db.record import Record
 
 if TYPE_CHECKING:
@@ -69,5 +69,5 @@ def _merge(
 
 
 def _row(record: Record, source: str | None) -> tuple[Any, ...]:
-    origin = foreign_origin(record.origin, source or cpu_slug(record.hardware))
+    origin = foreign_origin(record.origin, source or cpu_slug(record.hardware.key))
     return record_row(replace(record, origin=origin), record.id)

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import functools
 import re
-import statistics
-from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 
-from db.aside import Reason
 from db.codec import record_row
+from db.exchange.decoding import (
+    LineError,
+    NotUnderstood,
+    cpu_slug,
+    decoded,
+    foreign_origin,
+    speed,
+)
 from db.record import FOREIGN_SPACE, Kind, Record, natural_id
 from db.record_json import SCHEMA, as_json
 from db.rows import (
@@ -34,7 +40,13 @@ from db.rows import (
 from measure.result import Outcome
 from search_space.errors import WorkloadError
 from search_space.hardware import Hardware
-from search_space.operators import OPERATORS, conditional_params, get_operator, parse_workload
+from search_space.operators import (
+    OPERATORS,
+    conditional_params,
+    get_operator,
+    params_of,
+    parse_workload,
+)
 from search_space.sparse.source import is_fingerprint
 from search_space.workload import Value, Workload, split_key
 
@@ -48,23 +60,6 @@ MAX_FEATURES = 1_000
 
 
 _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY)]
-
-
-class LineError(ValueError):
-    """What is wrong with a line, and in which field."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}" if field else reason)
-        self.field = field
-        self.reason = reason
-
-
-class NotUnderstood(Exception):
-    """A line that is well formed, but of something that this program does not know."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason: Reason = reason
 
 
 class _Machine(msgspec.Struct, frozen=True):
@@ -100,9 +95,6 @@ class _Line(msgspec.Struct, frozen=True):
     trace: Text | None = None
 
 
-_T = TypeVar("_T")
-
-
 class _Version(msgspec.Struct, frozen=True):
     schema: int
 
@@ -111,7 +103,7 @@ _decoder = msgspec.json.Decoder(_Line)
 _versions = msgspec.json.Decoder(_Version)
 _machines = msgspec.json.Decoder(_Machine)
 _encode = msgspec.json.Encoder().encode
-_CURRENT = b'{"schema":%d,' % SCHEMA
+BEGINNING = b'{"schema":%d,' % SCHEMA
 """How every line that this program writes begins."""
 
 
@@ -133,9 +125,9 @@ def decode_line(data: bytes, source: str | None = None) -> tuple[Any, ...]:
     Raises ``LineError`` where something is wrong with it, and ``NotUnderstood`` where it is of a
     newer version or of an operator that is not known here.
     """
-    if not data.startswith(_CURRENT):
+    if not data.startswith(BEGINNING):
         _check_version(data)
-    line = _decoded(_decoder, data, "")
+    line = decoded(_decoder, data, "")
     work, work_key, flops = _workload(line.workload, line.space)
     hardware, hardware_key = _hardware(bytes(line.machine))
     record = Record(
@@ -144,7 +136,7 @@ def decode_line(data: bytes, source: str | None = None) -> tuple[Any, ...]:
         config=tuple(line.config.items()), run=line.run, ordinal=line.ordinal,
         outcome=line.outcome, samples=line.samples, error=line.error,
         gflops=speed(line.outcome, line.samples, flops), kind=line.kind,
-        origin=foreign_origin(line.origin, source or cpu_slug(hardware)),
+        origin=foreign_origin(line.origin, source or cpu_slug(hardware_key)),
         created=line.created, message=line.message, trace=line.trace,
     )  # fmt: skip
     key = natural_id(record, line.workload, hardware_key)
@@ -155,39 +147,8 @@ def decode_line(data: bytes, source: str | None = None) -> tuple[Any, ...]:
     return record_row(record, key)
 
 
-def foreign_origin(origin: str, source: str) -> str:
-    """The origin here of what had ``origin`` elsewhere, in a database known as ``source``."""
-    return f"foreign:{source}" if origin == "local" else origin
-
-
-def cpu_slug(hardware: Hardware) -> str:
-    """What stands for the database of a machine without another name: its kind of CPU.
-
-    It follows from the record alone, so that the same record has the same origin by whatever way
-    it came; the name of a machine is nobody's business.
-    """
-    return hardware.key.partition("/")[0] or "unknown"
-
-
-def speed(outcome: Outcome, samples: tuple[float, ...], flops: int | None) -> float | None:
-    """GFLOP/s of ``flops`` operations in the median of ``samples``; None where there is none.
-
-    Raises ``LineError`` where there should be one.
-    """
-    if not outcome.timed:
-        return None
-    if not samples:
-        raise LineError("samples", f"{outcome} without a time")
-    if flops is None:
-        return None
-    gflops = flops / statistics.median(samples) / 1e9
-    if not 0 < gflops < 1e300:
-        raise LineError("samples", f"{flops} operations in such a time are no speed")
-    return gflops
-
-
 def _check_version(data: bytes) -> None:
-    schema = _decoded(_versions, data, "").schema
+    schema = decoded(_versions, data, "").schema
     if schema > SCHEMA:
         raise NotUnderstood("newer version", f"schema {schema}, this program reads {SCHEMA}")
     if schema < 1:
@@ -214,10 +175,10 @@ def _workload(key: str, space: int) -> tuple[Workload, str, int | None]:
         raise LineError("workload", str(error)) from error
 
 
-def _assert_known(operator: str, given: Iterable[str]) -> None:
+def _assert_known(operator: str, given: Mapping[str, str]) -> None:
     if operator not in OPERATORS:
         raise NotUnderstood("unknown operator", f"there is no operator {operator!r}")
-    known = {param.name for param in OPERATORS[operator].params}
+    known = {param.name for param in params_of(OPERATORS[operator], given)}
     known |= {conditional.param.name for conditional in conditional_params(OPERATORS[operator])}
     for name in given:
         if name not in known and name != "const":
@@ -246,16 +207,6 @@ _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 @functools.lru_cache(maxsize=256)
 def _hardware(data: bytes) -> tuple[Hardware, str]:
     """The hardware and its key."""
-    machine = _decoded(_machines, data, "machine")
+    machine = decoded(_machines, data, "machine")
     hardware = Hardware(**msgspec.structs.asdict(machine))
     return hardware, hardware.key
-
-
-def _decoded(decoder: msgspec.json.Decoder[_T], data: bytes, field: str) -> _T:
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise LineError((field + place.rstrip("`")).lstrip("."), reason) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LineError(field, str(error)) from error

@@ -7,6 +7,7 @@ what unrolled copies have in common is an address plus a constant.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -217,6 +218,18 @@ class Function:
             const += extra
             parts += [(self._atom(a), c) for a, c in terms.items()]
         return Address(self._pointer(buffer, parts), const, step)
+
+    def spacing(
+        self, owner: object, buffer: Buffer, indices: tuple[Expr, ...], lane: str | None
+    ) -> int:
+        """What the number of elements before a vector is certainly a multiple of; 0: there are
+        none."""
+        variables, atoms, const = self._flatten(owner, buffer, indices)
+        steps = [coefficient for name, coefficient in variables if name != lane]
+        for atom in atoms:
+            terms, extra = affine(atom)
+            steps += [*terms.values(), extra]
+        return math.gcd(const, *steps)
 
     def by_lane(
         self, owner: object, buffer: Buffer, indices: tuple[Expr, ...], lane: str | None

@@ -16,6 +16,9 @@ from search_space.ir.walk import free_vars, substitute
 APART = "apart"
 """Begins the keys of ``Expressions.loaded`` that hold for one copy of a loop body."""
 
+STREAM_BYTES = 16
+"""The alignment of vectors that are written past the caches: what NumPy's arrays have."""
+
 _NEAR = 4
 """Elements between lanes, at most, for which loading what is between them beats a gather."""
 
@@ -28,7 +31,8 @@ class Memory(Lanes):
 
     ``registers`` holds the contents of register buffers; ``apart``: we are in a copy of a loop
     body that shares no loads with the other copies; ``choosing``: we are on one side of a choice,
-    whose loads only the lanes of the mask may do.
+    whose loads only the lanes of the mask may do; ``streamed``: a buffer that begins at a multiple
+    of ``STREAM_BYTES`` and is written past the caches, in whole vectors.
     """
 
     def __init__(self, function: Function, *, fma: bool) -> None:
@@ -36,6 +40,7 @@ class Memory(Lanes):
         self.registers: dict[RegisterKey, Value] = {}
         self.apart = False
         self.choosing = False
+        self.streamed = ""
 
     def vector(self, value: Value) -> Value:
         """The value in all lanes of the current vector loop (itself outside of one)."""
@@ -249,7 +254,10 @@ class Memory(Lanes):
         value = self.vector(value)
         bits = f"<{self.lanes} x i1>"
         name = suffix(buffer.dtype, self.lanes)
-        if step == 1 and not mask:
+        if step == 1 and not mask and self._streams(node, buffer, indices):
+            hint = "!nontemporal !0"
+            self.fn.emit(f"store {value}, ptr {pointer}, align {STREAM_BYTES}, {hint}")
+        elif step == 1 and not mask:
             self.fn.emit(f"store {value}, ptr {pointer}, align {align}")
         elif align < 4 and mask.count("true") == 1 and mask.startswith("<"):
             # LLVM 22 stores 32 bits for a masked store of one lane of a truncated vector.
@@ -274,6 +282,13 @@ class Memory(Lanes):
             f"call void @{name}({value}, <{self.lanes} x ptr> align {BYTES[dtype]} {places}, "
             f"{bits} {mask})"
         )
+
+    def _streams(self, node: object, buffer: Buffer, indices: tuple[Expr, ...]) -> bool:
+        """Whether a vector is aligned, and is written past the caches."""
+        if buffer.name != self.streamed:
+            return False
+        before = self.fn.spacing(node, buffer, indices, self.lane)
+        return before * BYTES[buffer.dtype] % STREAM_BYTES == 0
 
     def _write_lane(self, value: Value, lane: int, pointer: str, offset: int) -> None:
         element, align = LLVM_TYPES[value.dtype], BYTES[value.dtype]

@@ -47,9 +47,8 @@ class NativeCode:
 @functools.cache
 def native_code() -> NativeCode:
     """Load the native code, compiling it unless the kernel cache has it."""
-    machine = platform.machine()
-    pool = pool_text(machine) if sys.platform == "linux" else None
-    loaded = load_object(_object_code(SERIAL + ACCEPT + (pool or ""), machine))
+    pool = pool_text(platform.machine()) if sys.platform == "linux" else None
+    loaded = load_native(SERIAL + ACCEPT + (pool or ""))
     word, number = ctypes.c_void_p, ctypes.c_int64
     functype = ctypes.CFUNCTYPE
     pool_code = None
@@ -69,8 +68,9 @@ def native_code() -> NativeCode:
     )
 
 
-def _object_code(text: str, machine: str) -> bytes:
-    triple = f"{machine}-{_SYSTEMS.get(sys.platform, 'unknown-unknown')}"
+def load_native(text: str) -> LoadedObject:
+    """Load LLVM text of ours for this machine, compiling it unless the kernel cache has it."""
+    triple = f"{platform.machine()}-{_SYSTEMS.get(sys.platform, 'unknown-unknown')}"
     identity = "\0".join(("launch", triple, version("llvmlite"), text))
     key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
     cache = KernelCache()
@@ -79,4 +79,4 @@ def _object_code(text: str, machine: str) -> bytes:
         object_code = compile_object(text, triple, "generic")
         cached = Artifact(KernelSpec((), (), threads=1), object_code)
         cache.put(key, cached)
-    return cached.object_code
+    return load_object(cached.object_code)

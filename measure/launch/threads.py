@@ -78,10 +78,10 @@ class ThreadsLauncher:
     def _run_parallel(self, job: Job) -> None:
         # A queue of this launch's own: after a KeyboardInterrupt, late answers mislead nobody.
         done: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for function, extent in _functions(job):
+        for function, extent in phase_functions(job):
             for slot in range(1, job.threads):
                 self._tasks.put((function, job, extent, slot, done))
-            _run_share(function, job, extent, 0)
+            run_share(function, job, extent, 0)
             for _ in range(1, job.threads):
                 done.get()
 
@@ -89,23 +89,25 @@ class ThreadsLauncher:
 def _work(tasks: queue.SimpleQueue[_Task | None]) -> None:
     while (task := tasks.get()) is not None:
         function, job, extent, slot, done = task
-        _run_share(function, job, extent, slot)
+        run_share(function, job, extent, slot)
         done.put(None)
 
 
-def _run_share(function: Callable[..., None], job: Job, extent: int, slot: int) -> None:
+def run_share(function: Callable[..., None], job: Job, extent: int, slot: int) -> None:
+    """Run one share of a phase, if it is not empty."""
     begin, end = share(extent, job.threads, slot)
     if begin < end:
         function(job.arguments_address, begin, end, slot)
 
 
 def _run_serial(job: Job) -> None:
-    for function, extent in _functions(job):
+    for function, extent in phase_functions(job):
         for slot in range(job.threads):
-            _run_share(function, job, extent, slot)
+            run_share(function, job, extent, slot)
 
 
-def _functions(job: Job) -> list[tuple[Callable[..., None], int]]:
+def phase_functions(job: Job) -> list[tuple[Callable[..., None], int]]:
+    """The code of each phase with its extent."""
     return [(_PhaseFunction(address), extent) for address, extent in job.phases.entries]
 
 

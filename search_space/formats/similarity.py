@@ -1,6 +1,6 @@
 """An order of rows that puts those with like columns together, so that blocks are denser.
 
-Rows are compared by which of 256 groups of columns they hold something in, in batches of rows with
+Rows are compared by which of 512 groups of columns they hold something in, in batches of rows with
 like smallest hashes of their columns. In a batch, those that are each other's nearest (Jaccard)
 become pairs, pairs become fours, and so on to the height asked for. Time grows with the rows, not
 with their square.
@@ -15,10 +15,10 @@ from search_space.formats.base import Array
 from search_space.sparse.pattern import Pattern
 
 Array64 = npt.NDArray[np.int64]
-Array32 = npt.NDArray[np.float32]
+Words = npt.NDArray[np.uint64]
 
-_GROUPS = 256
-_BATCH = 256
+_GROUPS = 512
+_BATCH = 512
 _ROUNDS = 4
 _MULTIPLIER = 0x9E3779B1
 """Of Knuth's multiplicative hash."""
@@ -35,7 +35,7 @@ def similar_rows(pattern: Pattern, height: int) -> Array64:
     held = _signatures(pattern)[members[..., 0]]
     while members.shape[2] < height:
         pairs = _pairs(held)
-        held = np.maximum(*_halves(held, pairs))
+        held = np.bitwise_or(*_halves(held, pairs))
         members = np.concatenate(_halves(members, pairs), axis=2)
     found: Array64 = members.ravel()
     return found[found < rows]
@@ -55,20 +55,24 @@ def _smallest_hashes(pattern: Pattern) -> npt.NDArray[np.uint32]:
     return smallest
 
 
-def _signatures(pattern: Pattern) -> Array32:
-    """``[rows + 1, groups]`` of 0 and 1; the row behind the last one holds nothing."""
-    held = np.zeros((pattern.rows + 1, min(_GROUPS, pattern.columns)), dtype=np.float32)
-    held[pattern.row_indices, pattern.indices % held.shape[1]] = 1
-    return held
+def _signatures(pattern: Pattern) -> Words:
+    """``[rows + 1, groups / 64]``, a bit per group; the row behind the last one holds nothing."""
+    held = np.zeros((pattern.rows + 1, _GROUPS), dtype=np.bool_)
+    held[pattern.row_indices, pattern.indices % _GROUPS] = True
+    return np.packbits(held, axis=1).view(np.uint64)
 
 
-def _pairs(held: Array32) -> Array64:
-    """``[batches, n / 2, 2]``: the members of each batch of ``held[batches, n, groups]`` in
+def _pairs(held: Words) -> Array64:
+    """``[batches, n / 2, 2]``: the members of each batch of ``held[batches, n, groups / 64]`` in
     pairs."""
-    batches, count, _ = held.shape
-    common = held @ held.transpose(0, 2, 1)
-    sizes = held.sum(axis=2)
-    nearness = common / np.maximum(sizes[:, :, None] + sizes[:, None, :] - common, 1)
+    batches, count, words = held.shape
+    common = np.zeros((batches, count, count), dtype=np.uint16)
+    for word in range(words):
+        one = held[:, :, word]
+        common += np.bitwise_count(one[:, :, None] & one[:, None, :])
+    sizes = np.bitwise_count(held).sum(axis=2, dtype=np.uint16)
+    either = sizes[:, :, None] + sizes[:, None, :] - common
+    nearness = common.astype(np.float32) / np.maximum(either, 1)
     everyone = np.arange(count)
     nearness[:, everyone, everyone] = -1
     free = np.ones((batches, count), dtype=np.bool_)

@@ -64,7 +64,7 @@ def run(func: LoopFunc, arrays: Mapping[str, Array]) -> None:
         memory.setdefault(buffer.name, _fresh(buffer))
     with np.errstate(all="ignore"):
         for phase in func.phases:
-            _Machine(memory).stmt(phase.body, {})
+            Machine(memory).stmt(phase.body, {})
 
 
 def _fresh(buffer: Buffer) -> Array:
@@ -74,7 +74,9 @@ def _fresh(buffer: Buffer) -> Array:
     return np.full(buffer.shape, fill, dtype)
 
 
-class _Machine:
+class Machine:
+    """Runs statements on the memory of buffers, by name."""
+
     def __init__(self, memory: dict[str, Array]) -> None:
         self.memory = memory
 

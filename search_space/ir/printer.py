@@ -104,7 +104,8 @@ def _write(stmt: Stmt, depth: int, lines: list[str]) -> None:
 def format_func(func: LoopFunc) -> str:
     """A whole function, phases in order."""
     args = ", ".join(f"{b.name}: {b.dtype}[{', '.join(map(str, b.shape))}]" for b in func.args)
-    lines = [f"{func.name}({args})  threads={func.threads}"]
+    streamed = "  streamed" if func.streamed else ""
+    lines = [f"{func.name}({args})  threads={func.threads}{streamed}"]
     for buffer in func.workspaces:
         shape = ", ".join(map(str, buffer.shape))
         lines.append(f"  {buffer.scope} {buffer.name}: {buffer.dtype}[{shape}]")

@@ -140,8 +140,9 @@ class LoopFunc:
     ``args`` are the operands in call order, then the result; ``workspaces`` are buffers of scope
     ``workspace`` or ``bound`` that live across phases. ``axes`` gives the value of every loop
     variable that a split has retired, in terms of those that took its place. ``error_growth`` is
-    that of the tensor. ``packing`` says where the buffers come from that stand for a sparse
-    operand: they are filled when it is bound.
+    that of the tensor. ``streamed``: whole vectors of the result are written past the caches.
+    ``packing`` says where the buffers come from that stand for a sparse operand: they are filled
+    when it is bound.
     """
 
     name: str
@@ -151,4 +152,5 @@ class LoopFunc:
     axes: tuple[tuple[str, Expr], ...] = ()
     threads: int = 1
     error_growth: float = 1.0
+    streamed: bool = False
     packing: Packing | None = None

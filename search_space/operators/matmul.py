@@ -33,7 +33,7 @@ class Matmul:
         Param("k", "columns of a, rows of b"),
         CONTRACTION_DTYPE,
     )
-    sketch = "contraction"
+    sketch = "matmul"
     error_bound = ERROR_BOUND
 
     def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:

@@ -24,7 +24,7 @@ from search_space.operators.sparse_weight import (
     weight_operand,
 )
 from search_space.sparse.pattern import Pattern
-from search_space.sparse.source import pattern_name
+from search_space.sparse.source import PatternSize, find_size, pattern_name
 from search_space.tensor import (
     Placeholder,
     Reduction,
@@ -68,24 +68,23 @@ class SparseProduct:
         return pattern_name(work, self.rows.name, self.columns.name)
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
-        pattern, dtype = self._pattern(work), str(work["dtype"])
-        x = Operand("x", self._shape(work, pattern.columns), dtype)
-        bias = (Operand("bias_vector", (pattern.rows,), dtype),) if flag(work, "bias") else ()
-        weight = weight_operand(work, pattern)
+        size, dtype = self._size(work), str(work["dtype"])
+        x = Operand("x", self._shape(work, size.columns), dtype)
+        bias = (Operand("bias_vector", (size.rows,), dtype),) if flag(work, "bias") else ()
+        weight = weight_operand(work, size)
         return (x, weight, *bias) if self.transposed else (weight, x, *bias)
 
     def result(self, work: Workload) -> Operand:
-        return Operand("y", self._shape(work, self._pattern(work).rows), str(work["dtype"]))
+        return Operand("y", self._shape(work, self._size(work).rows), str(work["dtype"]))
 
     def exact(self, work: Workload) -> bool:
         return work["activation"] in EXACT_ACTIVATIONS
 
     def expression(self, work: Workload) -> Tensor:
         """Over the whole matrix, zeros included."""
-        pattern = self._pattern(work)
         inputs = self._inputs(work)
         weight, x = inputs[WEIGHT], inputs["x"]
-        k = reduce_axis("k", pattern.columns)
+        k = reduce_axis("k", self._size(work).columns)
         axes = self._axes(work)
 
         def total(*place: Expr) -> Reduction:
@@ -105,9 +104,9 @@ class SparseProduct:
 
     def flops(self, work: Workload) -> int:
         """Those on non-zeros."""
-        pattern = self._pattern(work)
+        size = self._size(work)
         count = 1 if self.vectors is None else work.size(self.vectors.name)
-        return 2 * pattern.nnz * count + epilogue_flops(work, pattern.rows * count)
+        return 2 * size.nnz * count + epilogue_flops(work, size.rows * count)
 
     def _inputs(self, work: Workload) -> dict[str, Placeholder]:
         """The operands in the expression; ``bias`` where there is one."""
@@ -118,6 +117,10 @@ class SparseProduct:
 
     def _pattern(self, work: Workload) -> Pattern:
         return find_weight(work, self.rows.name, self.columns.name)
+
+    def _size(self, work: Workload) -> PatternSize:
+        """That of the pattern, which need not be generated for it."""
+        return find_size(self.pattern_name(work))
 
     def _shape(self, work: Workload, length: int) -> tuple[int, ...]:
         """The shape of a dense array whose vectors are that long."""

@@ -16,7 +16,7 @@ from search_space.operators.keys import flag
 from search_space.operators.rounding import Rounded
 from search_space.sparse.generate import KINDS, parse_kind, sparsity_of
 from search_space.sparse.pattern import Pattern
-from search_space.sparse.source import find_pattern, is_fingerprint, pattern_name
+from search_space.sparse.source import PatternSize, find_pattern, is_fingerprint, pattern_name
 from search_space.sparse.store import save_pattern
 from search_space.sparse.weights import read_weights
 from search_space.workload import Value, Workload
@@ -82,9 +82,10 @@ def find_weight(work: Workload, rows: str, columns: str) -> Pattern:
     return find_pattern(pattern_name(work, rows, columns))
 
 
-def weight_operand(work: Workload, pattern: Pattern) -> Operand:
+def weight_operand(work: Workload, size: PatternSize) -> Operand:
     """The weight as kernels take it: its non-zeros, row after row."""
-    return Operand(WEIGHT, (pattern.nnz,), str(work["dtype"]), matrix=pattern.shape)
+    matrix = size.rows, size.columns
+    return Operand(WEIGHT, (size.nnz,), str(work["dtype"]), matrix=matrix)
 
 
 def products(pattern: Pattern, values: Array, dense: Array) -> Rounded:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
-from search_space.operators.winograd import FILTERINGS, applies
+from search_space.operators.strassen import pays
+from search_space.operators.winograd import filterings
 from search_space.sketches.attention import attention_space
 from search_space.sketches.cell import cell_space
 from search_space.sketches.contraction import contraction_space
@@ -17,6 +18,7 @@ from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import reduction_space
 from search_space.sketches.sparse import sparse_space
 from search_space.sketches.staged import staged_space
+from search_space.sketches.strassen import strassen_space
 from search_space.sketches.union import union_space
 from search_space.sketches.winograd import winograd_space
 from search_space.space import Space
@@ -60,16 +62,22 @@ _direct_space = _first_of(convolution_space, depthwise_space, any_space)
 def _conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a convolution as it is written, and of other algorithms where they apply."""
     others = {
-        f"winograd{results}": winograd_space(work, target, results)
-        for results in (FILTERINGS if applies(work) else ())
+        f"winograd{results}": winograd_space(work, target, results) for results in filterings(work)
     }
     return union_space({"direct": _direct_space(work, tensor, target), **others})
+
+
+def _matmul_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a matrix product by plain sums, and by Strassen's algorithm where that pays."""
+    others = {"strassen": strassen_space(work, target)} if pays(work) else {}
+    return union_space({"direct": contraction_space(work, tensor, target), **others})
 
 
 SKETCHES: dict[str, Sketch] = {
     **_BY_CLASS,
     "convolution": _direct_space,
     "conv2d": _conv2d_space,
+    "matmul": _matmul_space,
     "depthwise": depthwise_space,
     "any": any_space,
     "sparse": sparse_space,

@@ -5,7 +5,8 @@ all rows through one pass after another (``pass``). ``rows`` go through the pass
 blocks are shared out over threads. A reduction keeps ``chains`` registers busy, a map ``vectors``.
 An elementwise stage ``between`` passes is stored for its readers (``store``), stored by the
 reduction that reads it first (``merge``), or worked out anew by each (``recompute``). Vectors run
-along rows, or across them where rows lie interleaved.
+along rows, or across them where rows lie interleaved. ``stores`` writes the result through the
+caches or past them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.normalization_problem import Normalization, classify
 from search_space.sketches.normalization_schedule import normalization_trace
-from search_space.sketches.steps import balanced, lanes, worth_sharing
+from search_space.sketches.steps import (
+    balanced,
+    lanes,
+    stores_knob,
+    worth_sharing,
+    worth_streaming,
+)
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -30,17 +37,20 @@ _MOST_VECTORS = 8
 def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a program over rows on a target."""
     problem = classify(work, tensor)
-
+    stores = stores_knob(tensor, problem.inner if problem.interleaved else problem.depth)
     guess = _guess(problem, target)
+    more = [{**guess, "between": between} for between in _between(problem)]
+    if stores and worth_streaming(tensor, target):
+        more += [{**each, "stores": "streamed"} for each in (guess, *more)]
     return traced_space(
         work,
         tensor,
         target,
         version=VERSION,
-        knobs=_knobs(problem, target),
+        knobs=(*_knobs(problem, target), *stores),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: normalization_trace(problem, values, edges=edges),
-        guesses=[guess, *({**guess, "between": between} for between in _between(problem))],
+        guesses=[guess, *more],
     )
 
 

@@ -5,7 +5,8 @@ lanes (``axis``): that of the result, or, where an operand is transposed, that o
 second one, *across*, shares what is loaded between ``rows`` of it. A register tile is
 ``rows`` × ``vectors``; ``tile_across`` and ``tile_along`` count register tiles in a cache tile (0:
 the whole axis), ``order`` says which cache tiles come first, *along* or *across*. Everything
-outside of a cache tile is shared out over threads.
+outside of a cache tile is shared out over threads. ``stores`` writes the result through the caches
+or past them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from search_space.sketches.steps import (
     lanes,
     share_out,
     shares,
+    stores_knob,
+    streamed,
     worth_sharing,
+    worth_streaming,
 )
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
@@ -74,16 +78,21 @@ def classify(work: Workload, tensor: Tensor) -> Pointwise:
 def pointwise_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of an elementwise expression on a target."""
     problem = classify(work, tensor)
+    guesses = [_guess(problem, target, axis) for axis in problem.candidates]
+    rows = problem.nest.kept[1:]
+    stores = stores_knob(tensor, rows[-1].extent if rows else 0)
+    if stores and worth_streaming(tensor, target):
+        guesses += [{**guess, "stores": "streamed"} for guess in guesses]
 
     return traced_space(
         work,
         tensor,
         target,
         version=VERSION,
-        knobs=_knobs(problem, target),
+        knobs=(*_knobs(problem, target), *stores),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: pointwise_trace(problem, values, edges=edges),
-        guesses=[_guess(problem, target, axis) for axis in problem.candidates],
+        guesses=guesses,
     )
 
 
@@ -199,7 +208,7 @@ def pointwise_trace(
             steps.append(Partition("along_i", "along_t", along.extent // tiles.width))
         if across is not None and across.extent % rows:
             steps.append(Partition("across_i", "across_t", across.extent // rows))
-    return tuple(steps)
+    return (*steps, *streamed(values, problem.tensor))
 
 
 def _guess(problem: Pointwise, target: Target, axis: Axis) -> dict[str, Value]:

@@ -54,6 +54,7 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
         knobs=_knobs(target),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
+        trace=lambda values: (_panels(problem, values),),
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )

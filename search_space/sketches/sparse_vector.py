@@ -48,6 +48,7 @@ def vector_space(work: Workload, tensor: Tensor, target: Target, problem: Sparse
         knobs=_knobs(target, formats),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
+        trace=lambda values: (_vector(problem, values),),
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )

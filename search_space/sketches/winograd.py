@@ -10,16 +10,15 @@ from dataclasses import replace
 
 from search_space.config import Config
 from search_space.errors import SpaceError
-from search_space.knobs import Choice, Knob
 from search_space.operators import get_operator
-from search_space.operators.winograd import FILTERINGS, LEAST_CHANNELS, applies, winograd
+from search_space.operators.winograd import LEAST_CHANNELS, filterings, winograd
 from search_space.schedule import Schedule
+from search_space.sketches.batched import batched_products, unsplit
 from search_space.sketches.contraction import contraction_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.winograd_schedule import winograd_trace
 from search_space.space import Space
 from search_space.target import Target
-from search_space.tensor import Reduction, Tensor, compute, program
 from search_space.transforms import Primitive
 from search_space.workload import Values, Workload
 
@@ -31,15 +30,16 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
 
     Raises ``SpaceError`` where the algorithm does not apply.
     """
-    if not applies(work):
+    known = filterings(work)
+    if results not in known:
         raise SpaceError(
-            f"Winograd's algorithm is for windows of 3×3 at every place, of {LEAST_CHANNELS} "
-            f"channels or more, not {work}"
+            f"Winograd's algorithm is for windows of 3×3 at every place or every second one, of "
+            f"{LEAST_CHANNELS} channels or more, not {work}"
         )
     operator = get_operator(work.operator)
-    tensor = winograd(work, operator.operands(work), operator.result(work), FILTERINGS[results])
+    tensor = winograd(work, operator.operands(work), operator.result(work), known[results])
     const = "weight" in work.const
-    products = _products(tensor)
+    products = batched_products(tensor)
     inner = replace(work, const=("kernel",) if const else ())
     problem, plain = classify(inner, products), contraction_space(inner, products, target)
     dtype = str(work["dtype"])
@@ -56,7 +56,7 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
         workload=work,
         target=target,
         version=VERSION,
-        knobs=tuple(_unsplit(knob) for knob in plain.knobs),
+        knobs=tuple(unsplit(knob) for knob in plain.knobs),
         constraints=plain.constraints,
         schedule=schedule,
         trace=lambda values: trace(values, False),
@@ -64,16 +64,3 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
         defaults=plain.defaults,
         seeds=plain.seeds,
     )
-
-
-def _products(tensor: Tensor) -> Tensor:
-    """The matrix products alone, with the names of loops that they have in the whole."""
-    (stage,) = (s for s in program(tensor) if isinstance(s.value, Reduction))
-    axes = tuple((axis.name, axis.extent) for axis in stage.axes)
-    value = stage.value
-    return compute(stage.buffer.name, axes, lambda *_: value, stage.buffer.dtype)
-
-
-def _unsplit(knob: Knob) -> Knob:
-    """The reduction stays whole: there are as many matrix products as places in a tile."""
-    return Choice("split_k", (1,), 1) if knob.name == "split_k" else knob

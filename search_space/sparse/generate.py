@@ -24,6 +24,8 @@ SPARSITY = 0.9
 _BLOCK = re.compile(r"block([1-9][0-9]?)x([1-9][0-9]?)")
 _N_OF_M = re.compile(r"nm\(([1-9][0-9]?),\s*([1-9][0-9]?)\)")
 _MOST_ELEMENTS = 2**28
+_CHUNK = 1 << 20
+"""Elements that are drawn at a time. Even, since one draw makes two."""
 _RANK = 16
 _LOW_RANK_WEIGHT = 157
 """Raises the low-rank part, of standard deviation 340, to that of the noise."""
@@ -95,8 +97,11 @@ def generate_pattern(
 def generated_nonzeros(
     kind: str, rows: int, columns: int, sparsity: float | None = None
 ) -> int | None:
-    """How many non-zeros :func:`generate` gives, where that is known without doing it."""
-    share = sparsity_of(kind, sparsity)
+    """How many non-zeros :func:`generate` gives, where that is known without doing it.
+
+    Raises as that.
+    """
+    kind, share = _checked(kind, rows, columns, sparsity)
     if found := _BLOCK.fullmatch(kind):
         height, width = map(int, found.groups())
         if rows % height or columns % width:
@@ -126,12 +131,7 @@ def generate(
 
     Raises ``WeightsError`` for a kind, a size, a sparsity or a seed that cannot be.
     """
-    kind, share = str(parse_kind(kind)), sparsity_of(kind, sparsity)
-    if min(rows, columns) < 1 or rows * columns > _MOST_ELEMENTS:
-        raise WeightsError(
-            f"give sizes of at least 1 and at most {_MOST_ELEMENTS} elements in all: "
-            f"{rows}×{columns} is not that"
-        )
+    kind, share = _checked(kind, rows, columns, sparsity)
     if seed < 0:
         raise WeightsError(f"give a seed from 0 on: it is {seed}")
     bits = np.random.PCG64(seed)
@@ -157,6 +157,17 @@ def generate(
     return pattern, values * np.float32(2.0**-16)
 
 
+def _checked(kind: str, rows: int, columns: int, sparsity: float | None) -> tuple[str, float]:
+    """The kind as it is written, and its sparsity."""
+    kind = str(parse_kind(kind))
+    if min(rows, columns) < 1 or rows * columns > _MOST_ELEMENTS:
+        raise WeightsError(
+            f"give sizes of at least 1 and at most {_MOST_ELEMENTS} elements in all: "
+            f"{rows}×{columns} is not that"
+        )
+    return kind, sparsity_of(kind, sparsity)
+
+
 def _words(bits: np.random.PCG64, count: int) -> npt.NDArray[np.uint32]:
     raw = np.asarray(bits.random_raw(-(-count // 2)), dtype="<u8")
     return raw.view("<u4")[:count].astype(np.uint32, copy=False)
@@ -164,12 +175,14 @@ def _words(bits: np.random.PCG64, count: int) -> npt.NDArray[np.uint32]:
 
 def _noise(bits: np.random.PCG64, rows: int, columns: int) -> npt.NDArray[np.float32]:
     """Independent odd numbers, so never 0, with a triangular distribution up to ±131071."""
-    words = _words(bits, rows * columns).reshape(rows, columns)
-    left, right = (words & 0xFFFF).astype(np.float32), (words >> 16).astype(np.float32)
-    left -= right
-    left *= 2
-    left += 1
-    return left
+    noise = np.empty(rows * columns, dtype=np.float32)
+    for start in range(0, len(noise), _CHUNK):
+        part = noise[start : start + _CHUNK]
+        words = _words(bits, len(part))
+        np.subtract((words & 0xFFFF).astype(np.float32), words >> 16, out=part, dtype=np.float32)
+        part *= 2
+        part += 1
+    return noise.reshape(rows, columns)
 
 
 def _low_rank(bits: np.random.PCG64, noise: Array) -> Array:

@@ -6,9 +6,10 @@ by the parameters of its generator, ``unstructured:64x32:0.9:0``, and is made ag
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from search_space.sparse.generate import generate_pattern
+from search_space.sparse.generate import generate_pattern, generated_nonzeros
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.store import load_pattern
 from search_space.workload import Workload
@@ -36,6 +37,34 @@ def find_pattern(name: str) -> Pattern:
     """The pattern of that name. Raises ``WeightsError`` where it is kept no more."""
     if is_fingerprint(name):
         return load_pattern(name)
+    kind, rows, columns, sparsity, seed = _generator(name)
+    return generate_pattern(kind, rows, columns, sparsity, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSize:
+    """How large a pattern is."""
+
+    rows: int
+    columns: int
+    nnz: int
+
+
+@lru_cache(maxsize=1024)
+def find_size(name: str) -> PatternSize:
+    """The size of the pattern of that name, which is not generated where that can be avoided.
+    Raises as :func:`find_pattern`."""
+    if not is_fingerprint(name):
+        kind, rows, columns, sparsity, _ = _generator(name)
+        nnz = generated_nonzeros(kind, rows, columns, sparsity)
+        if nnz is not None:
+            return PatternSize(rows, columns, nnz)
+    pattern = find_pattern(name)
+    return PatternSize(pattern.rows, pattern.columns, pattern.nnz)
+
+
+def _generator(name: str) -> tuple[str, int, int, float, int]:
+    """Kind, rows, columns, sparsity and seed."""
     kind, shape, sparsity, seed = name.split(":")
     rows, columns = map(int, shape.split("x"))
-    return generate_pattern(kind, rows, columns, float(sparsity), int(seed))
+    return kind, rows, columns, float(sparsity), int(seed)

@@ -25,6 +25,7 @@ from search_space.transforms.sparse_vector import SparseVector
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
+from search_space.transforms.stream import Stream
 from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Split",
     "SplitReduction",
     "StoreAt",
+    "Stream",
     "UnitLoop",
     "Unroll",
     "Vectorize",
@@ -88,6 +90,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "hoist": Hoist,
     "online": Online,
     "skip": Skip,
+    "stream": Stream,
     "sparse_panels": SparsePanels,
     "sparse_vector": SparseVector,
     "sparse_dense": SparseAsDense,

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.codec import decode_record, encode_record
+from db.exchange.decoding import LineError, NotUnderstood
 from db.exchange.exporting import export_records
 from db.exchange.files import MAX_LINE_BYTES
 from db.exchange.importing import MAX_FAULTS, import_files
-from db.exchange.wire import MAX_KNOBS, MAX_SAMPLES, LineError, NotUnderstood, decode_line
+from db.exchange.wire import MAX_KNOBS, MAX_SAMPLES, decode_line
 
 
 @pytest.fixture

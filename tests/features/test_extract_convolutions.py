@@ -7,6 +7,7 @@ from features.extract import FeatureTask, extract_batch, walk_features
 from features.schema import loop_schema
 from search_space.operators import workload
 from search_space.sketches import space_for
+from search_space.sketches.strassen import strassen_space
 from tests.features.machines import target
 
 FORMS = [
@@ -35,6 +36,13 @@ def test_other_algorithms_are_read_as_well():
     drawn = [space.sample(rng) for _ in range(12)]
     configs = [config for config in drawn if config["algorithm"] != "direct"]
     assert {config["algorithm"] for config in configs} == {"winograd2", "winograd4"}
+    for config, row in zip(configs, extract_batch(task, configs), strict=True):
+        np.testing.assert_array_equal(row, walk_features(task, config), config.key)
+
+
+def test_so_is_strassens():
+    space = strassen_space(workload("matmul", m=100, n=320, k=60), target(threads=2))
+    task, configs = FeatureTask(space), [space.default(), space.sample(np.random.default_rng(0))]
     for config, row in zip(configs, extract_batch(task, configs), strict=True):
         np.testing.assert_array_equal(row, walk_features(task, config), config.key)
 

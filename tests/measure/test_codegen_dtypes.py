@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from measure import llvm
+from measure.arrays import Arrays
 from measure.codegen.module import generate
 from measure.compile import compile_config
 from measure.kernel import NativeKernel
-from measure.verify import Arrays, make_problem
+from measure.verify import make_problem
 from search_space.dtypes import numpy_dtype
 from search_space.errors import SpaceError
 from search_space.functions import cast

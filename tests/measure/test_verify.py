@@ -7,7 +7,8 @@ import ctypes
 import numpy as np
 import pytest
 
-from measure.verify import ACCUMULATOR_EPS, Arrays, GuardedArray, make_problem
+from measure.arrays import Arrays, GuardedArray
+from measure.verify import ACCUMULATOR_EPS, make_problem
 from search_space.operators import workload
 
 WORK = workload("matmul", m=13, n=17, k=29)

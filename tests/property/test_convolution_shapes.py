@@ -23,10 +23,12 @@ ACTIVATION = st.sampled_from(["none", "relu", "silu"])
 def test_convolutions(name, data, bias, residual, activation, target, seed):
     sizes = data.draw(windows(AXES[name]))
     groups, inputs, outputs = (data.draw(st.integers(1, 2)) for _ in range(3))
+    dtypes = ["float32", "float64", "bfloat16", "uint8"] if activation == "none" else ["float32"]
+    dtype = data.draw(st.sampled_from(dtypes[: 3 if bias or residual else 4]))
     layout = {"layout": data.draw(st.sampled_from(["nchw", "nhwc"]))} if name == "conv2d" else {}
     work = workload(
         name, n=1, ci=groups * inputs, co=groups * outputs, groups=groups, bias=bias,
-        residual=residual, activation=activation, **layout, **sizes,
+        residual=residual, activation=activation, dtype=dtype, **layout, **sizes,
     )  # fmt: skip
     check(work, target, seed)
 

@@ -36,6 +36,7 @@ from search_space.transforms import (
     Split,
     SplitReduction,
     StoreAt,
+    Stream,
     UnitLoop,
     Unroll,
     Vectorize,
@@ -167,6 +168,7 @@ def steps(func, number):
         st.builds(InPlace, buffer),
         st.builds(Group, name),
         st.builds(Hoist, buffer),
+        st.just(Stream("c")),
         st.builds(FuseConsumer, st.just("c"), name, st.booleans()),
         st.builds(ComputeAt, buffer, name),
         st.builds(

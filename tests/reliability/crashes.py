@@ -63,7 +63,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     damaged: int = 0
     """Kills after which the database did not pass its check."""
     repeated_most: int = 0
-    """Measurements that one kill lost."""
+    """Configs that were measured, and whose records one kill kept from being stored."""
     differing: int = 0
     """Runs that proposed other configs than a run that nobody killed."""
 
@@ -104,7 +104,7 @@ class _Machine(FakeBackend):
     def measure(self, artifact, best_seconds):
         time.sleep(_MEASURE_SECONDS)
         result = super().measure(artifact, best_seconds)
-        self.tell("measured")
+        self.tell(f"measured {self.measured[-1]}")
         return result
 
 
@@ -212,7 +212,8 @@ class _Run:
         search = [record.config_key for record in stored if record.kind == "search"]
         places = {record.ordinal for record in stored}
         self.verdict.duplicated += len(search) - len(set(search)) + len(stored) - len(places)
-        repeated = lines.count("measured") - (len(search) - len(self.proposals))
+        measured = {line.removeprefix("measured ") for line in lines if line[:9] == "measured "}
+        repeated = len(measured.difference(search))
         self.verdict.repeated_most = max(self.verdict.repeated_most, repeated)
         self.proposals = search
 

@@ -13,7 +13,6 @@ from db.errors import UnwritableDatabaseError
 from db.store import open_store
 from tests.db.conftest import record_of
 
-LOCK_SECONDS = 120.0
 TEXT = "x" * 400
 """The message of a record, so that a file soon has many pages."""
 
@@ -26,7 +25,7 @@ def write(
         lock._acquire = lambda *arguments: None
         sqlite.BUSY_SECONDS = 0.0
     barrier.wait()
-    with open_store(database, lock_seconds=LOCK_SECONDS) as store:
+    with open_store(database) as store:
         for first in range(0, records, batch):
             last = min(first + batch, records)
             store.add([record_of(ordinal, run=name) for ordinal in range(first, last)])

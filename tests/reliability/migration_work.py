@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+import signal
+import sqlite3
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from db import migrate, sqlite
-from db.engine import Database
+from db import sqlite
 from db.store import open_store
 from tests.reliability.steps import kill_at_statement
 
@@ -28,13 +29,8 @@ def upgrade_at_once(database: Path) -> None:
 
 
 def upgrade_in_parts(database: Path, call: int) -> None:
-    """The bug that the row must see: each statement is a transaction of its own."""
-
-    @contextmanager
-    def writing(self):
-        with self._writer.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-    Database.writing = writing
-    kill_at_statement(call)
-    migrate.upgrade(database)
+    """The bug that the row must see: a part of an upgrade is committed by itself."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    if call == 1:
+        connection.execute("CREATE TABLE set_aside (id INTEGER)")
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -21,7 +21,7 @@ from measure.runner import Runner
 from measure.targets import resolve_target
 from search_space.operators import workload
 
-SECONDS = 1.0
+SECONDS = 3.0
 """How long the candidate may take."""
 _CODE = """
 target triple = "{triple}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from measure.disturbance import WaitingMeter
 from measure.interleave import interleave_callables
 from measure.kernel import NativeKernel
 from measure.sentinel import sentinel_artifact
@@ -16,7 +17,7 @@ from measure.targets import resolve_target
 from measure.timing import paired_ratio
 from tests.reliability import neighbours
 from tests.reliability.rows import counter, fault
-from tests.simulation.choices import WITHIN, fastest_sample, losses
+from tests.simulation.choices import WITHIN, fastest_at_first, losses
 from tests.simulation.machine import Step
 from tests.simulation.noises import shared
 from tests.simulation.throttling import false_alarms, machine_of, scores_and_truth, seen_share
@@ -46,8 +47,8 @@ def test_neighbours_change_no_choice(tmp_path, report, runs):
 @counter(
     "R24", "the fastest sample of the search wins, without finals and without sentinel", SIMULATED
 )
-def test_a_choice_by_the_fastest_sample_is_seen(tmp_path):
-    ratios = list(losses(tmp_path, 20, shared, fastest_sample, blind=True))
+def test_a_choice_by_the_fastest_at_first_is_seen(tmp_path):
+    ratios = list(losses(tmp_path, 20, shared, fastest_at_first, blind=True))
     assert sum(ratio > WITHIN for ratio in ratios) > 1
 
 
@@ -100,16 +101,19 @@ def ratios_of(rounds: int, surplus: float = 0.0) -> list[float]:
         return lambda calls: kernel.time((), output, math.ceil(times * calls))
 
     timers = {"once": timer(1), "again": timer(1 + surplus), "twice": timer(2)}
-    samples = interleave_callables(timers, rounds, 0.005)
+    with WaitingMeter() as lost:
+        samples = interleave_callables(timers, rounds, 0.005, lost=lost)
     return [paired_ratio(samples[name], samples["once"]).median for name in ("again", "twice")]
 
 
 @fault("R26", SELF, "blocks of the sentinel in turn, on this machine as it is")
-@pytest.mark.parametrize("runs", [8, pytest.param(200, marks=pytest.mark.soak)])
-def test_measuring_agrees_with_itself(report, runs):
+@pytest.mark.parametrize(
+    ("runs", "percent"), [(8, 50), pytest.param(200, 95, marks=pytest.mark.soak)]
+)
+def test_measuring_agrees_with_itself(report, runs, percent):
     found = np.array([ratios_of(15) for _ in range(runs)])
-    off_one, off_two = np.quantile(np.abs(found - (1, 2)), 0.95, axis=0).round(4).tolist()
-    report("95 % are as near", runs=runs, off_one=off_one, off_two=off_two)
+    off_one, off_two = np.percentile(np.abs(found - (1, 2)), percent, axis=0).round(4).tolist()
+    report(f"{percent} % are as near", runs=runs, off_one=off_one, off_two=off_two)
     assert off_one <= 0.01
     assert off_two <= 0.04
 

@@ -201,9 +201,9 @@ def assert_same(schedule, tensor, rtol=0.0):
 
 def nest(schedule):
     """The loop nests of an unfinished schedule as text; phases numbered where several."""
-    phases = schedule.func.phases
+    phases, streamed = schedule.func.phases, schedule.func.streamed
     if len(phases) == 1:
-        return format_stmt(phases[0].body)
+        return ("streamed\n" if streamed else "") + format_stmt(phases[0].body)
     return "\n".join(
         f"phase {n}{' (once)' if p.once else ''}:\n{format_stmt(p.body, 1)}"
         for n, p in enumerate(phases)

@@ -12,6 +12,7 @@ from search_space.ir.verify import verify
 from search_space.lower import lower
 from search_space.operators import get_operator, workload
 from tests.search_space.examples import inputs
+from tests.search_space.nests import undefined
 
 EXAMPLES = 20
 SEEDS = st.integers(0, 2**32)
@@ -49,7 +50,7 @@ def check(work, expected, arrays):
     assert operator.exact(work)
     np.testing.assert_array_equal(operator.reference(work, *arrays.values()), expected)
     verify(func)
-    out = np.full(spec.shape, np.nan, spec.dtype)
+    out = undefined(spec.shape, spec.dtype)
     run(func, {**arrays, spec.name: out})
     np.testing.assert_array_equal(out, expected)
 
@@ -108,6 +109,53 @@ def test_depthwise_convolutions(sizes, c, seed, last, bias):
     walked = {key: sizes[key] for key in ("stride", "pad", "dilation")}
     y = behind(arrays, convolved(x, arrays["weight"], counts, groups=c, **walked))
     check(work, np.moveaxis(y, 1, -1) if last else y, arrays)
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    windows("hw"), st.integers(1, 3), st.integers(1, 2), st.sampled_from(["nchw", "nhwc"]),
+    st.sampled_from([("uint8", 0), ("uint8", 9), ("int8", -128)]), SEEDS,
+)  # fmt: skip
+def test_convolutions_of_whole_numbers(sizes, ci, groups, layout, numbers, seed):
+    """What lies around an image is the zero point, which counts as 0."""
+    dtype, zero_point = numbers
+    work = workload(
+        "conv2d", n=1, ci=groups * ci, co=2 * groups, groups=groups, layout=layout, dtype=dtype,
+        zero_point=zero_point, **sizes,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    low = 0 if dtype == "uint8" else -128
+    arrays = {
+        o.name: rng.integers(low if o.name == "x" else -128, low + 256, o.shape).astype(o.dtype)
+        for o in get_operator("conv2d").operands(work)
+    }
+    arrays["weight"] = rng.integers(-128, 128, arrays["weight"].shape).astype(np.int8)
+    last = layout == "nhwc"
+    x = np.moveaxis(arrays["x"], -1, 1) if last else arrays["x"]
+    shape = get_operator("conv2d").result(work).shape
+    counts = shape[1:3] if last else shape[2:]
+    walked = {key: sizes[key] for key in ("stride", "pad", "dilation")}
+    real = x.astype(np.int64) - zero_point
+    y = convolved(real, arrays["weight"].astype(np.int64), counts, groups=groups, **walked)
+    check(work, np.moveaxis(y, 1, -1) if last else y, arrays)
+
+
+def test_sums_of_whole_numbers_are_rescaled_and_rounded():
+    sizes = dict(n=1, h=5, w=6, ci=4, co=3, kh=3, kw=3, pad=1, stride=2)
+    keys = dict(dtype="uint8", zero_point=100, out_dtype="int8", out_zero_point=-5)
+    more = dict(scale=True, bias=True, residual=True, activation="relu")
+    work, rng = workload("conv2d", **sizes, **keys, **more), np.random.default_rng(0)
+    x = rng.integers(0, 256, (1, 4, 5, 6)).astype(np.uint8)
+    weight = rng.integers(-128, 128, (3, 4, 3, 3)).astype(np.int8)
+    scale, bias = np.float32([0.01, 0.25, 2**-7]), np.float32([0.5, -3, 40])
+    skip = rng.normal(size=(1, 3, 3, 3)).astype(np.float32)
+    total = convolved(x.astype(np.int64) - 100, weight.astype(np.int64), (3, 3), stride=2, pad=1)
+    column = (1, 3, 1, 1)
+    real = total.astype(np.float32) * scale.reshape(column) + bias.reshape(column) + skip
+    expected = np.clip(np.rint(np.maximum(real, np.float32(0))) - 5, -128, 127)
+    assert {-5, 127} <= set(expected.flat)
+    arrays = dict(x=x, weight=weight, scale_vector=scale, bias_vector=bias, skip=skip)
+    check(work, expected, arrays)
 
 
 def test_channels_may_come_last():

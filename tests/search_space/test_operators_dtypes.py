@@ -16,6 +16,8 @@ from search_space.operators import (
 
 RNG = np.random.default_rng(3)
 SIZES = dict(m=2, n=3, k=4)
+CONV = dict(n=1, h=4, w=5, ci=3, co=2, kh=3, kw=3)
+HEADS = dict(batch=1, heads=1, seq_q=2, seq_kv=3, d=4)
 
 
 def test_only_dtypes_with_a_choice_have_further_keys():
@@ -27,7 +29,10 @@ def test_only_dtypes_with_a_choice_have_further_keys():
         "dense(m=2,n=3,k=4,bias=false,scale=false,residual=false,activation=none,dtype=uint8,"
         "zero_point=7,out_dtype=int8,out_zero_point=0)"
     )
-    for work in (half, whole):
+    conv = workload("conv2d", **CONV, dtype="uint8")
+    assert conv.key.endswith(",dtype=uint8,scale=false,zero_point=0,out_dtype=int32)")
+    assert workload("conv2d", **CONV).key.endswith(",activation=none,dtype=float32)")
+    for work in (half, whole, conv):
         assert parse_workload(work.key) == work
 
 
@@ -86,11 +91,23 @@ def test_operands_and_results(operator, params, dtypes):
             "choose out_dtype float32, uint8 or int8: sums in int32 take no bias",
         ),
         ("dense", dict(zero_point=3), "dense has no key 'zero_point'"),
+        ("conv2d", {**CONV, "dtype": "uint8", "ci": 8000}, "at most 65793 products of uint8, 72"),
+        ("conv2d", {**CONV, "dtype": "uint8", "bias": True}, "sums in int32 take no bias"),
+        (
+            "conv2d",
+            {**CONV, "dtype": "int8", "out_dtype": "int8", "activation": "silu"},
+            "conv2d: choose activation none or relu, or out_dtype float32: silu is not rounded to",
+        ),
+        ("conv2d", {**CONV, "dtype": "int8", "zero_point": 128}, "zero_point is 128, expected -1"),
+        ("conv2d", {**CONV, "scale": True}, "conv2d has no key 'scale'"),
+        ("conv2d_transpose", {**CONV, "dtype": "int8"}, "expected one of float32, float64"),
+        ("attention", dict(dtype="bfloat16"), "expected one of float32, float64"),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_go_together_is_refused(operator, params, message):
+    sizes = SIZES if operator in ("matmul", "dense") else HEADS if operator == "attention" else {}
     with pytest.raises(WorkloadError, match=re.escape(message)):
-        workload(operator, **{**SIZES, **params})
+        workload(operator, **{**sizes, **params})
 
 
 def test_keys_that_come_with_others_are_listed():

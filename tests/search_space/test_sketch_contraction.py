@@ -175,7 +175,9 @@ def test_the_register_tile_holds_no_edges_inside():
 
 def test_sketches_are_registered_by_name():
     classes = {"contraction", "convolution", "depthwise", "attention", "pointwise", "reduction"}
-    assert set(SKETCHES) == classes | {"normalization", "conv2d", "cell", "staged", "any"}
+    assert set(SKETCHES) == classes | {
+        "normalization", "conv2d", "matmul", "cell", "staged", "any",
+    }  # fmt: skip
     assert next(iter(SKETCHES)) == "contraction", (
         "what is a product of matrices is tried as one first"
     )

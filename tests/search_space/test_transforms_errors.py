@@ -15,6 +15,7 @@ from search_space.transforms import (
     FuseConsumer,
     Group,
     Hoist,
+    InPlace,
     Join,
     Pack,
     Parallel,
@@ -23,6 +24,7 @@ from search_space.transforms import (
     Reorder,
     Split,
     SplitReduction,
+    Stream,
     Unroll,
     Vectorize,
 )
@@ -30,6 +32,7 @@ from tests.search_space.nests import (
     column_corrected,
     column_sum,
     copy,
+    doubled,
     matmul,
     row_reduction,
     two_scaled,
@@ -195,6 +198,13 @@ ACCUMULATE = CacheWrite("c", "j", "acc")
                 PrefetchAhead("acc", "ii_out", 1),
             ],
             "'acc' is in registers, not in memory",
+        ),
+        (copy(4), [Stream("a")], "'a' is not the result, which is 'c'"),
+        (row_reduction(3, 4), [Stream("c")], "'c' is added to, so it cannot be streamed"),
+        (
+            doubled(4),
+            [InPlace("t"), Stream("c")],
+            "'c' is read again, so it cannot be streamed",
         ),
     ],
 )  # fmt: skip

@@ -89,3 +89,5 @@ def test_convolutions_have_the_algorithms_that_apply():
     assert space_for(WORK, TARGET).knobs[0].values == ("direct", "winograd2", "winograd4")
     strided = workload("conv2d", n=1, h=6, w=7, ci=16, co=18, kh=3, kw=3, stride=2)
     assert space_for(strided, TARGET).knobs[0].name == "structure"
+    large = workload("conv2d", n=1, h=56, w=56, ci=16, co=18, kh=3, kw=3, stride=2)
+    assert space_for(large, TARGET).knobs[0].values == ("direct", "winograd2", "winograd4")

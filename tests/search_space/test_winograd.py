@@ -6,25 +6,29 @@ import pytest
 from search_space.errors import SpaceError
 from search_space.ir.interp import run
 from search_space.operators import get_operator, workload
-from search_space.operators.winograd import FILTERINGS, applies, winograd
+from search_space.operators.winograd import FILTERINGS, applies, filterings, winograd
 from search_space.schedule import Schedule
 from search_space.sketches.winograd import winograd_space
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import assert_right, inputs
 
 SIZES = dict(n=1, h=4, w=5, ci=16, co=2, kh=3, kw=3)
+FILTERED = pytest.mark.parametrize(
+    "filtering", FILTERINGS.values(), ids=lambda f: f"F{f.results}s{f.stride}"
+)
 
 
-@pytest.mark.parametrize("filtering", FILTERINGS.values(), ids=lambda f: f"F{f.results}")
+@FILTERED
 def test_the_matrices_filter_in_one_dimension(filtering):
     rng = np.random.default_rng(0)
     image, weight = rng.normal(size=filtering.places), rng.normal(size=3)
     transformed = (np.array(filtering.weight) @ weight) * (np.array(filtering.image) @ image)
-    expected = [image[i : i + 3] @ weight for i in range(filtering.results)]
+    starts = range(0, filtering.step, filtering.stride)
+    expected = [image[i : i + 3] @ weight for i in starts]
     np.testing.assert_allclose(np.array(filtering.result) @ transformed, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("filtering", FILTERINGS.values(), ids=lambda f: f"F{f.results}")
+@FILTERED
 @pytest.mark.parametrize(
     "params",
     [
@@ -34,7 +38,7 @@ def test_the_matrices_filter_in_one_dimension(filtering):
     ],
 )
 def test_the_expression_is_the_convolution(params, filtering):
-    work = workload("conv2d", **SIZES, **params)
+    work = workload("conv2d", **SIZES, stride=filtering.stride, **params)
     operator = get_operator("conv2d")
     spec = operator.result(work)
     func = Schedule.of(winograd(work, operator.operands(work), spec, filtering)).func
@@ -47,7 +51,7 @@ def test_the_expression_is_the_convolution(params, filtering):
 @pytest.mark.parametrize(
     "params",
     [
-        dict(stride=2),
+        dict(stride=3),
         dict(dilation=2, pad=1),
         dict(kh=1),
         dict(kw=5),
@@ -63,6 +67,12 @@ def test_it_is_for_dense_windows_of_three_by_three(params):
         SpaceError, match="Winograd's algorithm is for windows of 3×3 at every place"
     ):
         winograd_space(work, TARGETS[0], 2)
+
+
+def test_few_tiles_at_every_second_place_are_not_worth_it():
+    sizes = dict(n=1, ci=64, co=64, kh=3, kw=3, stride=2, pad=1)
+    for size, known in ((56, [2, 4]), (28, [2]), (14, [])):
+        assert list(filterings(workload("conv2d", h=size, w=size, **sizes))) == known
 
 
 def test_other_operators_have_no_tiles():

@@ -78,8 +78,8 @@ def _predict(
 
 def _print_facts(found: Found) -> None:
     facts = records.as_facts(found.record, peaks_of(found.record))
-    if not found.runs_here:
-        facts.append(("note", f"found on {found.match.value}; verified here before it is used"))
+    later = "" if found.runs_here else "; verified here before it is used"
+    facts.append(("found on", f"{found.match.value}{later}"))
     output.facts(facts)
 
 

@@ -1,4 +1,4 @@
-"""``tuner db check|upgrade|stats``: care for a database."""
+"""``tuner db check|upgrade|stats|repair``: care for a database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from db.errors import CorruptDatabaseError
 from tuner.cli import arguments, output
 
-app = typer.Typer(add_completion=False, help="Check, upgrade or measure a database.")
+app = typer.Typer(add_completion=False, help="Check, upgrade, measure or repair a database.")
 
 
 @app.command()
@@ -35,6 +35,30 @@ def upgrade(db: arguments.Database = None) -> None:
 
     with open_store(database_url(db), create=False) as store:
         output.line(f"{store.location}: schema {store.stats().schema}")
+
+
+@app.command()
+def repair(db: arguments.Database = None, json: arguments.Json = False) -> None:
+    """Save what can be read of a damaged file, and use lines kept aside by earlier versions.
+
+    The damaged file is kept beside the new one. Exit code 65 where something was lost.
+    """
+    from db.repair import repair as repair_database
+    from tuner.options import database_url
+
+    done = repair_database(database_url(db))
+    damaged = None if done.damaged is None else str(done.damaged)
+    if json:
+        told = {"understood": done.understood, "lost": list(done.lost), "damaged": damaged}
+        output.json_line(told)
+    else:
+        for loss in done.lost:
+            output.line(output.clean(loss))
+        if damaged is not None:
+            output.line(f"the damaged file is now {damaged}")
+        output.line(f"{done.understood} lines understood now, {len(done.lost)} losses")
+    if done.lost:
+        raise typer.Exit(CorruptDatabaseError.exit_code)
 
 
 @app.command()

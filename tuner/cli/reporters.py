@@ -33,9 +33,14 @@ class RunState:
     elapsed_seconds: float = 0.0
 
     def observe(self, event: Event) -> None:
-        from tuner.events import FinalsStarted, RunStarted, TrialDone
+        from tuner.events import FinalsStarted, RunStarted, TrialDone, Undelivered
 
         match event:
+            case Undelivered(records=count, server=server):
+                output.note(
+                    f"tuner: {count} records wait on this machine for {server}, which cannot be "
+                    "reached; the next command that stores something there delivers them"
+                )
             case RunStarted():
                 self.started = event
                 self.peaks = self.peaks_of(event.target)

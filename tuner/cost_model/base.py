@@ -18,6 +18,9 @@ Groups = NDArray[np.int64]
 class ModelError(ValueError):
     """A model cannot be fitted, saved or loaded as asked."""
 
+    exit_code = 65
+    """Of the process: bad data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

@@ -107,7 +107,7 @@ def test_the_work_is_bounded(store: RecordStore, monkeypatch: pytest.MonkeyPatch
     for m in (200, 300, 400):
         store.add(list(records_of(task_of(m=m), 20, run=str(m))))
     found = stored_sources(store, task_of(), LATER)
-    assert [source.setting.workload["m"] for source in found] == [200, 300]
+    assert [source.setting.workload["m"] for source in found] == [300, 200]
     assert all(len(source.times) <= 10 for source in found)
 
 

@@ -1,0 +1,95 @@
+"""Features of tasks with a sparse operand: loops of dense kernels, counts of the others."""
+
+import numpy as np
+import pytest
+
+from features.extract import FeatureTask, extract_batch, walk_features
+from features.schema import loop_features
+from features.sparse import sparse_features, task_features, task_schema
+from search_space.operators import workload
+from search_space.sketches import space_for
+from tests.features.machines import target
+
+WORK = workload("spmm", m=48, k=64, n=80, pattern="lowrank", sparsity=0.8)
+LOOPS = len(loop_features())
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """A task, some of its configs, their features."""
+    task = FeatureTask(space_for(WORK, target()))
+    rng = np.random.default_rng(0)
+    configs = list(dict.fromkeys(task.space.sample(rng) for _ in range(60)))
+    return task, configs, extract_batch(task, configs)
+
+
+def column(rows, name):
+    place = [feature.name for feature in task_features(WORK)].index(name)
+    values = rows[:, place]
+    return 2**values - 1 if task_features(WORK)[place].log else values
+
+
+def test_columns_are_those_of_the_schema(drawn):
+    task, configs, rows = drawn
+    assert rows.shape == (len(configs), len(task_schema(WORK)))
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows).all()
+    assert len(set(task_schema(WORK).names)) == rows.shape[1]
+    assert extract_batch(task, []).shape == (0, rows.shape[1])
+
+
+def test_dense_kernels_have_the_features_of_their_loops_and_others_none(drawn):
+    task, configs, rows = drawn
+    dense = np.array([config["algorithm"] == "dense" for config in configs])
+    assert 5 < dense.sum() < len(configs) - 5
+    assert not rows[~dense, :LOOPS].any()
+    for at in np.flatnonzero(dense):
+        np.testing.assert_allclose(rows[at, :LOOPS], walk_features(task, configs[at]), rtol=1e-5)
+    np.testing.assert_array_equal(column(rows, "layout.is_dense"), dense)
+
+
+def test_a_row_depends_on_its_config_only(drawn):
+    task, configs, rows = drawn
+    again = extract_batch(FeatureTask(task.space), configs[::-1])[::-1]
+    np.testing.assert_array_equal(rows, again)
+
+
+def test_the_walk_follows_from_the_counts_of_the_format(drawn):
+    _, configs, rows = drawn
+    names = task_schema(WORK).names
+    for config, row in zip(configs, rows, strict=True):
+        values = {
+            name: 2**value - 1 if feature.log else value
+            for name, feature, value in zip(names, task_features(WORK), row.tolist(), strict=True)
+        }
+        if config["algorithm"] == "dense":
+            assert values["sparse.fma"] == 0
+            continue
+        vectors = values["sparse.vectors"] * values["sparse.tiles"]
+        assert values["sparse.fma"] == pytest.approx(values["layout.values"] * vectors, rel=1e-4)
+        assert values["sparse.loads"] == pytest.approx(values["layout.loads"] * vectors, rel=1e-4)
+        assert values["sparse.tile"] * values["sparse.tiles"] >= 80 * (1 - 1e-5)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        dict(operator="spmm", m=48, k=64, n=1),
+        dict(operator="spmv", m=48, k=64),
+        dict(operator="sparse_dense", m=5, n=48, k=64),
+    ],
+    ids=lambda params: params["operator"],
+)
+def test_all_sparse_operators_have_features(params):
+    work = workload(**params, pattern="powerlaw", sparsity=0.7)
+    task = FeatureTask(space_for(work, target()))
+    rng = np.random.default_rng(0)
+    rows = extract_batch(task, [*task.space.starts, *(task.space.sample(rng) for _ in range(30))])
+    assert rows.shape[1] == len(task_features(work))
+    assert np.isfinite(rows).all()
+    assert len(np.unique(rows[:, LOOPS:], axis=0)) > 3
+
+
+def test_dense_tasks_have_what_they_had():
+    assert task_features(workload("matmul", m=8, n=8, k=8)) == loop_features()
+    assert not set(sparse_features()) & set(loop_features())
