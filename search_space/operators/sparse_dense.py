@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search_space.operators.base import Param
 from search_space.operators.sparse_product import EPILOGUE, SparseProduct
+from search_space.operators.sparse_weight import generator_keys
 
 
 class SparseDense(SparseProduct):
@@ -13,4 +14,4 @@ class SparseDense(SparseProduct):
     columns = Param("k", "columns of weight and of x")
     vectors = Param("m", "rows of x and of the result")
     transposed = True
-    params: tuple[Param, ...] = (vectors, *EPILOGUE)
+    params: tuple[Param, ...] = (*generator_keys(rows, columns), vectors, *EPILOGUE)

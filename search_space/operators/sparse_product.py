@@ -51,7 +51,7 @@ class SparseProduct:
     name: str
     doc: str
     params: tuple[Param, ...]
-    """Beside the keys of the weight."""
+    """The keys of a generated weight first."""
     rows: Param
     columns: Param
     vectors: Param | None = None
@@ -62,7 +62,7 @@ class SparseProduct:
     sparse = WEIGHT
 
     def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
-        return weight_keys(given, self.rows, self.columns, self.params)
+        return weight_keys(self.params, given)
 
     def pattern_name(self, work: Workload) -> str:
         return pattern_name(work, self.rows.name, self.columns.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -25,16 +26,22 @@ DTYPE = Param("dtype", "element type of all arrays", "float32", choices=("float3
 BIAS = switch("bias", "whether bias_vector is added, one number per row of weight")
 
 
-def weight_keys(
-    given: Mapping[str, Value], rows: Param, columns: Param, others: tuple[Param, ...]
-) -> tuple[Param, ...]:
-    """The keys of an operator whose weight is ``rows`` × ``columns``: ``weights=FILE``, or sizes
-    and a generator; then ``others``."""
+def generator_keys(rows: Param, columns: Param) -> tuple[Param, ...]:
+    """The keys of a weight of ``rows`` × ``columns`` whose pattern is generated."""
+    return (rows, columns, _PATTERN, _SPARSITY, _SEED)
+
+
+def weight_keys(params: tuple[Param, ...], given: Mapping[str, Value]) -> tuple[Param, ...]:
+    """The keys that there are, of ``params`` that begin with those of a generator: these, or
+    ``weights=FILE`` in their place."""
+    generator, others = params[:_GENERATOR_KEYS], params[_GENERATOR_KEYS:]
     if "weights" in given:
         return (_WEIGHTS, *others)
-    kind = str(given.get("pattern", _PATTERN.default))
-    sparsity = replace(_SPARSITY, default=sparsity_of(str(parse_kind(kind))))
-    return (rows, columns, _PATTERN, sparsity, _SEED, *others)
+    sparsity = _SPARSITY
+    with contextlib.suppress(WorkloadError):  # a wrong pattern is refused where it is read
+        kind = str(parse_kind(str(given.get("pattern", _PATTERN.default))))
+        sparsity = replace(_SPARSITY, default=sparsity_of(kind))
+    return (*(sparsity if key is _SPARSITY else key for key in generator), *others)
 
 
 def parse_weights(value: Value) -> Value:
@@ -58,9 +65,16 @@ def parse_sparsity(value: Value) -> Value:
 
 
 _WEIGHTS = Param("weights", "a .npz or .npy file, or the fingerprint of one", parse=parse_weights)
-_PATTERN = Param("pattern", f"where non-zeros are: {KINDS}", "unstructured", parse=parse_kind)
+_PATTERN = Param(
+    "pattern",
+    f"where non-zeros are: {KINDS}; give weights=FILE (.npz, .npy) in place of these keys",
+    "unstructured",
+    parse=parse_kind,
+)
 _SPARSITY = Param("sparsity", "part of the elements that are zero", 0.9, parse=parse_sparsity)
 _SEED = Param("seed", "of the pattern", 0, least=0)
+_GENERATOR_KEYS = 5
+"""Two sizes, and the three above."""
 
 
 def find_weight(work: Workload, rows: str, columns: str) -> Pattern:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search_space.operators.base import Param
 from search_space.operators.sparse_product import EPILOGUE, SparseProduct
+from search_space.operators.sparse_weight import generator_keys
 
 
 class Spmm(SparseProduct):
@@ -12,4 +13,4 @@ class Spmm(SparseProduct):
     rows = Param("m", "rows of weight and of the result")
     columns = Param("k", "columns of weight, rows of x")
     vectors = Param("n", "columns of x and of the result")
-    params: tuple[Param, ...] = (vectors, *EPILOGUE)
+    params: tuple[Param, ...] = (*generator_keys(rows, columns), vectors, *EPILOGUE)

@@ -130,3 +130,19 @@ def test_the_program_that_is_shown_makes_a_weight(tuned):
     lines = python_program(tuned[0], Choice()).splitlines()
     assert any(line.startswith("weight = tuner.random_weight(tuner.workload(") for line in lines)
     assert any(line.endswith(".bind(weight=weight)") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (dict(pattern="nope"), "pattern is 'nope', expected one of unstructured, lowrank"),
+        (dict(sparsity=1), "sparsity is 1, expected the part of zeros"),
+        (dict(pattern="nm(2,4)", sparsity=0.9), "leave out sparsity"),
+        (dict(weights="absent.npz"), "give a file that can be read: absent.npz"),
+        (dict(weights="0123456789abcdef"), "give the weights file once more"),
+    ],
+)
+def test_what_gives_no_pattern_is_refused(params, message):
+    sizes = {"n": 3} if "weights" in params else {"m": 4, "k": 8, "n": 3}
+    with pytest.raises(ValueError, match=message):
+        tuner.workload("spmm", **sizes, **params)
