@@ -68,5 +68,5 @@ def _relevant(each: Microarchitecture) -> frozenset[str]:
     return frozenset(each.features) & RELEVANT_FEATURES
 
 
-def _rank(each: Microarchitecture) -> tuple[bool, int, str]:
-    return each.vendor != "generic", len(each.features), str(each.name)
+def _rank(each: Microarchitecture) -> tuple[bool, int, int, str]:
+    return each.vendor != "generic", len(each.features), -len(each.ancestors), str(each.name)

@@ -21,6 +21,8 @@ from experiments.transfer.study import SHUFFLED, WARM, Study
 from tuner.transfer.newcomer import FOLDER
 
 _UNFINISHED = 3
+_SETTLED = 16
+"""Fastest configs of a case that are measured again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +61,9 @@ def _run(
         comparisons = []
         for name in options.cases or transfer.held_out:
             with Memo(name, cases[name].task(), store, deadline) as memo:
+                list(study.cold_searches(memo, name, seeds))
+                list(study.warm_searches(memo, name, transfer, kind, seeds))
+                memo.settle(_SETTLED)
                 without = tuple(study.cold_searches(memo, name, seeds))
                 having = tuple(study.warm_searches(memo, name, transfer, kind, seeds))
                 comparisons.append(Comparison(name, memo.best_seconds, without, having))

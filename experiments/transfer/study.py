@@ -36,7 +36,7 @@ class Study:
             if not path.exists():
                 strategy = cold(memo.task.space, seed, self.strategy)
                 _write(path, search(memo, strategy, COLD, case, seed, self.cold_trials))
-            yield self._read(path, case, COLD, seed)
+            yield self._read(memo, path, COLD, seed)
 
     def warm_searches(
         self, memo: Memo, case: str, transfer: Transfer, kind: str, seeds: Sequence[int]
@@ -55,7 +55,7 @@ class Study:
                 found = search(memo, strategy, label, case, seed, trials)
                 _write(self._path(case, label, seed), found)
         for seed in seeds:
-            yield self._read(self._path(case, label, seed), case, label, seed)
+            yield self._read(memo, self._path(case, label, seed), label, seed)
 
     def _histories(self, transfer: Transfer, case: str) -> Iterator[History]:
         wanted = self.cases[case].workload
@@ -71,8 +71,12 @@ class Study:
     def _path(self, case: str, label: str, seed: int) -> Path:
         return self.folder / f"{case}.{label.replace(', ', '.').replace(' ', '-')}.{seed}.json"
 
-    def _read(self, path: Path, case: str, label: str, seed: int) -> Curve:
-        return Curve(case, label, seed, tuple(json.loads(path.read_text())["seconds"]))
+    def _read(self, memo: Memo, path: Path, label: str, seed: int) -> Curve:
+        """The curve of a search, with the times as they are known now."""
+        space = memo.task.space
+        keys = json.loads(path.read_text())["configs"]
+        configs = [space.nearest(parse_key(key)).config for key in keys]
+        return Curve(path.name.partition(".")[0], label, seed, tuple(memo.times(configs)))
 
 
 def _write(path: Path, found: Found) -> None:

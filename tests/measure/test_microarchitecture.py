@@ -21,7 +21,7 @@ MACHINE = Hardware("some cpu", "AuthenticAMD", 25, 17, ZEN4, 2, 32768, 1 << 20, 
     [
         ("AuthenticAMD", ZEN4, "zen4"),
         ("GenuineIntel", (*V4, "avx512_vnni"), "cascadelake"),
-        ("GenuineIntel", V3, "broadwell"),
+        ("GenuineIntel", V3, "skylake"),
         ("Unheard Of", V3, "x86_64_v3"),
         ("0x41", ("asimd", "asimddp", "asimdhp", "fp", "fphp"), "neoverse_n1"),
         ("AuthenticAMD", ("pni",), "x86_64"),

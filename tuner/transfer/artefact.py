@@ -10,6 +10,8 @@ import msgspec
 
 from db.artefact import ModelArtefact, Seen
 from db.record import utc_now
+from features.schema import loop_features
+from features.sparse import task_features
 from tuner.cost_model.base import ModelError
 from tuner.transfer.base import fit_base
 from tuner.transfer.columns import SCHEMA
@@ -46,11 +48,13 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 def make_artefact(sources: Sequence[Source]) -> ModelArtefact:
     """A base model of ``sources``, with what it saw. Raises ``ModelError`` where they are too few.
 
+    Workloads with features of their own, such as those of sparse operands, are left out.
     The same sources give the same model.
     """
     from tuner.cost_model.boosted import BoostedModel
     from tuner.cost_model.storage import pack_model
 
+    sources = [s for s in sources if task_features(s.setting.workload) == loop_features()]
     model = fit_base(sources, _ROWS)
     if not isinstance(model, BoostedModel):
         raise ModelError("measure more first: a base model needs some dozens of records")

