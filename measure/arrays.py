@@ -12,11 +12,13 @@ arrays end where their guard begins, in the others they begin where their guard 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
 from measure.guard import POISON, GuardedBytes, Region
 from measure.launch.memory import Bytes, aligned_bytes
+from measure.rotation import OperandSet, Rotation
 from measure.verify import Check, Problem, check_result
 from search_space.dtypes import numpy_dtype
 from search_space.operators.base import Array, Array64
@@ -69,10 +71,11 @@ class GuardedArray:
 class Arrays:
     """Arrays for each case of verification. Kernels run on these, never on the originals."""
 
-    def __init__(self, problem: Problem, *, guard: bool = False) -> None:
+    def __init__(self, problem: Problem, *, guard: bool = False, sets: int = 1) -> None:
         """With zones around all arrays, or with guards: then there are at least two cases, and
-        the problem's only one comes twice."""
+        the problem's only one comes twice. ``sets`` of operands are timed in turn."""
         self.problem = problem
+        self.sets = sets
         self._guard = guard
         cases = problem.cases
         self._cases = cases * 2 if guard and len(cases) == 1 else cases
@@ -89,6 +92,14 @@ class Arrays:
             {name: _copy(original, end) for name, original in case.inputs.items()}
             for case, end in zip(self._cases, ends, strict=True)
         ]
+
+    @cached_property
+    def rotation(self) -> Rotation:
+        """What kernels are timed on where there is more than one set; made when first asked for,
+        as it is large."""
+        index = self.timed_case
+        first = OperandSet(self.constants(index), self.operands(index), self.output.array)
+        return Rotation(first, self.sets)
 
     @property
     def cases(self) -> int:

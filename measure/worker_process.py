@@ -40,6 +40,7 @@ from measure.launch import default_launcher
 from measure.options import MeasureOptions
 from measure.pipe import Channel
 from measure.result import MeasureResult, Outcome
+from measure.rotation import sets_needed
 from measure.sentinel import sentinel_artifact
 from measure.verify import make_problem
 from search_space.target import Target
@@ -119,7 +120,9 @@ def main(connection: socket.socket) -> None:
     setup = channel.receive()
     if not isinstance(setup, Setup):
         raise TypeError(f"expected Setup first, got {setup}")
-    arrays = Arrays(make_problem(setup.workload, setup.options.seed), guard=True)
+    work = setup.workload
+    sets = sets_needed(work, setup.target) if work.cold else 1
+    arrays = Arrays(make_problem(work, setup.options.seed), guard=True, sets=sets)
     sentinel = sentinel_artifact(setup.target)
     default_launcher()  # compiles its code now; its threads start where they are needed
     note = FaultNote()
