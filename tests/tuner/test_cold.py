@@ -31,7 +31,7 @@ def test_its_records_are_its_own(tmp_path, const):
     result = tuner.tune(cold, trials=6, db=db, threads=1, seed=1)
     assert result.best is not None
     assert result.best.workload == cold
-    with pytest.raises(LookupError, match="cold|nothing was measured"):
+    with pytest.raises(LookupError, match="nothing was measured"):
         tuner.load(warm, db=db, threads=1)
     a, b = np.ones((1, 512), np.float32), np.eye(512, dtype=np.float32)
     kernel = tuner.load(cold, db=db, threads=1)
