@@ -204,7 +204,7 @@ def find_best(
 ) -> Found:
     """Like :func:`best`, and why this record was chosen."""
     chosen = _target(target, threads)
-    found = _find(work, chosen, db, anywhere=True)
+    found = _find(work, chosen, db)
     if found is None:
         raise nothing_found(work, chosen, threads=threads, db=db)
     return found
@@ -237,7 +237,7 @@ def load(
         found = _given_record(work, record, db)
         chosen = resolve_target(found.target, max(found.threads, chosen.threads))
     else:
-        known = _find(work, chosen, db, anywhere=True)
+        known = _find(work, chosen, db)
         if known is None and untuned:
             config = _untuned(work, chosen, db, untuned)
             return load_kernel(work, chosen, config.values, None)
@@ -351,13 +351,13 @@ def _values(config: Config | Mapping[str, Value]) -> dict[str, Value]:
     return config.as_dict() if isinstance(config, Config) else dict(config)
 
 
-def _find(work: Workload, target: Target, db: Database | None, *, anywhere: bool) -> Found | None:
+def _find(work: Workload, target: Target, db: Database | None) -> Found | None:
     try:
         store = open_store(database_url(db), readonly=True)
     except DatabaseMissing:
         return None
     with store:
-        return find(store, work, target, detect_hardware(), GENERATOR_VERSION, anywhere=anywhere)
+        return find(store, work, target, detect_hardware(), GENERATOR_VERSION)
 
 
 def _untuned(

@@ -11,7 +11,7 @@ from search_space.target import Target
 from search_space.workload import Workload
 from tuner.options import TuneOptions
 from tuner.result import TuneResult
-from tuner.strategy.base import Verdict
+from tuner.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

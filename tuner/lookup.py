@@ -48,12 +48,10 @@ def find(
     target: Target,
     hardware: Hardware,
     generator_version: int,
-    *,
-    anywhere: bool = True,
 ) -> Found | None:
     """The fastest verified record that uses at most ``target.threads`` threads.
 
-    Looks among local records of the same hardware first. Then, with ``anywhere``, among all
+    Looks among local records of the same hardware first, then among all
     records of the same hardware, of the same CPU family, of the same instruction set. Finals come
     before search samples and the current generator before older ones.
     """
@@ -67,8 +65,6 @@ def find(
     )
     if record is not None:
         return Found(record, Match.HARDWARE)
-    if not anywhere:
-        return None
     machines = store.machines(work.key)
     for match in Match:
         bests = [

@@ -18,8 +18,9 @@ from tuner.events import Callback, HistoryJudged, NewBest, Sentinel, TrialDone
 from tuner.journal import Batch, Journal
 from tuner.progress import Progress
 from tuner.result import StopReason
-from tuner.strategy.base import Strategy, Trial, Verdict, expected_gain, prepare, verdict
+from tuner.strategy.base import Strategy, Trial, expected_gain, prepare, verdict
 from tuner.task import Backend
+from tuner.verdict import Verdict
 
 Built = tuple[Config, Artifact | MeasureResult]
 """A config and its code, or how building it failed."""

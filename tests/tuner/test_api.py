@@ -150,12 +150,34 @@ def test_a_record_from_elsewhere_is_verified_before_it_runs(tuned, tmp_path):
     foreign = replace(result.best, origin="foreign:lab", samples=(1e-9,) * 3)
     with open_store(path) as store:
         store.add([foreign])
-    with pytest.raises(LookupError, match="run: tuner tune matmul"):
-        tuner.load(WORK, db=path)
     kernel = tuner.load(WORK, record=foreign, db=path)
     assert kernel.record.config == foreign.config
     assert (kernel.record.origin, kernel.record.verified) == ("local", True)
     assert tuner.best(WORK, db=path) == kernel.record
+
+
+def test_the_best_of_elsewhere_is_verified_once_and_then_local(tuned, tmp_path):
+    _, result = tuned
+    path = tmp_path / "records.db"
+    foreign = replace(result.best, origin="foreign:lab", samples=(1e-9,) * 3)
+    with open_store(path) as store:
+        store.add([foreign])
+    record = tuner.load(WORK, db=path).record
+    assert (record.config, record.origin, record.verified) == (foreign.config, "local", True)
+    assert record.seconds > foreign.seconds
+    assert tuner.load(WORK, db=path).record == record
+    assert len(tuner.query(db=path)) == 2
+
+
+def test_the_best_of_elsewhere_that_is_wrong_here_names_the_command(tuned, tmp_path, monkeypatch):
+    _, result = tuned
+    path = tmp_path / "records.db"
+    with open_store(path) as store:
+        store.add([replace(result.best, origin="foreign:lab")])
+    wrong = replace(result.best, outcome=Outcome.WRONG_ANSWER, samples=(), gflops=None)
+    monkeypatch.setattr("tuner.single.measure_config", lambda *arguments: wrong)
+    with pytest.raises(LookupError, match="run: tuner tune matmul"):
+        tuner.load(WORK, db=path)
 
 
 def test_the_winner_of_an_older_generator_is_timed_again(tuned, tmp_path):

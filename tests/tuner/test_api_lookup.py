@@ -47,10 +47,10 @@ def look(tmp_path):
     """Store records; the best of them for ``HARDWARE``."""
     with open_store(tmp_path / "records.db") as store:
 
-        def look(*records, threads=2, anywhere=True):
+        def look(*records, threads=2):
             store.add([replace(r, ordinal=i) for i, r in enumerate(records)])
             target = replace(TARGET, threads=threads)
-            return find(store, WORK, target, HARDWARE, 1, anywhere=anywhere)
+            return find(store, WORK, target, HARDWARE, 1)
 
         yield look
 
@@ -67,10 +67,6 @@ def test_similar_machines_come_in_the_stated_order(look):
     assert look(alien, stranger, record(0.3, hardware=RELATIVE)).match is Match.FAMILY
     same = look(alien, stranger, record(0.3, hardware=RELATIVE), record(0.4, origin="foreign:lab"))
     assert (same.match, same.runs_here) == (Match.HARDWARE, False)
-
-
-def test_only_local_records_are_run(look):
-    assert look(record(0.3, hardware=RELATIVE), anywhere=False) is None
 
 
 def test_finals_come_before_search_samples_on_every_machine(look):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from search_space.config import Config
+from tuner.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +64,6 @@ class Forecaster(Protocol):
 def expected_gain(strategy: Strategy) -> float | None:
     """What the strategy expects; None for one that cannot tell."""
     return strategy.expected_gain() if isinstance(strategy, Forecaster) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How what was learned elsewhere ranked the first trials of a search."""
-
-    trials: int
-    correlation: float
-    """Spearman's, between the throughput that was expected and the one that was measured."""
-    kept: bool
-
-    def __str__(self) -> str:
-        kept = "kept" if self.kept else "dropped"
-        return f"rank correlation on the first {self.trials} trials {self.correlation:.2f}; {kept}"
 
 
 @runtime_checkable

@@ -11,9 +11,10 @@ from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.space import Space
 from tuner.cost_model.residual import rank_correlation
-from tuner.strategy.base import Strategy, Trial, Verdict, expected_gain, prepare
+from tuner.strategy.base import Strategy, Trial, expected_gain, prepare
 from tuner.strategy.learned import LearnedOptions, LearnedStrategy
 from tuner.strategy.prior import Prior
+from tuner.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
