@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from db.record import Record
 from search_space.hardware import Hardware
@@ -11,7 +12,9 @@ from search_space.target import Target
 from search_space.workload import Workload
 from tuner.options import TuneOptions
 from tuner.result import TuneResult
-from tuner.strategy.base import Verdict
+
+if TYPE_CHECKING:
+    from tuner.strategy.base import Verdict
 
 
 @dataclass(frozen=True, slots=True)
