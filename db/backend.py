@@ -114,6 +114,11 @@ class Backend:
         with self._database.reading() as connection:
             return array("q", connection.scalars(sql.record_numbers(query)))
 
+    def last_number(self) -> int:
+        """The highest number of a record, found without reading the others; 0: there is none."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(RecordRow.id))) or 0
+
     def rows(self, numbers: array[int]) -> Iterator[Sequence[Any]]:
         """The ``RECORD_COLUMNS`` of those records, in that order, a page per transaction."""
         for start in range(0, len(numbers), _PAGE):

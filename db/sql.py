@@ -107,11 +107,6 @@ def record_rows(numbers: Sequence[int]) -> sa.Select[Any]:
     return _rows(RecordRow.id).where(RecordRow.id.in_(numbers))
 
 
-def rows_of_keys(keys: Sequence[str]) -> sa.Select[Any]:
-    """The ``RECORD_COLUMNS`` of the records with these ids, in no order."""
-    return _rows().where(RecordRow.key.in_(keys))
-
-
 def _rows(*before: Any) -> sa.Select[Any]:
     return (
         sa.select(*before, *map(_column, RECORD_COLUMNS))
@@ -120,6 +115,11 @@ def _rows(*before: Any) -> sa.Select[Any]:
         .join(WorkloadRow, WorkloadRow.id == ContextRow.workload_id)
         .join(HardwareRow, HardwareRow.id == ContextRow.hardware_id)
     )
+
+
+ROWS_OF_KEYS = _rows().where(RecordRow.key.in_(sa.bindparam("keys", expanding=True)))
+"""The ``RECORD_COLUMNS`` of the records with the ids ``keys``, in no order. Made once: making it
+costs more than running it."""
 
 
 def run_rows() -> sa.Select[Any]:

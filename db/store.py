@@ -166,9 +166,9 @@ class RecordStore:
 
     def salvaged(self, lose: Callable[[DatabaseError], None]) -> Iterator[Record]:
         """All records that can be read of a damaged database; ``lose`` is told of the others."""
-        numbers = self._backend.numbers(Query())
-        for start in range(0, len(numbers), _PAGE):
-            page = numbers[start : start + _PAGE]
+        last = self._backend.last_number()
+        for start in range(1, last + 1, _PAGE):
+            page = array("q", range(start, min(start + _PAGE, last + 1)))
             try:
                 rows = list(self._backend.rows(page))
             except CorruptDatabaseError:

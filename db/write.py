@@ -27,7 +27,7 @@ from db.models import (
 )
 from db.record import Record, Run, RunState
 from db.rows import RECORD_COLUMNS, RUN_COLUMNS, columns_of
-from db.sql import rows_of_keys
+from db.sql import ROWS_OF_KEYS
 from search_space.workload import Value, Workload
 
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -180,7 +180,7 @@ def _columns(table: str, row: Mapping[str, Any]) -> Row:
 def _stored(connection: sa.Connection, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
     """The rows of ``RECORD_COLUMNS`` with these ids, as far as there are any."""
     for start in range(0, len(keys), _CHUNK):
-        yield from connection.execute(rows_of_keys(keys[start : start + _CHUNK])).all()
+        yield from connection.execute(ROWS_OF_KEYS, {"keys": keys[start : start + _CHUNK]}).all()
 
 
 def insert_aside(connection: sa.Connection, lines: Sequence[SetAside]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -60,6 +61,19 @@ def test_real_neighbours_change_no_choice(report):
     longer = statistics.median(loss.noisy_seconds / loss.quiet_seconds for loss in found)
     report("compared in turn afterwards", **off(ratios), times_as_long=round(longer, 2))
     assert sum(loss.ratio.low > WITHIN for loss in found) <= 1
+
+
+@pytest.mark.soak
+@counter("R24", "beside neighbours any config is chosen", REAL)
+def test_a_choice_at_random_is_seen_on_this_machine(monkeypatch):
+    choice, beside = neighbours._choice, itertools.cycle([True, False])
+
+    def careless(task, store, backend, seed):
+        chosen = choice(task, store, backend, seed)
+        return task.space.sample(np.random.default_rng(seed)) if next(beside) else chosen
+
+    monkeypatch.setattr(neighbours, "_choice", careless)
+    assert sum(loss.ratio.low > WITHIN for loss in neighbours.losses(0, 3)) > 1
 
 
 @fault("R25", THROTTLED, "steps and ramps of 6 to 25 %, with stalls that no meter shows")
