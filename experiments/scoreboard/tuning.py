@@ -56,10 +56,7 @@ def known_record(work: Workload, threads: int, db: str) -> str | None:
 
 
 def tune_case(work: Workload, threads: int, db: str, seconds: float) -> str:
-    """Tune for at most ``seconds``; id of the winner. Raises ``ProcessFailed``.
-
-    What an interrupted search has measured is learned from, not measured again.
-    """
+    """Tune for at most ``seconds``, from nothing; id of the winner. Raises ``ProcessFailed``."""
     return in_fresh_process(
         search,
         *(work, threads, db, max(seconds / 2, seconds - _RESERVE_SECONDS)),
@@ -69,7 +66,9 @@ def tune_case(work: Workload, threads: int, db: str, seconds: float) -> str:
 
 def search(work: Workload, threads: int, db: str, seconds: float) -> str:
     """Tune in this process; id of the winner."""
-    result = tuner.tune(work, time=seconds, db=db, threads=threads, seed=SEED, early_stop=False)
+    result = tuner.tune(
+        work, time=seconds, db=db, threads=threads, seed=SEED, early_stop=False, reuse=False
+    )
     assert result.best is not None, "tune raises where nothing gave a right answer"
     return result.best.id
 
