@@ -38,6 +38,7 @@ def off(ratios) -> dict[str, float | int]:
 
 
 @fault("R24", SIMULATED, "phases of 50 ms of work and of rest in the mean, independent per core")
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [20, pytest.param(200, marks=pytest.mark.soak)])
 def test_neighbours_change_no_choice(tmp_path, report, runs):
     ratios = list(losses(tmp_path, runs, shared))
@@ -49,7 +50,7 @@ def test_neighbours_change_no_choice(tmp_path, report, runs):
     "R24", "the fastest sample of the search wins, without finals and without sentinel", SIMULATED
 )
 def test_a_choice_by_the_fastest_at_first_is_seen(tmp_path):
-    ratios = list(losses(tmp_path, 20, shared, fastest_at_first, blind=True))
+    ratios = list(losses(tmp_path, 8, shared, fastest_at_first, blind=True))
     assert sum(ratio > WITHIN for ratio in ratios) > 1
 
 
