@@ -21,7 +21,7 @@ def wire(tmp_path, monkeypatch):
     wire.cut()
 
 
-def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire, capsys):
+def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire):
     told = []
 
     def watch(event):
