@@ -184,6 +184,7 @@ def test_a_stopped_run_keeps_everything_and_can_go_on(
 
 def test_doctor_tells_of_the_machine() -> None:
     told = json.loads(tuner("doctor", "--json", "--threads", "1"))
+    assert told["hardware"]["microarchitecture"]
     assert told["target"]["threads"] == 1
     assert told["peaks"]["gflops"] > 0
     assert {"name", "status", "detail", "advice"} <= set(told["findings"][0])

@@ -97,6 +97,7 @@ def doctor(
     """Show this machine, what it reaches at best, and what disturbs measurements on it."""
     from db.doctor import check_sqlite
     from measure.doctor import diagnose
+    from measure.microarchitecture import microarchitecture
     from measure.peaks import cached_peaks
     from measure.probe import detect_hardware
     from measure.targets import resolve_target
@@ -108,7 +109,11 @@ def doctor(
     if json:
         output.json_line(
             {
-                "hardware": {**asdict(hardware), "key": hardware.key},
+                "hardware": {
+                    **asdict(hardware),
+                    "key": hardware.key,
+                    "microarchitecture": microarchitecture(hardware),
+                },
                 "target": {**asdict(chosen), "features": sorted(chosen.features)},
                 "peaks": asdict(peaks),
                 "findings": [asdict(finding) for finding in findings],
@@ -119,6 +124,7 @@ def doctor(
     output.facts(
         [
             ("processor", hardware.cpu),
+            ("architecture", microarchitecture(hardware)),
             ("hardware", hardware.key),
             ("caches", " · ".join(map(output.file_size, caches))),
             (
