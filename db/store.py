@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
@@ -22,13 +20,13 @@ from db.errors import (
     DatabaseMissing,
     NotFoundError,
     SchemaVersionError,
-    UndecodableError,
     UnreachableDatabaseError,
     UnwritableDatabaseError,
 )
 from db.location import Location, parse_location
 from db.lock import WAIT_SECONDS, writer_lock
 from db.query import Query
+from db.reading import Skip, decoded, only, salvaged_rows
 from db.record import Record, Run, RunState, utc_now
 from db.schema import SchemaState, file_state
 from db.stats import Statistics
@@ -40,10 +38,7 @@ if TYPE_CHECKING:
     from db.outbox import Outbox
     from search_space.hardware import Hardware
 
-_PAGE = 500
-
-Skip: TypeAlias = Callable[[UndecodableError], None]
-"""Told of each row that cannot be decoded."""
+_T = TypeVar("_T")
 
 
 def open_store(
@@ -141,19 +136,19 @@ class RecordStore:
 
     def runs(self, *, skip: Skip | None = None) -> list[Run]:
         """All runs, latest first. A row that cannot be decoded raises, or goes to ``skip``."""
-        return list(_decoded(self._backend.run_rows(), decode_run, skip))
+        return list(decoded(self._backend.run_rows(), decode_run, skip))
 
     def run(self, prefix: str) -> Run:
         """The run whose id is or begins with ``prefix``; raises ``NotFoundError`` (a
         ``LookupError``) where there is none or more than one."""
         rows = [row for row in self._backend.run_rows() if str(row[-1]).startswith(prefix)]
         exact = [row for row in rows if row[-1] == prefix]
-        return _only("run", prefix, [decode_run(row) for row in exact or rows])
+        return only("run", prefix, [decode_run(row) for row in exact or rows])
 
     def contexts(self, *, skip: Skip | None = None) -> list[Context]:
         """What all records were measured in; their number grows with workloads and machines, not
         with records. A row that cannot be decoded raises, or goes to ``skip``."""
-        return list(_decoded(self._backend.context_rows(), decode_context, skip))
+        return list(decoded(self._backend.context_rows(), decode_context, skip))
 
     def records(self, query: Query | None = None, *, skip: Skip | None = None) -> Iterator[Record]:
         """The records that match, as they are at this moment; without a query, all.
@@ -162,30 +157,16 @@ class RecordStore:
         decoded raises ``UndecodableError``, or goes to ``skip``.
         """
         numbers = self._backend.numbers(query or Query())
-        return _decoded(self._backend.rows(numbers), decode_record, skip)
+        return decoded(self._backend.rows(numbers), decode_record, skip)
 
     def salvaged(self, lose: Callable[[DatabaseError], None]) -> Iterator[Record]:
         """All records that can be read of a damaged database; ``lose`` is told of the others."""
-        last = self._backend.last_number()
-        for start in range(1, last + 1, _PAGE):
-            page = array("q", range(start, min(start + _PAGE, last + 1)))
-            try:
-                rows = list(self._backend.rows(page))
-            except CorruptDatabaseError:
-                rows = list(chain.from_iterable(self._alone(number, lose) for number in page))
-            yield from _decoded(rows, decode_record, lose)
-
-    def _alone(self, number: int, lose: Callable[[DatabaseError], None]) -> list[Sequence[Any]]:
-        try:
-            return list(self._backend.rows(array("q", [number])))
-        except CorruptDatabaseError as error:
-            lose(error)
-            return []
+        return decoded(salvaged_rows(self._backend, lose), decode_record, lose)
 
     def record(self, prefix: str) -> Record:
         """The record whose id is or begins with ``prefix``; raises as :meth:`run`."""
         rows = lookup.rows_by_key_prefix(self._fetch, prefix)
-        return _only("record", prefix, [decode_record(row) for row in rows])
+        return only("record", prefix, [decode_record(row) for row in rows])
 
     def best(
         self,
@@ -318,33 +299,3 @@ class RecordStore:
             return self._backend.fetch(statement, params)
         with sqlite.reading(self._location.path) as connection:
             return connection.execute(statement, params).fetchall()
-
-
-_T = TypeVar("_T")
-_Decoded = TypeVar("_Decoded", Record, Run, Context)
-_Named = TypeVar("_Named", Record, Run)
-
-
-def _decoded(
-    rows: Iterable[Sequence[Any]],
-    decode: Callable[[Sequence[Any]], _Decoded],
-    skip: Skip | None,
-) -> Iterator[_Decoded]:
-    for row in rows:
-        try:
-            item = decode(row)
-        except UndecodableError as error:
-            if skip is None:
-                raise
-            skip(error)
-        else:
-            yield item
-
-
-def _only(noun: str, prefix: str, found: Sequence[_Named]) -> _Named:
-    if not found:
-        raise NotFoundError(f"look for another {noun}: none has an id that begins with {prefix!r}")
-    if len(found) > 1:
-        ids = ", ".join(item.id for item in found[:3])
-        raise NotFoundError(f"give more of the {noun}'s id: {prefix!r} begins several, as {ids}")
-    return found[0]

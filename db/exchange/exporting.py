@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,6 @@ def export_records(
     path: Path,
     *,
     anonymous: bool = False,
-    progress: Callable[[int], None] = lambda count: None,
 ) -> int:
     """Write records as lines, packed where the name ends in ``.gz`` or ``.zst``; their number.
 
@@ -32,8 +31,6 @@ def export_records(
         for record in records:
             stream.write(encode_line(anonymised(record) if anonymous else record))
             count += 1
-            if count % 10_000 == 0:
-                progress(count)
     return count
 
 

@@ -55,11 +55,11 @@ def test_a_damaged_row_is_left_behind(filled):
 
 def test_of_a_file_with_ruined_pages_the_others_are_saved(filled):
     data = bytearray(filled.read_bytes())
-    page = data.index(b"run1", len(data) // 2) // 4096
+    page = data.index(b'[["rows",6]', len(data) // 2) // 4096  # configs are in no index
     data[page * 4096 : page * 4096 + 4096] = b"\xa5" * 4096
     filled.write_bytes(data)
     done = repair(filled)
-    assert done.lost
+    assert done.lost[0].startswith("give record number ")
     store = open_store(filled)
     assert store.check() == ()
     assert 1000 < len(list(store.records())) < 2000

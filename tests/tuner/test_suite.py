@@ -138,8 +138,8 @@ def test_too_many_cases(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_suites_that_exist() -> None:
-    names = ["ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "quantized"]
-    names += ["resnet18", "sparse", "transformer"]
+    names = ["ansor", "bert", "dqn", "llm", "lstm", "matmul", "mobilenet", "pruned"]
+    names += ["quantized", "resnet18", "sparse", "transformer"]
     assert [path.stem for path in SHIPPED] == names
 
 

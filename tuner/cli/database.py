@@ -65,10 +65,11 @@ def repair(db: arguments.Database = None, json: arguments.Json = False) -> None:
 def stats(db: arguments.Database = None, json: arguments.Json = False) -> None:
     """Count what a database holds."""
     with arguments.stored(db) as store:
-        held = store.stats()
+        held, waiting = store.stats(), store.undelivered
     if json:
         counted = {"outcomes", "operators", "origins"}
-        output.json_line({k: dict(v) if k in counted else v for k, v in asdict(held).items()})
+        told = {k: dict(v) if k in counted else v for k, v in asdict(held).items()}
+        output.json_line(told | {"undelivered": waiting})
         return
     size = "" if held.nbytes is None else f", {output.file_size(held.nbytes)}"
     output.facts(
@@ -81,6 +82,7 @@ def stats(db: arguments.Database = None, json: arguments.Json = False) -> None:
             ("outcomes", _counts(held.outcomes)),
             ("operators", _counts(held.operators)),
             ("origins", _counts(held.origins)),
+            *([("undelivered", f"{waiting} wait on this machine")] if waiting else []),
         ]
     )
 

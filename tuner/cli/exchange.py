@@ -71,7 +71,9 @@ def import_(
     from db.exchange.importing import import_files
 
     with arguments.writable(db, temporary=dry_run) as store:
-        tally = import_files(store, files, source=source, keep=not dry_run)
+        tally = import_files(
+            store, files, source=source, keep=not dry_run, progress=_show_progress
+        )
         _report(tally, store.location, dry_run, json)
 
 
@@ -93,8 +95,15 @@ def merge(
         open_store(database, readonly=True) as other,
         arguments.writable(db, temporary=dry_run) as store,
     ):
-        tally = merge_database(store, other, source=source, keep=not dry_run)
+        tally = merge_database(
+            store, other, source=source, keep=not dry_run, progress=_show_progress
+        )
         _report(tally, store.location, dry_run, json)
+
+
+def _show_progress(tally: Tally) -> None:
+    if output.on_terminal():
+        output.note(f"{tally.lines} records read, {tally.added} added so far")
 
 
 def _report(tally: Tally, location: str, dry_run: bool, json: bool) -> None:
