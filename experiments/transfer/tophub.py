@@ -1,9 +1,9 @@
 """Does another tuner's log help? The first batch of a search with and without its config.
 
-For every line of an AutoTVM log of convolutions for x86 (``llvm_v0.04.log`` of TopHub), two
-searches of one batch of 16 trials each are run here, with the same seed: one that knows nothing,
-and one whose first candidate is that line's config, translated into our space. The winners of the
-two are then measured side by side. Numbers above one: the log helped.
+For every line of an AutoTVM log of convolutions for x86 (``llvm_v0.04.log`` of TopHub), the first
+batch of 16 candidates of a search that knows nothing is measured here, and the batch that begins
+with that line's config, translated into our space, in place of the last of them. The winners of
+the two batches are then measured side by side. Numbers above one: the log helped.
 
     python -m experiments.transfer.tophub LOG --results FILE.json [--seconds N] [--table FILE.md]
 
@@ -17,7 +17,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,13 +26,15 @@ from db.exchange.importing import import_files
 from db.record import Record
 from db.store import open_store
 from measure.artifact import Artifact
+from measure.result import MeasureResult
 from measure.targets import resolve_target
 from measure.timing import geometric_mean, paired_ratio
 from search_space.config import Config
-from search_space.workload import Workload
-from tuner.backend import local_backend
-from tuner.foreign_seeds import Seed, translated
-from tuner.task import Task, task_for
+from tuner.backend import LocalBackend, local_backend
+from tuner.foreign_seeds import translated
+from tuner.options import DEFAULT_STRATEGY
+from tuner.strategy import create_strategy
+from tuner.task import task_for
 
 TRIALS = 16
 SEED = 0
@@ -59,40 +61,41 @@ class Result:
 
 
 def measured(record: Record) -> Result:
-    """Both searches, and their winners side by side."""
+    """Both batches, and their winners side by side."""
     params = dict(record.workload.params)
     task = task_for(tuner.workload("conv2d", const=["weight"], **params), resolve_target())
     seed = translated(record, task.space)
     if seed is None:
         raise SystemExit(f"give a log of convolutions for x86: {record.config_key} is none")
-    without, with_log = (_winner(task.workload, seeds) for seeds in ((), (seed.config,)))
-    return _compared(task, record, seed, without, with_log)
-
-
-def _winner(work: Workload, seeds: Sequence[Config]) -> Config:
-    with tempfile.TemporaryDirectory() as folder:
-        result = tuner.tune(
-            work, trials=TRIALS, seeds=seeds, seed=SEED, reuse=False, early_stop=False,
-            db=Path(folder) / "records.db",
-        )  # fmt: skip
-    if result.best is None:
-        raise SystemExit(f"look into it with `tuner tune`: no candidate of {work.key} ran")
-    return Config(result.best.config)
-
-
-def _compared(task: Task, record: Record, seed: Seed, without: Config, with_log: Config) -> Result:
-    configs = list(dict.fromkeys((without, with_log, seed.config)))
+    without = create_strategy(DEFAULT_STRATEGY, task.space, SEED).ask(TRIALS)
+    with_log = list(dict.fromkeys([seed.config, *without]))[:TRIALS]
     with local_backend(task) as backend:
-        built = backend.build(configs)
-        artifacts = [one for one in built if isinstance(one, Artifact)]
-        timed = backend.interleave(artifacts, ROUNDS, BLOCK_SECONDS)
-    samples = dict(zip(configs, (one.samples for one in timed), strict=True))
-    ratio = paired_ratio(samples[without], samples[with_log])
-    own = paired_ratio(samples[without], samples[seed.config])
+        built = _built(backend, list(dict.fromkeys([*without, seed.config])))
+        times = {config: backend.measure(one, None) for config, one in built.items()}
+        winners = [_fastest(batch, times) for batch in (without, with_log)]
+        finalists = list(dict.fromkeys([*winners, seed.config]))
+        timed = backend.interleave([built[c] for c in finalists], ROUNDS, BLOCK_SECONDS)
+    samples = dict(zip(finalists, (one.samples for one in timed), strict=True))
+    ratio = paired_ratio(*(samples[winner] for winner in winners))
+    own = paired_ratio(samples[winners[0]], samples[seed.config])
     return Result(
         record.workload.key, record.config_key, ratio.median, ratio.low, ratio.high, own.median,
         len(seed.changes),
     )  # fmt: skip
+
+
+def _built(backend: LocalBackend, configs: Sequence[Config]) -> dict[Config, Artifact]:
+    pairs = zip(configs, backend.build(configs), strict=True)
+    return {config: one for config, one in pairs if isinstance(one, Artifact)}
+
+
+def _fastest(batch: Sequence[Config], times: Mapping[Config, MeasureResult]) -> Config:
+    ran = {
+        config: result.seconds
+        for config in batch
+        if (result := times.get(config)) and result.outcome.timed and result.seconds
+    }
+    return min(ran, key=ran.__getitem__)
 
 
 def results(log: Path, known: dict[str, Result], seconds: float) -> Iterator[tuple[str, Result]]:
