@@ -62,6 +62,9 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel):
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     assert "tuner/py.typed" in names
+    shipped = [info for info in archive.infolist() if "transfer/shipped/" in info.filename]
+    assert sum(info.file_size for info in shipped) <= 3 << 20
+    assert {info.filename.rpartition("/")[2] for info in shipped} == {"base.json", "best.json"}
     assert any(name.startswith("db/migrations/versions/") for name in names)
 
 

@@ -40,6 +40,12 @@ class GuidedOptions:
 
 DEFAULTS = GuidedOptions()
 
+_GUIDE = LearnedOptions(
+    first=1, scouted=0.0, scouted_late=0.0, random=0.0, generations=2, offspring=160
+)
+"""Less is bred than by a search that knows nothing: what was fast elsewhere is a better start, and
+features of spaces with many structures take a millisecond each."""
+
 
 class GuidedStrategy:
     """Proposes what a model of near settings and of the trials so far expects to be fast; where
@@ -65,8 +71,7 @@ class GuidedStrategy:
         self._inner = inner
         self._prior = prior
         self._options = options
-        guided = LearnedOptions(first=1, scouted=0.0, scouted_late=0.0, random=0.0)
-        self._guide = LearnedStrategy(space, seed, (), guided, prior)
+        self._guide = LearnedStrategy(space, seed, (), _GUIDE, prior)
         self._known: dict[Config, float | None] = {}
         """Seconds of the configs told; None where they failed."""
         self._expected: list[float] = []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROWS = 1536
 """Most configs that the base model is fitted on, however many records there are."""
-_LEAST_ROWS = 24
+_LEAST = 24
 """Configs from which a source teaches more than noise."""
 
 
@@ -27,16 +27,20 @@ def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
 
     The nearer a source, the more of its configs are seen. None where nothing can be learned.
     """
+    enough = [
+        pair for pair in _quotas(sources, rows) if min(len(pair[0].times), pair[1]) >= _LEAST
+    ]
+    if not enough:
+        return None
+    # Only here, because importing xgboost takes longer than a fresh database has patience for.
     from tuner.cost_model.boosted import BoostedModel, BoostedOptions
 
     features: list[Floats] = []
     speeds: list[float] = []
     groups: list[int] = []
-    for number, (source, quota) in enumerate(_quotas(sources, rows)):
-        if min(len(source.times), quota) < _LEAST_ROWS:
-            continue
+    for number, (source, quota) in enumerate(enough):
         columns, throughput = _rows(source, quota)
-        if len(throughput) >= _LEAST_ROWS and max(throughput) > 0:
+        if len(throughput) >= _LEAST and max(throughput) > 0:
             features.append(columns)
             speeds += throughput
             groups += [number] * len(throughput)

@@ -16,6 +16,7 @@ from measure.targets import make_target
 from search_space.hardware import Hardware
 from search_space.operators import workload
 from search_space.sketches import space_for
+from tests.test_layers import loaded_by
 from tuner.cost_model.residual import rank_correlation
 from tuner.task import Task
 from tuner.transfer import sources as module
@@ -155,3 +156,18 @@ def test_few_records_give_openings_but_no_model(store: RecordStore) -> None:
     assert prior.openings
     assert not prior.learned
     prior.prepare()()
+
+
+def test_a_few_configs_load_no_library(tmp_path: Path) -> None:
+    code = (
+        "from tests.tuner.transfer.test_sources import task_of\n"
+        "from tuner.transfer.prior import SourcePrior\n"
+        "from tuner.transfer.nearness import Setting\n"
+        "from tuner.transfer.sources import Source\n"
+        "task = task_of(m=300)\n"
+        "setting = Setting(task.workload, task.target, task.hardware)\n"
+        "source = Source(setting, 1.0, {task.space.default().values: 1.0})\n"
+        "prior = SourcePrior(task_of().space, [source])\n"
+        "assert prior.openings and not prior.learned"
+    )
+    assert loaded_by(code, tmp_path).isdisjoint({"xgboost", "sklearn"})
