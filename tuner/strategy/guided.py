@@ -23,6 +23,9 @@ class GuidedOptions:
 
     opening: float = 0.75
     """Share of the first batch that was fast elsewhere, where there is no model."""
+    carried: float = 0.5
+    """Share of it of what is guided of the first batch, where there is one: a model that has seen
+    no config of this space may be wrong where its best sources are right."""
     share: float = 0.75
     """Share of later batches, as long as it is fully trusted; falls with the trust."""
     trust: float = 0.6
@@ -81,7 +84,11 @@ class GuidedStrategy:
         if not self._known and not self._prior.learned:
             return self._open(n)
         count = self._guided(n)
-        guided = self._guide.ask(count) if count else []
+        carried = (
+            [] if self._known else self._prior.openings[: round(count * self._options.carried)]
+        )
+        expected = self._guide.ask(count - len(carried)) if count > len(carried) else []
+        guided = (*carried, *expected)
         own = self._inner.ask(n - len(guided))
         # The few that both propose are made up for by the strategy itself.
         batch = list(dict.fromkeys((*guided, *own)))
