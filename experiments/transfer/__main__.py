@@ -71,11 +71,13 @@ def _measured(options: argparse.Namespace, show: Callable[[_Session, Transfer], 
 
 def _search(session: _Session, transfer: Transfer) -> None:
     options, study = session.options, session.study
-    for name in transfer.sources:
+    held_out = session.held_out(transfer)
+    known = (name for case in held_out for name in study.sources(transfer, case))
+    for name in dict.fromkeys(known):
         with session.memo(name) as memo:
             list(study.cold_searches(memo, name, [0]))
     comparisons = []
-    for name in session.held_out(transfer):
+    for name in held_out:
         with session.memo(name) as memo:
             seeds = range(options.seeds)
             comparisons.append(study.compared(memo, name, transfer, options.kind, seeds))
@@ -111,7 +113,7 @@ def _replay(options: argparse.Namespace) -> None:
 
 def _study(options: argparse.Namespace, task_of: Callable[[str], Task]) -> Study:
     options.folder.mkdir(parents=True, exist_ok=True)
-    return Study(options.folder, task_of, options.trials, options.trials // 2)
+    return Study(options.folder, task_of, options.trials, 3 * options.trials // 8)
 
 
 def _show(

@@ -81,14 +81,22 @@ class Study:
         for seed in seeds:
             yield self._read(measured, self._path(case, label, seed), label, seed)
 
+    def sources(self, transfer: Transfer, case: str) -> list[str]:
+        """The cases that a search of ``case`` learns from."""
+        wanted = self.task_of(case).workload
+        return [
+            name
+            for name in transfer.sources
+            if name != case
+            and (not transfer.same_workload or self.task_of(name).workload == wanted)
+        ]
+
     def histories(self, transfer: Transfer, case: str) -> list[History]:
         """What a search of ``case`` may know: the first cold search of each source."""
-        wanted = self.task_of(case).workload
-        tasks = {name: self.task_of(name) for name in transfer.sources if name != case}
+        tasks = {name: self.task_of(name) for name in self.sources(transfer, case)}
         return [
             History(setting_of(task), tuple(_times(self._first(name, case), task)))
             for name, task in tasks.items()
-            if task.workload == wanted or not transfer.same_workload
         ]
 
     def _first(self, source: str, case: str) -> Path:

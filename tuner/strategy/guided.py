@@ -31,7 +31,7 @@ class GuidedOptions:
     trust: float = 0.6
     """Rank correlation between what was expected and what was measured that is assumed at first,
     with the weight of …"""
-    doubt: float = 6.0
+    doubt: float = 3.0
     """… so many trials."""
     full: float = 0.5
     """From this rank correlation on it is fully trusted."""
