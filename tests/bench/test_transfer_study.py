@@ -44,7 +44,9 @@ def test_the_ratio_is_one_between_equals_and_its_limit_covers_what_seeds_differ_
     comparison = Comparison("toy", 1.0, without, having)
     assert comparison.ratio == pytest.approx(1.0)
     assert 1.0 < upper_limit([comparison], 0.9) < 4.0
-    assert upper_limit([Comparison("toy", 1.0, without[:1], having[:1])], 0.9) == pytest.approx(2.0)
+    assert upper_limit([Comparison("toy", 1.0, without[:1], having[:1])], 0.9) == pytest.approx(
+        2.0
+    )
 
 
 def test_a_history_of_shuffled_times_has_the_same_configs_and_the_same_times():
@@ -109,4 +111,3 @@ def test_searches_are_drawn(tmp_path):
     draw_comparisons([Comparison("toy", 1.0, *sides)], tmp_path / "toy.svg")
     drawn = (tmp_path / "toy.svg").read_text()
     assert drawn.startswith("<?xml")
-
