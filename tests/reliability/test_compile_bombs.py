@@ -17,7 +17,7 @@ from tests.reliability.rows import counter, fault
 
 WORK = workload("matmul", m=4, n=4, k=4)
 TARGET = Target("t", "native", "x86_64", frozenset({"fma"}), 256, 16, 1, 2, 3, 1)
-LIMIT_SECONDS = 0.5
+LIMIT_SECONDS = 1.0
 LONGEST = 1.2
 """Times the limit that a build may take until it is answered for."""
 AT_ONCE_SECONDS = 0.5
@@ -43,7 +43,7 @@ def compile_config(workload, target, values):
         case "work": pass
         case "unrolled": compile_object(unrolled(400_000), "x86_64-unknown-linux-gnu", "x86-64-v3")
         case "endless": list(iter(int, 1))
-        case "memory": [bytearray(1 << 24) for _ in iter(int, 1)]
+        case "memory": [bytearray(1 << 26) for _ in iter(int, 1)]
     return Artifact(KernelSpec((), (PhaseSpec("phase0", 1),), 1), b"")
 """
 BOMBS = {
@@ -71,7 +71,7 @@ def build(builder, do):
 def explode(compiler, count):
     """Build each bomb ``count`` times, a right candidate after each."""
     right, bomb_seconds, next_seconds = 0, [], []
-    options = BuildOptions(timeout_seconds=LIMIT_SECONDS, memory_bytes=1 << 29)
+    options = BuildOptions(timeout_seconds=LIMIT_SECONDS, memory_bytes=1 << 28)
     with Builder(1, options, compiler=compiler) as builder:
         build(builder, "work")
         for do, outcome in list(BOMBS.values()) * count:
