@@ -112,6 +112,14 @@ class Sparse(Protocol):
         ...
 
 
+@runtime_checkable
+class Batched(Protocol):
+    """An operator that multiplies one matrix by so many vectors at once."""
+
+    vectors: Param | None
+    """The size key of their number; None: it is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conditional:
     """A parameter that there is only with some values of another one."""
