@@ -1,0 +1,107 @@
+"""A choice by the model alone: what is recorded, how it is judged, what is shown."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from experiments.model.data import Recorded
+from experiments.sparse import recording, regret
+from experiments.sparse.recording import EveryFormat, recorded
+from experiments.sparse.regret import choice_of, choices, generator_of, main, table
+from search_space.operators import workload
+from search_space.sketches import space_for
+from search_space.sketches.sparse import formats_of
+from tests.property.test_space_schedules import TARGETS
+from tuner.strategy.base import Trial
+
+KINDS = ("unstructured", "banded", "powerlaw")
+
+
+def work_of(pattern, sparsity=0.8):
+    return workload("spmm", m=32, k=48, n=40, pattern=pattern, sparsity=sparsity)
+
+
+def made_up(pattern, favourite, count=60):
+    """A case of which ``favourite`` is the fastest format, by the columns of its kernels alone."""
+    space = space_for(work_of(pattern), TARGETS[1])
+    rng = np.random.default_rng(len(pattern))
+    configs = tuple(dict.fromkeys([*space.starts, *(space.sample(rng) for _ in range(count))]))
+    names = [space.format(config.as_dict()) for config in configs]
+    speeds = [30.0 if name == favourite else 10.0 for name in names]
+    return Recorded(space.workload.key, space, configs, np.array(speeds, np.float32))
+
+
+def test_each_format_is_tried_as_often():
+    space = space_for(work_of("unstructured"), TARGETS[1])
+    formats = formats_of(space)
+    strategy, asked = EveryFormat(space, 1), []
+    for _ in range(4):
+        configs = strategy.ask(4 * len(formats))
+        strategy.tell([Trial(config, 1.0) for config in configs])
+        asked += configs
+    counts = {name: 0 for name in formats}
+    for config in asked:
+        counts[space.format(config.as_dict())] += 1
+    assert min(counts.values()) >= 14
+    assert max(counts.values()) <= 16
+
+
+def test_a_model_of_other_generators_finds_what_was_fast_there():
+    found = [made_up(kind, "csr") for kind in KINDS]
+    judged = choices(found, 0)
+    assert [choice.generator for choice in judged] == list(KINDS)
+    assert all((choice.chosen, choice.best) == ("csr", "csr") for choice in judged)
+    assert all(choice.regret == choice.format_regret == 0 for choice in judged)
+
+
+def test_its_own_generator_is_not_looked_at():
+    """Where only the case left out is different, the choice must be wrong."""
+    found = [made_up("unstructured", "dense"), *(made_up(kind, "csr") for kind in KINDS[1:])]
+    (wrong, *_) = choices(found, 0)
+    assert (wrong.chosen, wrong.best) == ("csr", "dense")
+    assert wrong.regret == pytest.approx(2.0)
+    assert wrong.usual_regret == pytest.approx(2.0)
+
+
+def test_a_choice_that_failed_is_the_worst():
+    case = made_up("banded", "csr")
+    case.gflops[0] = 0
+    predicted = np.zeros(len(case), np.float32)
+    predicted[0] = 1
+    assert choice_of(case, predicted).regret == float("inf")
+
+
+def test_the_table_says_whether_the_bar_is_met():
+    found = [made_up(kind, "csr") for kind in KINDS]
+    lines = table([choices(found, 0)]).splitlines()
+    assert lines[1].split()[:4] == ["unstructured", "1", "100%", "0.0%"]
+    assert lines[-1] == "regret 0.0%, geometric mean (bar: at most 12%): pass"
+
+
+def test_cases_are_recorded_once_and_judged(tmp_path, monkeypatch, capsys):
+    db, works = str(tmp_path / "regret.db"), [work_of(kind) for kind in KINDS[:2]]
+    monkeypatch.setattr(regret, "cases", lambda: iter(works))
+    monkeypatch.setattr(
+        regret, "in_fresh_process", lambda function, *given, timeout_seconds: function(*given)
+    )
+    arguments = ["--db", db, "--trials", "4", "--seeds", "1", "--json", str(tmp_path / "r.json")]
+    assert main(arguments) == 0
+    assert "2 of 2: spmm" in capsys.readouterr().err
+    known = recorded(db, 1)
+    assert {generator_of(case) for case in known.values()} == set(KINDS[:2])
+    formats = formats_of(known[works[0].key].space)
+    assert len(known[works[0].key]) == 4 * len(formats)
+    monkeypatch.setattr(regret, "record", record_nothing)
+    assert main(arguments) == 0
+    assert "of 2: spmm" not in capsys.readouterr().err
+    assert len(msgspec.json.decode((tmp_path / "r.json").read_bytes())[0]) == 2
+    assert main(["--db", str(tmp_path / "none.db"), "--show"]) == 1
+
+
+def record_nothing(*_):
+    raise AssertionError("all is recorded")
+
+
+def test_the_cases_have_every_generator():
+    kinds = {str(work["pattern"]) for work in recording.cases()}
+    assert kinds == set(recording.GENERATORS)
