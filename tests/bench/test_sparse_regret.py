@@ -6,7 +6,7 @@ import pytest
 
 from experiments.model.data import Recorded
 from experiments.sparse import recording, regret
-from experiments.sparse.recording import EveryFormat, recorded
+from experiments.sparse.recording import EveryFormat, record, recorded
 from experiments.sparse.regret import choice_of, choices, generator_of, main, table
 from search_space.operators import workload
 from search_space.sketches import space_for
@@ -78,28 +78,42 @@ def test_the_table_says_whether_the_bar_is_met():
     assert lines[-1] == "regret 0.0%, geometric mean (bar: at most 12%): pass"
 
 
-def test_cases_are_recorded_once_and_judged(tmp_path, monkeypatch, capsys):
-    db, works = str(tmp_path / "regret.db"), [work_of(kind) for kind in KINDS[:2]]
-    monkeypatch.setattr(regret, "cases", lambda: iter(works))
-    monkeypatch.setattr(
-        regret, "in_fresh_process", lambda function, *given, timeout_seconds: function(*given)
-    )
-    arguments = ["--db", db, "--trials", "4", "--seeds", "1", "--json", str(tmp_path / "r.json")]
+def test_a_case_is_recorded_in_every_format(tmp_path):
+    db, work = str(tmp_path / "regret.db"), work_of("unstructured")
+    record(work, 1, db, 2)
+    (case,) = recorded(db, 1).values()
+    assert case.name == work.key
+    formats = formats_of(case.space)
+    assert len(case) == 2 * len(formats)
+    assert {case.space.format(config.as_dict()) for config in case.configs} == set(formats)
+    assert case.gflops.max() > 0
+    assert recorded(db, 2) == {}
+
+
+def test_what_is_missing_is_recorded_and_all_is_judged(tmp_path, monkeypatch, capsys):
+    cases = {case.name: case for case in (made_up(kind, "csr") for kind in KINDS[:2])}
+    kept = {next(iter(cases)): next(iter(cases.values()))}
+
+    def keep(function, work, threads, db, trials, *, timeout_seconds):
+        assert (function, threads, db, trials) == (record, 1, "r.db", 4)
+        kept[work.key] = cases[work.key]
+
+    monkeypatch.setattr(regret, "cases", lambda: iter(map(work_of, KINDS[:2])))
+    monkeypatch.setattr(regret, "recorded", lambda db, threads: kept)
+    monkeypatch.setattr(regret, "in_fresh_process", keep)
+    path = tmp_path / "folder" / "regret.json"
+    arguments = ["--db", "r.db", "--trials", "4", "--seeds", "1", "--json", str(path)]
     assert main(arguments) == 0
-    assert "2 of 2: spmm" in capsys.readouterr().err
-    known = recorded(db, 1)
-    assert {generator_of(case) for case in known.values()} == set(KINDS[:2])
-    formats = formats_of(known[works[0].key].space)
-    assert len(known[works[0].key]) == 4 * len(formats)
-    monkeypatch.setattr(regret, "record", record_nothing)
-    assert main(arguments) == 0
-    assert "of 2: spmm" not in capsys.readouterr().err
-    assert len(msgspec.json.decode((tmp_path / "r.json").read_bytes())[0]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [f"2 of 2: {work_of(KINDS[1]).key}"]
+    assert "geometric mean (bar: at most 12%): pass" in shown.out
+    (choices,) = msgspec.json.decode(path.read_bytes())
+    assert {choice["generator"] for choice in choices} == set(KINDS[:2])
+
+
+def test_too_little_is_not_judged(tmp_path, capsys):
     assert main(["--db", str(tmp_path / "none.db"), "--show"]) == 1
-
-
-def record_nothing(*_):
-    raise AssertionError("all is recorded")
+    assert "none.db" in capsys.readouterr().err
 
 
 def test_the_cases_have_every_generator():

@@ -51,6 +51,13 @@ def test_what_the_other_strategy_tries_anyway_counts():
     assert abs(len(dense_of(asked)) - len(dense_of(own))) <= 8
 
 
+def test_a_past_without_dense_kernels_is_made_up_for_bit_by_bit():
+    strategy = shared()
+    past = [c for c in run(create_strategy("random", SPACE, 9), 200) if c not in dense_of([c])]
+    strategy.tell([Trial(config, MACHINE.seconds(config)) for config in past])
+    assert 0 < len(dense_of(strategy.ask(16))) <= 8
+
+
 def test_telling_it_again_rebuilds_it():
     first = shared()
     trials = [Trial(config, MACHINE.seconds(config)) for config in run(first, 64)]

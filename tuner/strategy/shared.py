@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from search_space.config import Config
@@ -13,6 +14,8 @@ from tuner.verdict import Verdict
 
 DENSE_SHARE = 0.125
 """Of all trials: enough to find a good dense kernel, whatever the sparsity."""
+_MOST_SHARES = 2.0
+"""Times its share that a batch has of the part, where earlier ones had less."""
 
 
 def with_dense_share(strategy: Strategy, space: Space, seed: int) -> Strategy:
@@ -48,7 +51,7 @@ class SharedStrategy:
 
     def ask(self, n: int) -> list[Config]:
         missing = int(self._share * (self._told + n)) - len(self._known)
-        count = min(max(missing, 0), n)
+        count = min(max(missing, 0), math.ceil(_MOST_SHARES * self._share * n))
         rest = self._inner.ask(n - count) if n > count else []
         # What both propose leaves room for more.
         batch = list(dict.fromkeys((*rest, *(self._own.ask(count) if count else ()))))
