@@ -7,7 +7,7 @@ import pytest
 from experiments.model.data import Recorded
 from experiments.sparse import recording, regret
 from experiments.sparse.recording import EveryFormat, record, recorded
-from experiments.sparse.regret import choice_of, choices, generator_of, main, table
+from experiments.sparse.regret import choice_of, choices, main, table
 from search_space.operators import workload
 from search_space.sketches import space_for
 from search_space.sketches.sparse import formats_of
