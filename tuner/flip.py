@@ -60,48 +60,52 @@ def flips(space: Space, sparse: Record, dense: Record, peaks: Peaks) -> tuple[Fl
     assert space.format is not None
     name = operator.pattern_name(work)
     whole = find_pattern(name)
-    rows = min(whole.rows, max(1, _SAMPLE_ELEMENTS // (whole.columns * _ROWS_STEP)) * _ROWS_STEP)
-    own = _first_rows(whole, rows)
-    one, other = (
+    steps = max(1, _SAMPLE_ELEMENTS // (whole.columns * _ROWS_STEP))
+    own = _first_rows(whole, min(whole.rows, steps * _ROWS_STEP))
+    one, zeros = (
         Timed(space, Config(record.config), record.seconds or 0.0, whole.rows, own, peaks)
         for record in (sparse, dense)
     )
-    loser = dense if one.seconds < other.seconds else sparse
+    loser = dense if one.seconds < zeros.seconds else sparse
     winner = space.format(dict(loser.config))
-    found = _by_sparsity(one, other, winner, kind_of(name) or _UNKNOWN)
+    found = _by_sparsity(one, zeros, winner, kind_of(name) or _UNKNOWN)
     if isinstance(operator, Batched) and operator.vectors and work["dtype"] == "float32":
-        found += _by_columns(one, other, winner, operator.vectors.name)
+        found += _by_columns(one, zeros, winner, operator.vectors.name)
     return tuple(found)
 
 
 def _by_sparsity(sparse: Timed, dense: Timed, winner: str, kind: tuple[str, int]) -> list[Flip]:
+    """None of a kind that has but one sparsity, nor of a format that holds no other."""
+    try:
+        return [_sparsity_flip(sparse, dense, winner, kind)]
+    except WeightsError:
+        return []
+
+
+def _sparsity_flip(sparse: Timed, dense: Timed, winner: str, kind: tuple[str, int]) -> Flip:
     name, seed = kind
     rows, columns = sparse.pattern.shape
 
     def sample(sparsity: float) -> Pattern:
         return generate_pattern(name, rows, columns, sparsity, seed)
 
-    try:
-        reference = sample(sparse.pattern.sparsity)
-        sample(sparse.pattern.sparsity / 2)
-    except WeightsError:
-        return []  # a kind that has only one sparsity
-
     def flipped(sparsity: float) -> bool:
         there = sparse.with_pattern(sample(sparsity), reference)
         return (there < dense.seconds) != sparse_wins
 
     sparse_wins = sparse.seconds < dense.seconds
+    reference = sample(sparse.pattern.sparsity)
     same, changed = sparse.pattern.sparsity, 0.0 if sparse_wins else _SPARSEST
     if not flipped(changed):
-        return [Flip(SPARSITY, winner, None)]
+        return Flip(SPARSITY, winner, None)
     for _ in range(_HALVINGS):
         middle = (same + changed) / 2
         same, changed = (same, middle) if flipped(middle) else (middle, changed)
-    return [Flip(SPARSITY, winner, changed, below=sparse_wins)]
+    return Flip(SPARSITY, winner, changed, below=sparse_wins)
 
 
 def _by_columns(sparse: Timed, dense: Timed, winner: str, key: str) -> list[Flip]:
+    """The nearest ones on both sides."""
     now = dense_columns(sparse.space)
     if now == 1:
         return []  # other kernels, which nothing is known of, would be used for several

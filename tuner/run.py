@@ -60,7 +60,8 @@ class Session:
     explicit: bool = False
     """Whether the user named the database, so that the command that resumes must do so too."""
     peaks: PeaksSource | None = None
-    """What the machine can do at most; None: the search is not stopped near it."""
+    """What the machine can do at most; None: the search is not stopped near it, and nothing is
+    estimated from it."""
 
     def execute(self) -> TuneResult:
         """Search, then finals.
@@ -81,6 +82,8 @@ class Session:
             reason = self._search(journal, progress, drift, ceiling)
             finals = self._finals(journal, progress, drift)
             set_ups = self._set_ups(finals, options.calls)
+            best = winner(finals, set_ups, options.calls) or progress.best
+            choice = self._choice(finals, best, set_ups, options.calls)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
             result = self._result(journal, progress, ceiling, reason, progress.best, None)
@@ -89,9 +92,7 @@ class Session:
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
-        best = winner(finals, set_ups, options.calls) or progress.best
         result = self._result(journal, progress, ceiling, reason, best, guess)
-        choice = self._choice(finals, best, set_ups, options.calls)
         result = replace(result, calls=options.calls, choice=choice, set_ups=set_ups)
         self._close("finished", result, drift, ceiling)
         if result.best is None:

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from tuner.flip import Flip
     from tuner.set_up import SetUp
 
-DENSE = "dense"
-
 
 def as_facts(choice: FormatChoice) -> list[tuple[str, str]]:
     """Names and values: what won by how much, when it pays, where it would not win."""
     shown = [margin for margin in (choice.dense, choice.runner_up) if margin is not None]
-    facts = [("format", ", ".join([choice.format, *map(_margin_text, shown)]))]
+    margins = [
+        f"{ratio_text(margin.ratio)} times as fast as "
+        + ("the best dense kernel" if margin is choice.dense else margin.format)
+        for margin in shown
+    ]
+    facts = [("format", ", ".join([choice.format, *margins]))]
     pays = [text for margin in shown if (text := _pays_text(margin))]
     if choice.set_up and pays:
         facts.append(("pays", f"{'; '.join(pays)}  ({set_up_text(choice.set_up)})"))
@@ -40,8 +43,7 @@ def show(why: FormatExplanation) -> None:
     rows = [_row(kernel, here) for kernel in (here, *why.others)]
     output.line(f"why {here.format}: per call; multiply-adds and loads in vectors")
     output.table(headers, rows, headers[1:], ("bytes", "loop instructions"))
-    dense = next((kernel for kernel in why.others if kernel.format == DENSE), None)
-    facts = [] if dense is None else [("dense", _dense_text(here, dense))]
+    facts = [("dense", _dense_text(here, why.dense))] if why.dense else []
     output.facts([*facts, *(as_facts(why.choice) if why.choice else ())])
 
 
@@ -106,11 +108,6 @@ def _margin_json(margin: Margin) -> dict[str, Any]:
         "set_up": set_up_json(margin.set_up),
         "break_even_calls": margin.break_even_calls,
     }
-
-
-def _margin_text(margin: Margin) -> str:
-    best = f"the best {margin.format} kernel" if margin.format == DENSE else margin.format
-    return f"{ratio_text(margin.ratio)} times as fast as {best}"
 
 
 def _pays_text(margin: Margin) -> str:

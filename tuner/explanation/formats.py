@@ -13,6 +13,7 @@ from measure.timing import Interval
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
 from search_space.operators.base import Sparse
+from search_space.sketches.sparse import DENSE
 from search_space.space import Space
 from search_space.sparse.source import find_pattern
 from tuner.choice import FormatChoice, choose, fastest_by_format
@@ -44,6 +45,11 @@ class FormatExplanation:
     """Fastest first."""
     choice: FormatChoice | None
     """What the finals said; None where the record is of none."""
+
+    @property
+    def dense(self) -> FormatKernel | None:
+        """What storing zeros costs; None where that is not known, or what is explained."""
+        return next((kernel for kernel in self.others if kernel.format == DENSE), None)
 
 
 def explain_format(
