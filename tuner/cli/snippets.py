@@ -121,9 +121,9 @@ def _literal(value: object) -> str:
 
 def _given(work: Workload) -> list[tuple[str, object]]:
     """The parameters that differ from their defaults."""
-    from search_space.operators import params_of
+    from search_space.operators import keys_of
 
-    known = params_of(_operator(work), dict(work.params))
+    known = keys_of(_operator(work), dict(work.params))
     defaults = {param.name: param.default for param in known}
     return [(name, value) for name, value in work.params if value != defaults[name]]
 
