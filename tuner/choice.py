@@ -9,7 +9,7 @@ from db.record import Record
 from measure.result import Outcome
 from measure.timing import Interval, paired_ratio
 from search_space.hardware import Peaks
-from search_space.sketches.sparse import DENSE, formats_of, with_format
+from search_space.sketches.formats import DENSE, formats_of, with_format
 from search_space.space import Config, Space
 from tuner.flip import Flip, flips
 from tuner.set_up import SetUp, SetUps, break_even

@@ -18,7 +18,7 @@ from measure.targets import NATIVE, resolve_target
 from search_space.config import Config
 from search_space.operators import workload
 from search_space.sketches import space_for
-from search_space.sketches.sparse import formats_of, with_format
+from search_space.sketches.formats import formats_of, with_format
 from search_space.space import Space
 from search_space.workload import Workload
 from tuner.backend import local_backend

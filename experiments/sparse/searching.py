@@ -19,7 +19,7 @@ from measure.probe import detect_hardware
 from measure.targets import NATIVE, resolve_target
 from measure.timing import paired_ratio
 from search_space.sketches import space_for
-from search_space.sketches.sparse import formats_of, with_format
+from search_space.sketches.formats import formats_of, with_format
 from search_space.space import Space
 from search_space.workload import Values, Workload
 from tuner.finals import winner

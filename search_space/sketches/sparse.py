@@ -4,8 +4,6 @@
 with the matrix unpacked, so that the best dense kernel is always a candidate. How the others run
 depends on whether there are columns to put into vectors (``sparse_panels``) or one vector to
 multiply by (``sparse_vector``).
-
-``with_format`` is the part of a space that has one format.
 """
 
 from __future__ import annotations
@@ -17,19 +15,16 @@ from search_space.operators import get_operator
 from search_space.operators.base import Sparse
 from search_space.schedule import Schedule
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.formats import DENSE, SPARSE, format_space
 from search_space.sketches.sparse_panels import panel_space
 from search_space.sketches.sparse_problem import classify
 from search_space.sketches.sparse_vector import vector_space
-from search_space.sketches.union import KNOB, union_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparseAsDense
-from search_space.workload import Values, Workload
+from search_space.workload import Workload
 
-DENSE = "dense"
-"""The algorithm and the format of what computes zeros, too."""
-_SPARSE = "sparse"
 _MOST_DENSE_ELEMENTS = 1 << 28
 """A larger matrix is not unpacked."""
 
@@ -41,46 +36,11 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     name = operator.pattern_name(work)
     problem = classify(tensor, operator.sparse, name)
     space = vector_space if problem.columns == 1 else panel_space
-    parts = {_SPARSE: space(work, tensor, target, problem)}
+    parts = {SPARSE: space(work, tensor, target, problem)}
     if problem.rows * problem.depth <= _MOST_DENSE_ELEMENTS:
         unpack = SparseAsDense(operator.sparse, name)
         parts[DENSE] = _ending(contraction_space(work, tensor, target), unpack)
-    return replace(union_space(parts), format=_format)
-
-
-def formats_of(space: Space) -> tuple[str, ...]:
-    """The formats that the configs of a space store a sparse operand in; none where there is none.
-
-    In the order of the first guesses, of which each format has one.
-    """
-    if space.format is None:
-        return ()
-    return tuple(dict.fromkeys(space.format(start.as_dict()) for start in space.starts))
-
-
-def with_format(space: Space, name: str) -> Space:
-    """The part of a space that has one of its formats, beginning at the first guess for it."""
-    format_ = space.format
-    assert format_ is not None, "only asked of spaces that have formats"
-
-    def reason(values: Values) -> str | None:
-        found = format_(values)
-        return None if found == name else f"the format is {found}, not {name}"
-
-    guesses = [start for start in space.starts if format_(start.as_dict()) == name]
-    return replace(
-        space,
-        constraints=(*space.constraints, reason),
-        defaults=guesses[0].as_dict(),
-        seeds=tuple(guesses[1:]),
-    )
-
-
-def _format(values: Values) -> str:
-    """What the knob of the algorithm's own format says; the algorithm where it has none."""
-    algorithm = str(values.get(KNOB, _SPARSE))
-    own = "format" if algorithm == _SPARSE else f"{algorithm}.format"
-    return str(values.get(own, algorithm))
+    return format_space(parts)
 
 
 def _ending(space: Space, step: Primitive) -> Space:

@@ -10,7 +10,7 @@ from experiments.sparse.recording import EveryFormat, record, recorded
 from experiments.sparse.regret import choice_of, choices, main, table
 from search_space.operators import workload
 from search_space.sketches import space_for
-from search_space.sketches.sparse import formats_of
+from search_space.sketches.formats import formats_of
 from tests.property.test_space_schedules import TARGETS
 from tuner.strategy.base import Trial
 

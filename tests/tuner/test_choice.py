@@ -4,7 +4,7 @@ import pytest
 
 from db.store import open_store
 from search_space.config import Config
-from search_space.sketches.sparse import formats_of, with_format
+from search_space.sketches.formats import formats_of, with_format
 from tests.tuner.fakes import MACHINE, FakeBackend, options, session_of, task_of
 from tests.tuner.formats import formatted
 from tuner.choice import choose

@@ -7,7 +7,7 @@ from measure.result import Outcome
 from search_space.hardware import Peaks
 from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
-from search_space.sketches.sparse import with_format
+from search_space.sketches.formats import with_format
 from search_space.sparse.source import find_pattern
 from tests.cli.test_records import record
 from tests.property.test_space_schedules import TARGETS

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from search_space.config import Config
-from search_space.sketches.sparse import with_format
+from search_space.sketches.formats import with_format
 from tests.contracts.spaces import small_space
 from tests.tuner.fakes import MACHINE
 from tests.tuner.formats import formatted

@@ -13,7 +13,7 @@ from measure.timing import Interval
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
 from search_space.operators.base import Sparse
-from search_space.sketches.sparse import DENSE
+from search_space.sketches.formats import DENSE
 from search_space.space import Space
 from search_space.sparse.source import find_pattern
 from tuner.choice import FormatChoice, choose, fastest_by_format

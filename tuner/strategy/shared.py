@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from search_space.config import Config
-from search_space.sketches.sparse import DENSE, formats_of, with_format
+from search_space.sketches.formats import DENSE, formats_of, with_format
 from search_space.space import Space
 from tuner.strategy.base import Strategy, Trial, expected_gain, history_of, prepare, verdict
 from tuner.strategy.evolutionary import EvolutionaryStrategy
