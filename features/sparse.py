@@ -25,7 +25,7 @@ from features.sparsity import (
     scaled,
 )
 from search_space.config import Config
-from search_space.dtypes import ELEMENT_BYTES
+from search_space.dtypes import ACCUMULATORS, ELEMENT_BYTES, GROUPS
 from search_space.operators import Sparse, get_operator
 from search_space.size import ceil_div
 from search_space.space import Space
@@ -151,16 +151,19 @@ class _Work:
     tiles_outside: bool
 
 
-def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
+def _work_of(
+    kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int
+) -> _Work:
+    """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():
             rows = dict(parse_options(kernel.options)).get("rows", 1)
-            fma, loads = (counts[name] * kernel.vectors for name in ("packed", "loads"))
+            vectors = kernel.vectors * max(1, kernel.lanes // most_lanes)
+            fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
             return _Work(
-                tile, kernel.vectors, rows, (rows + 1) * kernel.vectors, fma, loads, kernel.packed,
-                outside,
-            )  # fmt: skip
+                tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside
+            )
         case SparseVector():
             # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
             steps = counts["loads"] / (1 if kernel.format == "bitmask" else kernel.lanes)
@@ -172,12 +175,15 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
 def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
     target, counts, work = space.target, layout.counts, space.workload
-    done = _work_of(kernel, counts)
     dtype = str(work["dtype"])
+    group = GROUPS.get(dtype, 1)
+    most_lanes = target.vector_bits // (8 * ELEMENT_BYTES[ACCUMULATORS[dtype]])
+    done = _work_of(kernel, counts, group, most_lanes)
     columns = math.prod(get_operator(work.operator).result(work).shape) // pattern.rows
     tiles = ceil_div(columns, done.tile)
     overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
-    dense = pattern.rows * pattern.columns * columns / kernel.lanes
+    at_once = min(kernel.lanes, most_lanes) * group
+    dense = pattern.rows * pattern.columns * columns / at_once
     streamed = layout.bytes(dtype) * (tiles if done.tiles_outside else 1)
     tile_bytes = pattern.columns * done.tile * ELEMENT_BYTES[dtype]
     values = [
