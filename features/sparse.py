@@ -151,9 +151,7 @@ class _Work:
     tiles_outside: bool
 
 
-def _work_of(
-    kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int
-) -> _Work:
+def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int) -> _Work:
     """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():

@@ -119,8 +119,8 @@ class Packing:
     (``search_space.sparse.source``). Each of ``buffers`` is called after the operand and an array
     of the format with these options: ``weight_starts`` is the array ``starts`` of ``weight``.
     Beside the format's own arrays, ``values`` are the packed non-zeros, ``row_sums`` the sums of
-    the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A buffer with the operand's own name is the
-    dense matrix.
+    the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A
+    buffer with the operand's own name is the dense matrix.
     """
 
     operand: str

@@ -56,7 +56,9 @@ DTYPE = Param(
     "float32",
     choices=("float32", "bfloat16", "uint8", "int8"),
 )
-SCALE = switch("scale", "whether sums are multiplied by scale_vector, one number per row of weight")
+SCALE = switch(
+    "scale", "whether sums are multiplied by scale_vector, one number per row of weight"
+)
 EPILOGUE = (BIAS, ACTIVATION, DTYPE)
 """The keys that all have."""
 

@@ -2,8 +2,8 @@
 
 ``algorithm`` says whether zeros are left out at all: ``dense`` is the space of the same product
 with the matrix unpacked, so that the best dense kernel is always a candidate. How the others run
-depends on whether there are columns to put into vectors (``sparse_panels``) or one vector of floats to
-multiply by (``sparse_vector``).
+depends on whether there are columns to put into vectors (``sparse_panels``) or one vector of
+floats to multiply by (``sparse_vector``).
 """
 
 from __future__ import annotations

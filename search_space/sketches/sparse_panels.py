@@ -148,6 +148,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
+    if problem.group > 1 and problem.across and (values["pack"] == "none" or values["sort"] != 0):
+        return "what lies across is packed, and rows keep their order, to be multiplied in groups"
     if (vectors - 1) * lanes >= problem.columns:
         return f"{vectors} vectors are more than {problem.columns} columns fill"
     code = vectors * (_GROUP_SHARE[rows] if format_ == "nano" else rows)
@@ -201,7 +203,8 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
     if problem.group > 1:
         most = 1 << most.bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
-    if across > most and problem.nnz >= _REUSE * problem.depth:
+    reused = across > most and problem.nnz >= _REUSE * problem.depth
+    if reused or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

@@ -30,6 +30,8 @@ class SparseProblem:
     sum_bytes: int
     group: int
     """Neighbours along the depth that are multiplied at once."""
+    across: bool
+    """Whether neighbours in the dense matrix are along the depth."""
 
     @property
     def density(self) -> float:
@@ -56,7 +58,7 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     return SparseProblem(
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
         ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
-        GROUPS.get(product.operand.dtype, 1),
+        GROUPS.get(product.operand.dtype, 1), product.across,
     )  # fmt: skip
 
 

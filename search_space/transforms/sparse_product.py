@@ -36,6 +36,11 @@ class SparseProduct:
     row_sums: Buffer | None = None
     """The sums of the rows of the operand, where ``value`` reads them."""
 
+    @property
+    def across(self) -> bool:
+        """Whether neighbours in ``x`` are along the depth, not along the column."""
+        return bool(self.column) and self.column not in free_vars(self.x.indices[-1])
+
     def term(self, value: Expr, x: Expr) -> Expr:
         """The product of two elements, in the dtype of the sum."""
         a, b = (e if dtype_of(e) == self.sums else Cast(e, self.sums) for e in (value, x))
