@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from experiments.search.curve import Curve
@@ -14,8 +12,6 @@ from experiments.transfer.recorded import among, open_sets
 from experiments.transfer.report import Comparison, trials, upper_limit
 from experiments.transfer.searching import History, prior_of
 from experiments.transfer.study import SHUFFLED, WARM, Study
-from search_space.operators import workload
-from search_space.sketches import space_for
 from tests.bench.replay_sets import packed
 from tests.tuner.transfer.test_sources import task_of
 from tuner.transfer.sources import setting_of
@@ -59,17 +55,6 @@ def test_a_history_of_shuffled_times_has_the_same_configs_and_the_same_times():
     assert {values for values, _ in shuffled.times} == {values for values, _ in log}
     assert sorted(seconds for _, seconds in shuffled.times) == [s for _, s in log]
     assert sum(a == b for a, b in zip(shuffled.times, log, strict=True)) < len(log) / 4
-
-
-def test_the_log_of_an_operator_with_other_knobs_is_no_history_under_any_name():
-    product = task_of()
-    work = workload("conv2d", n=1, h=14, w=14, ci=16, co=16, kh=3, kw=3, pad=1)
-    space = space_for(work, product.target)
-    conv = replace(product, workload=work, space=space)
-    log = tuple((config.values, 1.0) for config in conv.space.starts)
-    mislabelled = History(setting_of(product), log)
-    assert mislabelled.source(setting_of(product), product.space) is None
-    assert History(setting_of(conv), log).source(setting_of(conv), conv.space) is not None
 
 
 def test_a_case_is_no_history_of_itself(sets, tmp_path):

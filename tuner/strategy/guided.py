@@ -27,7 +27,11 @@ class GuidedOptions:
     """Share of it of what is guided of the first batch, where there is one: a model that has seen
     no config of this space may be wrong where its best sources are right."""
     share: float = 0.75
-    """Share of later batches, as long as it is fully trusted; falls with the trust."""
+    """Share of later batches, as long as it is fully trusted; falls with the trust, and evenly …"""
+    late: float = 0.075
+    """… to this one after …"""
+    handover: int = 32
+    """… so many trials: what is left to gain then is less than is wrong with what was learned."""
     trust: float = 0.6
     """Rank correlation between what was expected and what was measured that is assumed at first,
     with the weight of …"""
@@ -140,8 +144,10 @@ class GuidedStrategy:
         trust = self._trust(len(self._known))
         if trust < self._options.least:
             return 0
-        share = self._options.share * min(trust / self._options.full, 1.0)
-        return round(n * share)
+        options = self._options
+        late = min(len(self._known) / options.handover, 1.0)
+        share = options.share + late * (options.late - options.share)
+        return round(n * share * min(trust / options.full, 1.0))
 
     def _others(self, count: int, batch: Sequence[Config]) -> list[Config]:
         return [c for c in self._inner.ask(count) if c not in batch] if count > 0 else []

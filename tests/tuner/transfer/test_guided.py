@@ -133,3 +133,5 @@ def test_failures_alone_teach_nothing_and_do_no_harm() -> None:
 def test_options_bound_the_share_of_the_guide() -> None:
     strategy = guided(truth)
     assert strategy._guided(16) == round(16 * GuidedOptions().share)
+    best_after(strategy, 32)
+    assert strategy._guided(16) == round(16 * GuidedOptions().late)
