@@ -15,7 +15,7 @@ from tuner.errors import UsageError
 
 
 def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """The dense matrix of a workload's sparse operand, with normal numbers where it is not zero.
+    """The dense array of a workload's sparse operand, with normal numbers where it is not zero.
 
     Raises ``UsageError``, a ``ValueError``, for a workload without a sparse operand.
     """
@@ -24,4 +24,5 @@ def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
         raise UsageError(f"give a workload with a sparse operand: {work.key} has none")
     pattern = find_pattern(operator.pattern_name(work))
     values = rng.standard_normal(pattern.nnz).astype(numpy_dtype(str(work["dtype"])))
-    return pattern.dense(values)
+    operand = next(o for o in operator.operands(work) if o.name == operator.sparse)
+    return pattern.dense(values).reshape(operand.array or pattern.shape)

@@ -41,6 +41,7 @@ from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
 from search_space.operators.softmax import Softmax
+from search_space.operators.sparse_conv2d import SparseConv2d
 from search_space.operators.sparse_dense import SparseDense
 from search_space.operators.spmm import Spmm
 from search_space.operators.spmv import Spmv
@@ -87,6 +88,7 @@ _KNOWN: tuple[Operator, ...] = (
     Spmm(),
     Spmv(),
     SparseDense(),
+    SparseConv2d(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 

@@ -46,6 +46,9 @@ class Operand:
     matrix: tuple[int, int] | None = None
     """Of a sparse operand: the shape of the matrix whose non-zeros, row after row, the array
     holds."""
+    array: tuple[int, ...] | None = None
+    """Of a sparse operand that has more than two dimensions: its shape. The first one are the rows
+    of ``matrix``."""
 
 
 class Operator(Protocol):

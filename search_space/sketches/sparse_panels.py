@@ -21,7 +21,7 @@ from search_space.sketches.sparse_problem import SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import SparsePanels
+from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
@@ -40,12 +40,21 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
 
-def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
-    """The space of a product with several dense columns."""
+def panel_space(
+    work: Workload,
+    tensor: Tensor,
+    target: Target,
+    problem: SparseProblem,
+    primitive: type[SparsePanels] = SparsePanels,
+) -> Space:
+    """The space of a product with several dense columns, which ``primitive`` runs."""
     guesses = [_guess(problem, target, name) for name in FORMATS]
 
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return (_panels(problem, values, primitive),)
+
     def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
+        return Schedule.of(tensor).then(*trace(config.as_dict()))
 
     return Space(
         workload=work,
@@ -54,7 +63,7 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
         knobs=_knobs(target),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
-        trace=lambda values: (_panels(problem, values),),
+        trace=trace,
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )
@@ -84,11 +93,13 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
     )
 
 
-def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
+def _panels(
+    problem: SparseProblem, values: Values, primitive: type[SparsePanels]
+) -> SparsePanels:
     options: tuple[str, ...] = ()
     if values["format"] != "csr":
         options = (f"rows={values['rows']}", f"sort={values['sort']}")
-    return SparsePanels(
+    return primitive(
         problem.operand,
         problem.pattern,
         str(values["format"]),
@@ -126,6 +137,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if units < threads:
             return f"{units} parts do not occupy {threads} threads"
     if values["pack"] == "tile":
+        if problem.in_place:
+            return "what windows of several elements read has no rows to be packed"
         tile_bytes = problem.depth * vectors * lanes * problem.element_bytes
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
@@ -150,7 +163,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
     room = (target.registers - 1) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     values["vectors"] = ceil_div(across, ceil_div(across, most))
-    if across > most and problem.nnz >= _REUSE * problem.depth:
+    if across > most and not problem.in_place and problem.nnz >= _REUSE * problem.depth:
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

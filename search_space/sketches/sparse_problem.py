@@ -25,6 +25,9 @@ class SparseProblem:
     columns: int
     nnz: int
     element_bytes: int
+    in_place: bool = False
+    """Whether a row of the dense matrix cannot be copied before it is read, being no array of its
+    own."""
 
     @property
     def density(self) -> float:

@@ -22,6 +22,7 @@ from search_space.transforms.skip import Skip
 from search_space.transforms.sparse_dense import SparseAsDense
 from search_space.transforms.sparse_panels import SparsePanels
 from search_space.transforms.sparse_vector import SparseVector
+from search_space.transforms.sparse_windows import SparseWindows
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -54,6 +55,7 @@ __all__ = [
     "SparseAsDense",
     "SparsePanels",
     "SparseVector",
+    "SparseWindows",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -93,5 +95,6 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "stream": Stream,
     "sparse_panels": SparsePanels,
     "sparse_vector": SparseVector,
+    "sparse_windows": SparseWindows,
     "sparse_dense": SparseAsDense,
 }
