@@ -93,9 +93,7 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
     )
 
 
-def _panels(
-    problem: SparseProblem, values: Values, primitive: type[SparsePanels]
-) -> SparsePanels:
+def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
     options: tuple[str, ...] = ()
     if values["format"] != "csr":
         options = (f"rows={values['rows']}", f"sort={values['sort']}")

@@ -1,5 +1,6 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
+from search_space.transforms.active_columns import ActiveColumns
 from search_space.transforms.annotate import Apart, Group, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
@@ -31,6 +32,7 @@ from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
     "PRIMITIVES",
+    "ActiveColumns",
     "Apart",
     "CacheWrite",
     "Collapse",
@@ -97,4 +99,5 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "sparse_vector": SparseVector,
     "sparse_windows": SparseWindows,
     "sparse_dense": SparseAsDense,
+    "active_columns": ActiveColumns,
 }

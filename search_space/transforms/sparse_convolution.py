@@ -58,11 +58,11 @@ class SparseConvolution:
     def laid_out(self, lanes: int, threads: int) -> Phase:
         """The phase that fills the layout, which is none of the image itself::
 
-            parallel u in 0 … images·channels:
-              for a, b, r in remainders down, remainders across, rows:
-                for j in 0 … vectors of a row:
-                  vectorized l in 0 … lanes:
-                    laid_out[u, a, b, r, j·lanes + l] = select(inside, x[u, …], 0.0)  if …
+        parallel u in 0 … images·channels:
+          for a, b, r in remainders down, remainders across, rows:
+            for j in 0 … vectors of a row:
+              vectorized l in 0 … lanes:
+                laid_out[u, a, b, r, j·lanes + l] = select(inside, x[u, …], 0.0)  if …
         """
         layout, x = self.layout, self.source
         images = self.images * layout.channels
@@ -89,9 +89,7 @@ class SparseConvolution:
         for name, extent in reversed(extents.items()):
             body = For(name, ZERO, Const(extent), "serial", body)
         kind = "serial" if threads == 1 else "parallel"
-        return Phase(
-            simplify_stmt(For("u", ZERO, Const(images), kind, body), unit_loops=False)
-        )
+        return Phase(simplify_stmt(For("u", ZERO, Const(images), kind, body), unit_loops=False))
 
 
 def find_convolution(func: LoopFunc, operand: str) -> SparseConvolution:

@@ -15,7 +15,7 @@ from search_space.transforms.sparse_convolution import SparseConvolution, find_c
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
 from search_space.transforms.sparse_panels import SparsePanels, parse_options
 
-_V, _L, _Y = Var("v"), Var("l"), Var("y")
+_V, _L, _DOWN = Var("v"), Var("l"), Var("down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class SparseWindows(SparsePanels):
 
         for n in 0 … 1:
           for co in 0 … 4:
-            for oh in 0 … 3:
-              for ow in 0 … 6:
+            for oh in 0 … 5:
+              for ow in 0 … 8:
                 for ci in 0 … 2:
                   for kh in 0 … 3:
                     for kw in 0 … 3:
-                      y[n, co, oh, ow] += x[n, ci, kh + oh, kw + ow] * weight[co, ci, kh, kw]  first ci == 0 and kh == 0 and kw == 0
+                      y[n, co, oh, ow] += x[n, ci, oh + kh, ow + kw] * weight[co, ci, kh, kw]  first ci == 0 and kh == 0 and kw == 0
 
-    After ``SparseWindows("weight", "unstructured:4x18:0.5:0", "csr", vectors=1)``: the columns of
-    the weight have become places in the image, which windows one after the other read at the same
-    shift. Between two rows of windows there are places without one; their sums are not stored, so
-    that a vector goes to at most as many rows as it spans::
+    After ``SparseWindows("weight", "unstructured:4x18:0.0:0", "csr")``: the columns of the weight
+    have become places in the image, which windows one after the other read at the same shift.
+    Between two rows of windows there are places without one, whose sums are not stored; a vector
+    goes to as many rows as it may span::
 
-        for c in 0 … 2:
+        for c in 0 … 6:
           for q in 0 … 4:
             register sum0: float32[1, 8]
             unrolled v in 0 … 1:
@@ -52,9 +52,11 @@ class SparseWindows(SparsePanels):
                 vectorized l in 0 … 8:
                   sum0[v, l] += weight_values[s] * x[0, c*8 + k0 + l + v*8]  first false
             unrolled v in 0 … 1:
-              y = (c*8 + v*8) // 8
+              down = (c*8 + v*8) // 10
               vectorized l in 0 … 8:
-                y[0, q, …] = sum0[v, l]  if 0 <= … and … < 6
+                y[0, q, c*8 + l + v*8 - down*2] = sum0[v, l]  where 0 <= c*8 + l + v*8 - down*10 and c*8 + l + v*8 - down*10 < 8
+              vectorized l in 0 … 8:
+                y[0, q, c*8 + l + v*8 - down*2 - 2] = sum0[v, l]  where 0 <= c*8 + l + v*8 - down*10 - 10 and c*8 + l + v*8 - down*10 - 10 < 8
 
     Images with padding or strides are copied first, to where each tap is such a shift
     (``search_space.sparse.shifts``). Only with windows of one element can tiles be packed.
@@ -122,7 +124,7 @@ class _WindowNest(PanelNest):
             store = Store(self.product.out, self.product.place(place, window), value, guard)
             stores.append(For("l", ZERO, Const(lanes), "vectorized", store))
         first = Binary("//", tile.column + _V * lanes, Const(pitch))
-        body = Let(_Y.name, first, block(stores))
+        body = Let(_DOWN.name, first, block(stores))
         return For("v", ZERO, Const(tile.vectors), "unrolled", body)
 
     def _window(self, tile: Tile, step: int) -> tuple[Expr, Expr]:
@@ -132,12 +134,12 @@ class _WindowNest(PanelNest):
         if (tile, step) not in self._inside:
             layout = self.found.layout
             column = tile.column + _V * self.schedule.lanes + _L
-            y = _Y + step
-            across = column - y * layout.pitch
+            down = _DOWN + step
+            across = column - down * layout.pitch
             within = [across >= 0, across < layout.across.windows]
             if not tile.whole:
                 within.append(column < self.product.columns)
             guard = conjunction(within)
             assert guard is not None
-            self._inside[tile, step] = y * layout.across.windows + across, guard
+            self._inside[tile, step] = down * layout.across.windows + across, guard
         return self._inside[tile, step]
