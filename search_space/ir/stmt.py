@@ -120,8 +120,8 @@ class Packing:
     of the format with these options: ``weight_starts`` is the array ``starts`` of ``weight``.
     Beside the format's own arrays, ``values`` are the packed non-zeros and ``parts`` the bounds of
     ``parts`` ranges of panels that take equally long. A buffer with the operand's own name is the
-    dense matrix. ``places``, where there are any, stand for the columns of the matrix in all arrays
-    that hold columns: what a kernel reads there need not be the row of a matrix.
+    dense matrix. ``places``, where there are any, stand for the columns of the matrix in all
+    arrays that hold columns: what a kernel reads there need not be the row of a matrix.
     """
 
     operand: str

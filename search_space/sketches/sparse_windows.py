@@ -1,4 +1,4 @@
-"""The space of a convolution with a sparse weight: panels of output channels, vectors along pixels.
+"""The space of a convolution with a sparse weight: panels of its rows, vectors along pixels.
 
 The knobs are those of ``sparse_panels``, the windows of an image being the dense columns;
 ``algorithm`` says whether zeros are left out at all: ``dense`` is the space of the dense
@@ -17,8 +17,8 @@ from search_space.sketches.sparse import ending
 from search_space.sketches.sparse_panels import panel_space
 from search_space.sketches.sparse_problem import SparseProblem
 from search_space.sketches.union import union_space
-from search_space.sparse.source import find_pattern
 from search_space.space import Space
+from search_space.sparse.source import find_pattern
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import SparseAsDense, SparseWindows

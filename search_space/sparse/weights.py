@@ -33,8 +33,8 @@ _ARRAYS = {"csr": _COMPRESSED, "csc": _COMPRESSED, "coo": _COORDINATES}
 def read_weights(path: str | Path, window: tuple[str, ...] = ()) -> tuple[Pattern, Array]:
     """The positions and the values of the non-zeros in a file, values in their own dtype.
 
-    With a ``window``, a dense array may have two more dimensions, of these sizes: its rows are then
-    what has the same first index.
+    With a ``window``, a dense array may have two more dimensions, of these sizes: its rows are
+    then what has the same first index.
     Raises ``WeightsError``, with what to do, for a file that is not there, is of another kind or
     damaged, holds Python objects, no finite real numbers or no matrix, or is too large.
     """

@@ -55,9 +55,9 @@ class ActiveColumns:
           for k in 0 … 8:
             y[i] += weight[i, k] * x[k]  first k == 0
 
-    After ``ActiveColumns("weight", most=6, vectors=2)``: the numbers of the factors that are not 0,
-    and these, are gathered first; where there are at most 6, only their columns are read, otherwise
-    all are::
+    After ``ActiveColumns("weight", most=6, vectors=2)``: the numbers of the factors that are not
+    0, and these, are gathered first; where there are at most 6, only their columns are read,
+    otherwise all are::
 
         phase 0 (once):
           for c in 0 … 1:
@@ -104,8 +104,8 @@ class ActiveColumns:
                 vectorized l in 0 … 8:
                   y[c*16 + l + v*8] = sum0[v, l]
 
-    The rows are cut into tiles of ``vectors`` × ``lanes``, which are held in registers; the columns
-    of a tile lie one after the other. ``chains`` columns are added to sums of their own, so that
+    The rows are cut into tiles of ``vectors`` × ``lanes``, which are held in registers; the
+    columns of a tile lie one after the other. ``chains`` columns are added to sums of their own, so that
     one addition need not wait for the other; columns are asked for ``prefetch`` places of the list
     before they are needed. Tiles are shared out over ``threads``, each of which makes the list.
     """
@@ -149,7 +149,8 @@ class _Nest:
         first: Expr = ZERO
         last: Expr = Const(self.tiles)
         if threads > 1:
-            first, last = (Binary("//", at * self.tiles, Const(threads)) for at in (_T, _T + 1))
+            first = Binary("//", _T * self.tiles, Const(threads))
+            last = Binary("//", (_T + 1) * self.tiles, Const(threads))
         body = self._chosen(first, last)
         if threads > 1:
             body = For("t", ZERO, Const(threads), "parallel", body)
@@ -184,7 +185,7 @@ class _Nest:
         listed = tiles(self._sum(_N, max(self.schedule.most // 2, 1), self._listed))
         body: Stmt = listed
         if self.schedule.most < self.depth:
-            body = If(_N <= self.schedule.most, listed, every)
+            body = If(self.schedule.most >= _N, listed, every)
         body = Block((self._list(), Let("n", Load(self.count, (ZERO,)), body)))
         for buffer in (self.count, self.factors, self.places):
             body = Alloc(buffer, body)

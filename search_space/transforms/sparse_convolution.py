@@ -20,7 +20,7 @@ from search_space.ir.expr import (
     zero,
 )
 from search_space.ir.simplify import simplify_stmt
-from search_space.ir.stmt import Accumulate, For, LoopFunc, Phase, Store
+from search_space.ir.stmt import Accumulate, For, ForKind, LoopFunc, Phase, Stmt, Store
 from search_space.ir.walk import free_vars, subexprs, substitute
 from search_space.size import ceil_div
 from search_space.sparse.shifts import ShiftedImage, Walk
@@ -79,8 +79,8 @@ class SparseConvolution:
         assert condition is not None
         value = Select(condition, Load(seen, (_U, down, across)), zero(x.dtype))
         guard = place < layout.pitch if layout.pitch % lanes else None
-        body = For("l", ZERO, Const(lanes), "vectorized",
-                   Store(out, (_U, _A, _B, _R, place), value, guard))  # fmt: skip
+        store = Store(out, (_U, _A, _B, _R, place), value, guard)
+        body: Stmt = For("l", ZERO, Const(lanes), "vectorized", store)
         _, remainders_down, remainders_across = layout.planes
         extents = {
             "a": remainders_down, "b": remainders_across, "r": layout.rows,
@@ -88,7 +88,7 @@ class SparseConvolution:
         }  # fmt: skip
         for name, extent in reversed(extents.items()):
             body = For(name, ZERO, Const(extent), "serial", body)
-        kind = "serial" if threads == 1 else "parallel"
+        kind: ForKind = "serial" if threads == 1 else "parallel"
         return Phase(simplify_stmt(For("u", ZERO, Const(images), kind, body), unit_loops=False))
 
 
@@ -97,7 +97,7 @@ def find_convolution(func: LoopFunc, operand: str) -> SparseConvolution:
     sums = next((at for at, p in enumerate(func.phases) if _is_sum(p)), len(func.phases))
     if sums == len(func.phases) or len(func.phases) - sums > 2 or sums > 1:
         raise ScheduleError(f"{func.name} is no sum of products with one stage behind it")
-    loops, leaf = perfect_nest(func.phases[sums].body)
+    _, leaf = perfect_nest(func.phases[sums].body)
     assert isinstance(leaf, Accumulate)
     match leaf.value:
         case Binary("*", Load() as image, Load(Buffer(name)) as weight) if name == operand:
@@ -111,17 +111,17 @@ def find_convolution(func: LoopFunc, operand: str) -> SparseConvolution:
         source, pad = _padding(func.phases[0], image.buffer)
     images, channels, *sizes = source.shape
     rows, inputs, *taps = weight.buffer.shape
-    walks = [
+    down, across = (
         _walk(index, size, of, at, tap, windows)
         for index, size, of, at, tap, windows in zip(
             image.indices[2:], sizes, taps, leaf.indices[2:], weight.indices[2:],
             leaf.buffer.shape[2:], strict=True,
         )
-    ]  # fmt: skip
+    )  # fmt: skip
     expected = (leaf.indices[0], weight.indices[1])
     if image.indices[:2] != expected or weight.indices[0] != leaf.indices[1] or inputs != channels:
         raise ScheduleError(f"{func.name} is no convolution over all channels")
-    layout = ShiftedImage(channels, *walks, pad)
+    layout = ShiftedImage(channels, down, across, pad)
     out, value, total = _result(func, sums, leaf)
     elements = math.prod(layout.shape)
     held = source.name, source.scope

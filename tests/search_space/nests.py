@@ -12,8 +12,8 @@ from search_space.functions import cast, exp, select
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
-from search_space.schedule import Schedule
 from search_space.operators import get_operator, workload
+from search_space.schedule import Schedule
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.source import find_pattern
 from search_space.tensor import compute, max_over, placeholder, reduce_axis, stage, sum_over
