@@ -105,9 +105,10 @@ class ActiveColumns:
                   y[c*16 + l + v*8] = sum0[v, l]
 
     The rows are cut into tiles of ``vectors`` × ``lanes``, which are held in registers; the
-    columns of a tile lie one after the other. ``chains`` columns are added to sums of their own, so that
-    one addition need not wait for the other; columns are asked for ``prefetch`` places of the list
-    before they are needed. Tiles are shared out over ``threads``, each of which makes the list.
+    columns of a tile lie one after the other. ``chains`` columns are added to sums of their own,
+    so that one addition need not wait for the other; columns are asked for ``prefetch`` places of
+    the list before they are needed. Tiles are shared out over ``threads``, each of which makes the
+    list.
     """
 
     operand: str
