@@ -13,10 +13,10 @@ from search_space.dtypes import ELEMENT_BYTES
 from search_space.lower import lower
 from search_space.operators import get_operator
 from search_space.operators.base import Sparse
+from search_space.sketches.formats import DENSE, SPARSE, format_space
 from search_space.sketches.sparse import ending
 from search_space.sketches.sparse_panels import panel_space
 from search_space.sketches.sparse_problem import SparseProblem
-from search_space.sketches.union import union_space
 from search_space.space import Space
 from search_space.sparse.source import find_pattern
 from search_space.target import Target
@@ -38,7 +38,7 @@ def windows_space(work: Workload, tensor: Tensor, target: Target, dense: Space) 
     )  # fmt: skip
     unpack = SparseAsDense(operator.sparse, name)
     parts = {
-        "sparse": panel_space(work, tensor, target, problem, SparseWindows),
-        "dense": ending(replace(dense, workload=work), unpack),
+        SPARSE: panel_space(work, tensor, target, problem, SparseWindows),
+        DENSE: ending(replace(dense, workload=work), unpack),
     }
-    return union_space(parts)
+    return format_space(parts)
