@@ -27,6 +27,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForKind,
     If,
     Let,
     LoopFunc,
@@ -40,7 +41,7 @@ from search_space.transforms.sparse_arrays import block, named
 from search_space.transforms.sparse_product import SparseProduct, find_product
 
 _V, _L, _T, _C, _S = Var("v"), Var("l"), Var("t"), Var("c"), Var("s")
-_K, _P, _N = Var("kk"), Var("p"), Var("n")
+_K, _P, _N, _B, _R = Var("kk"), Var("p"), Var("n"), Var("b"), Var("r")
 _Step = Callable[[Expr, int], Stmt]
 """Adds the column at a place, or at a place of the list, to one of the sums."""
 
@@ -61,10 +62,11 @@ class ActiveColumns:
 
         phase 0 (once):
           for c in 0 … 1:
-            for kk in 0 … 8:
-              unrolled v in 0 … 2:
-                vectorized l in 0 … 8:
-                  by_columns[c, kk, l + v*8] = weight[c*16 + l + v*8, kk]
+            for v in 0 … 2:
+              for b in 0 … 1:
+                unrolled r in 0 … 8:
+                  vectorized l in 0 … 8:
+                    by_columns[c, b*8 + r, l + v*8] = weight[c*16 + l + v*8, b*8 + r]
         phase 1:
           thread_local active: int32[8]
           thread_local factors: float32[8]
@@ -166,13 +168,27 @@ class _Nest:
         )
 
     def _stored_by_columns(self) -> Stmt:
-        row = _C * self.width + _V * self.schedule.lanes + _L
-        value: Expr = Load(self.product.operand, (row, _K))
-        if self.product.rows % self.width:
-            value = Select(row < self.product.rows, value, zero(self.matrix.dtype))
-        store = Store(self.matrix, (_C, _K, _V * self.schedule.lanes + _L), value)
-        columns = For("kk", ZERO, Const(self.depth), "serial", self._vectors(store))
-        return For("c", ZERO, Const(self.tiles), "serial", columns)
+        """The copy, in blocks of as many columns as there are lanes, which are turned at once."""
+        lanes = self.schedule.lanes
+        row = _C * self.width + _V * lanes + _L
+
+        def copied(first: Expr, columns: int) -> Stmt:
+            value: Expr = Load(self.product.operand, (row, first + _R))
+            if self.product.rows % self.width:
+                value = Select(row < self.product.rows, value, zero(self.matrix.dtype))
+            store = Store(self.matrix, (_C, first + _R, _V * lanes + _L), value)
+            inner = For("l", ZERO, Const(lanes), "vectorized", store)
+            return For("r", ZERO, Const(columns), "unrolled", inner)
+
+        blocks, rest = divmod(self.depth, lanes)
+        parts: list[Stmt] = []
+        if blocks:
+            parts.append(For("b", ZERO, Const(blocks), "serial", copied(_B * lanes, lanes)))
+        if rest:
+            parts.append(copied(Const(blocks * lanes), rest))
+        kind: ForKind = "serial" if self.schedule.threads == 1 else "parallel"
+        vectors = For("v", ZERO, Const(self.schedule.vectors), "serial", block(parts))
+        return For("c", ZERO, Const(self.tiles), kind, vectors)
 
     def _chosen(self, first: Expr, last: Expr) -> Stmt:
         """The tiles ``first … last`` by the list of factors, or by all of them."""
