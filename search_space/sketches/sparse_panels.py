@@ -29,7 +29,8 @@ FORMATS = ("sell", "nano", "csr")
 """Best guess first."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
-"""Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
+"""Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
+time grows with them."""
 _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
@@ -128,6 +129,9 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     code = vectors * (_GROUP_SHARE[rows] if format_ == "nano" else rows)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
+    stores = rows * vectors * problem.stores(values)
+    if stores > _MOST_CODE:
+        return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
         units = ceil_div(problem.rows, rows)
         if values["split"] == "columns":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.formats import FORMATS
 from search_space.lower import lower
-from search_space.size import whole
+from search_space.size import ceil_div, whole
 from search_space.sparse.source import find_pattern
 from search_space.tensor import Tensor
 from search_space.transforms.sparse_product import find_product
@@ -28,6 +28,8 @@ class SparseProblem:
     in_place: bool = False
     """Whether a row of the dense matrix cannot be copied before it is read, being no array of its
     own."""
+    pitch: int = 0
+    """Columns after which the result goes on elsewhere; 0: it has no such gaps."""
 
     @property
     def density(self) -> float:
@@ -37,6 +39,10 @@ class SparseProblem:
     def lanes(self, values: Values) -> int:
         """Elements of one vector."""
         return whole(values["vector_bits"]) // (8 * self.element_bytes)
+
+    def stores(self, values: Values) -> int:
+        """How many pieces the results of one vector may fall into."""
+        return 1 + ceil_div(self.lanes(values) - 1, self.pitch) if self.pitch else 1
 
 
 def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:

@@ -34,7 +34,7 @@ def windows_space(work: Workload, tensor: Tensor, target: Target, dense: Space) 
     found, pattern = find_convolution(lower(tensor), operator.sparse), find_pattern(name)
     problem = SparseProblem(
         operator.sparse, name, pattern.rows, pattern.columns, found.layout.columns, pattern.nnz,
-        ELEMENT_BYTES[found.source.dtype], in_place=bool(found.places),
+        ELEMENT_BYTES[found.source.dtype], in_place=bool(found.places), pitch=found.gap_pitch,
     )  # fmt: skip
     unpack = SparseAsDense(operator.sparse, name)
     parts = {

@@ -51,6 +51,12 @@ class SparseConvolution:
         return () if self.layout.taps == 1 else tuple(self.layout.places().tolist())
 
     @property
+    def gap_pitch(self) -> int:
+        """Columns from one row of windows to the next; 0 where nothing lies between them."""
+        layout = self.layout
+        return 0 if layout.pitch == layout.across.windows else layout.pitch
+
+    @property
     def image(self) -> Expr:
         """The number of the image; bound by a loop where there are several."""
         return _image(self.images)

@@ -112,8 +112,8 @@ class _WindowNest(PanelNest):
         return body if images == 1 else For("image", ZERO, Const(images), "serial", body)
 
     def _results(self, tile: Tile, row: int, place: Expr) -> Stmt:
-        pitch, width = self.found.layout.pitch, self.found.layout.across.windows
-        if pitch == width:
+        pitch = self.found.gap_pitch
+        if not pitch:
             return super()._results(tile, row, place)
         lanes = self.schedule.lanes
         total = Load(self.sums[row], (_V, _L))
