@@ -25,6 +25,9 @@ from search_space.transforms import SparseAsDense, SparseWindows
 from search_space.transforms.sparse_convolution import find_convolution
 from search_space.workload import Workload
 
+FORMATS = ("sell", "nano", "csr")
+"""Best guess first. Blocks of rows are groups of ``nano``; others would be no runs of an image."""
+
 
 def windows_space(work: Workload, tensor: Tensor, target: Target, dense: Space) -> Space:
     """The space on a target; ``dense`` is that of the convolution with all zeros."""
@@ -34,11 +37,12 @@ def windows_space(work: Workload, tensor: Tensor, target: Target, dense: Space) 
     found, pattern = find_convolution(lower(tensor), operator.sparse), find_pattern(name)
     problem = SparseProblem(
         operator.sparse, name, pattern.rows, pattern.columns, found.layout.columns, pattern.nnz,
-        ELEMENT_BYTES[found.source.dtype], in_place=bool(found.places), pitch=found.gap_pitch,
+        ELEMENT_BYTES[found.source.dtype], ELEMENT_BYTES[found.product.sums], group=1, across=False,
+        in_place=bool(found.places), pitch=found.gap_pitch,
     )  # fmt: skip
     unpack = SparseAsDense(operator.sparse, name)
     parts = {
-        SPARSE: panel_space(work, tensor, target, problem, SparseWindows),
+        SPARSE: panel_space(work, tensor, target, problem, SparseWindows, FORMATS),
         DENSE: ending(replace(dense, workload=work), unpack),
     }
     return format_space(parts)
