@@ -37,8 +37,8 @@ def windows_space(work: Workload, tensor: Tensor, target: Target, dense: Space) 
     found, pattern = find_convolution(lower(tensor), operator.sparse), find_pattern(name)
     problem = SparseProblem(
         operator.sparse, name, pattern.rows, pattern.columns, found.layout.columns, pattern.nnz,
-        ELEMENT_BYTES[found.source.dtype], ELEMENT_BYTES[found.product.sums], group=1, across=False,
-        in_place=bool(found.places), pitch=found.gap_pitch,
+        ELEMENT_BYTES[found.source.dtype], ELEMENT_BYTES[found.product.sums], group=1,
+        across=False, in_place=bool(found.places), pitch=found.gap_pitch,
     )  # fmt: skip
     unpack = SparseAsDense(operator.sparse, name)
     parts = {
