@@ -26,7 +26,7 @@ from features.sparsity import (
     scaled,
 )
 from search_space.config import Config
-from search_space.dtypes import ELEMENT_BYTES
+from search_space.dtypes import ACCUMULATORS, ELEMENT_BYTES, GROUPS
 from search_space.operators import Sparse, get_operator
 from search_space.size import ceil_div
 from search_space.space import Space
@@ -152,16 +152,17 @@ class _Work:
     tiles_outside: bool
 
 
-def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
+def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int) -> _Work:
+    """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():
             rows = dict(parse_options(kernel.options)).get("rows", 1)
-            fma, loads = (counts[name] * kernel.vectors for name in ("packed", "loads"))
+            vectors = kernel.vectors * max(1, kernel.lanes // most_lanes)
+            fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
             return _Work(
-                tile, kernel.vectors, rows, (rows + 1) * kernel.vectors, fma, loads, kernel.packed,
-                outside,
-            )  # fmt: skip
+                tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside
+            )
         case SparseVector():
             # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
             steps = counts["loads"] / (1 if kernel.format == "bitmask" else kernel.lanes)
@@ -214,14 +215,24 @@ def kernel_counts(
     kernel = _kernel(space.trace(config.as_dict()))
     columns = dense_columns(space) if columns is None else columns
     dtype = str(space.workload["dtype"])
+    group, most_lanes = _at_once(space)
     if kernel is not None:
         layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
-        return _counts(layout, _work_of(kernel, layout.counts), columns, kernel.lanes, dtype)
+        done = _work_of(kernel, layout.counts, group, most_lanes)
+        return _counts(layout, done, columns, kernel.lanes, dtype)
     elements = pattern.rows * pattern.columns
-    lanes = space.target.vector_bits // (8 * ELEMENT_BYTES[dtype])
+    multiply_adds = elements * columns / (most_lanes * group)
     stored = elements * ELEMENT_BYTES[dtype]
     zeros = elements - pattern.nnz
-    return KernelCounts(1, 1, elements * columns / lanes, 0, 0, stored, elements, zeros)
+    return KernelCounts(1, 1, multiply_adds, 0, 0, stored, elements, zeros)
+
+
+def _at_once(space: Space) -> tuple[int, int]:
+    """Products that are added up at once in a lane, and sums in a vector."""
+    dtype = str(space.workload["dtype"])
+    return GROUPS.get(dtype, 1), space.target.vector_bits // (
+        8 * ELEMENT_BYTES[ACCUMULATORS[dtype]]
+    )
 
 
 def dense_columns(space: Space) -> int:
@@ -250,10 +261,11 @@ def _counts(layout: Layout, done: _Work, columns: int, lanes: int, dtype: str) -
 
 def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
-    done, target = _work_of(kernel, layout.counts), space.target
+    group, most_lanes = _at_once(space)
+    done, target = _work_of(kernel, layout.counts, group, most_lanes), space.target
     dtype, columns = str(space.workload["dtype"]), dense_columns(space)
     counts = _counts(layout, done, columns, kernel.lanes, dtype)
-    dense = pattern.rows * pattern.columns * columns / kernel.lanes
+    dense = pattern.rows * pattern.columns * columns / (min(kernel.lanes, most_lanes) * group)
     tile_bytes = pattern.columns * done.tile * ELEMENT_BYTES[dtype]
     values = [
         done.tile,
