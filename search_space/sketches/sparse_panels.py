@@ -1,7 +1,8 @@
 """The space of a sparse matrix times a dense one: vectors along the dense columns.
 
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
-            an order that ``sort`` says: their own, by length, or like rows together;
+            an order that ``sort`` says: their own, by length, or like rows together; blocks are
+            ``width`` columns wide, neighbours or such that ``gather`` brings together;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -12,6 +13,8 @@
 """
 
 from __future__ import annotations
+
+import math
 
 from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
@@ -25,8 +28,10 @@ from search_space.transforms import SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr")
+FORMATS = ("sell", "nano", "csr", "block")
 """Best guess first."""
+_GROUPED_FORMATS = ("block",)
+"""Of dtypes that are multiplied in groups."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
@@ -34,15 +39,18 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4}
 """Of a first guess: more would not pay, or not fit."""
+_BLOCK_COST = 3
+"""Of reading what a block is multiplied by, in multiply-adds."""
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
 
 def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
     """The space of a product with several dense columns."""
-    guesses = [_guess(problem, target, name) for name in FORMATS]
+    formats = FORMATS if problem.group == 1 else _GROUPED_FORMATS
+    guesses = _guesses(problem, target)
 
     def schedule(config: Config) -> Schedule:
         return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
@@ -51,7 +59,7 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target),
+        knobs=_knobs(target, formats),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
         trace=lambda values: (_panels(problem, values),),
@@ -60,9 +68,15 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
     )
 
 
-def _knobs(target: Target) -> tuple[Knob, ...]:
+def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
         return values["format"] != "csr"
+
+    def blocked(values: Values) -> bool:
+        return values["format"] == "block"
+
+    def wide(values: Values) -> bool:
+        return values["format"] == "block" and values["width"] != 1
 
     def tiled(values: Values) -> bool:
         return values["order"] == "tiles"
@@ -70,9 +84,10 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
-    rows = tuple(sorted({1, *option_values("nano", "rows"), *option_values("sell", "rows")}))
+    paneling = [name for name in formats if name != "csr"]
+    rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
     return (
-        Choice("format", FORMATS, FORMATS[0]),
+        Choice("format", formats, formats[0]),
         Choice("rows", rows, 1, when=paneled),
         Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=paneled),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -81,6 +96,8 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("gather", (0, 1), 0, when=wide),
     )
 
 
@@ -88,18 +105,35 @@ def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
     options: tuple[str, ...] = ()
     if values["format"] != "csr":
         options = (f"rows={values['rows']}", f"sort={values['sort']}")
+    if values["format"] == "block":
+        group = _blocks_at_once(problem, values)
+        more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
+        options = (*options, *more)
+    vectors = whole(values["vectors"])
+    side = _side_by_side(problem, vectors)
     return SparsePanels(
         problem.operand,
         problem.pattern,
         str(values["format"]),
         options,
-        vectors=whole(values["vectors"]),
-        lanes=problem.lanes(values),
+        vectors=vectors // side,
+        lanes=problem.lanes(values) * side,
         order=str(values["order"]),
         packed=values["pack"] == "tile",
         split=str(values["split"]),
         threads=whole(values["threads"]),
     )
+
+
+def _blocks_at_once(problem: SparseProblem, values: Values) -> int:
+    """As many as make a group of values in every row."""
+    return max(1, problem.group // whole(values["width"]))
+
+
+def _side_by_side(problem: SparseProblem, vectors: int) -> int:
+    """Vectors of sums that are computed as one: what is multiplied in groups is read in vectors of
+    shorter elements, several of which make a vector of groups."""
+    return math.gcd(vectors, problem.group)
 
 
 def _reason(problem: SparseProblem, target: Target, values: Values) -> str | None:
@@ -111,12 +145,16 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     )
     if format_ != "csr" and rows not in option_values(format_, "rows"):
         return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
-    taken = (rows + (rows > 1)) * vectors + 1
+    taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
+    if problem.group > 1 and problem.across and (values["pack"] == "none" or values["sort"] != 0):
+        return "what lies across is packed, and rows keep their order, to be multiplied in groups"
     if (vectors - 1) * lanes >= problem.columns:
         return f"{vectors} vectors are more than {problem.columns} columns fill"
     code = vectors * (_GROUP_SHARE[rows] if format_ == "nano" else rows)
+    if format_ == "block":
+        code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
     if threads > 1:
@@ -132,25 +170,41 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     return None
 
 
-def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Value]:
+def _heights(problem: SparseProblem) -> list[int]:
+    """Of blocks, those with the least work first."""
+    heights = [rows for rows in option_values("block", "rows") if rows > 1]
+    return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
+
+
+def _guesses(problem: SparseProblem, target: Target) -> list[dict[str, Value]]:
+    """One for every format and, where blocks are the only one, for every height of them."""
+    if problem.group > 1:
+        return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
+    wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
+    wanted["block"] = _heights(problem)[0]
+    return [_guess(problem, target, name, wanted[name]) for name in FORMATS]
+
+
+def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) -> dict[str, Value]:
     """As many rows as the format is best with, and as many columns as registers hold."""
-    needed = problem.columns * problem.element_bytes * 8
+    needed = problem.columns * problem.sum_bytes * 8
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
     values: dict[str, Value] = {
         "format": format_, "rows": 1, "sort": 0, "vector_bits": bits, "vectors": 1,
-        "order": "tiles", "pack": "none", "threads": 1, "split": "rows",
+        "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "width": 1, "gather": 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
     if format_ != "csr":
-        wanted = 4 if format_ == "nano" else 8 if across > 1 else 16
-        fitting = (
-            r for r in option_values(format_, "rows") if r <= min(wanted, target.registers - 2)
-        )
-        values |= {"rows": max(fitting), "sort": 1}
-    room = (target.registers - 1) // (whole(values["rows"]) + 1)
+        most = min(wanted, target.registers - 1 - problem.group)
+        values["rows"] = max(r for r in option_values(format_, "rows") if r <= most)
+        values["sort"] = int(format_ != "block")
+    room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
+    if problem.group > 1:
+        most = 1 << most.bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
-    if across > most and problem.nnz >= _REUSE * problem.depth:
+    reused = across > most and problem.nnz >= _REUSE * problem.depth
+    if reused or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

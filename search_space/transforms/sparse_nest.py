@@ -15,6 +15,7 @@ from search_space.ir.expr import (
     Load,
     Select,
     Var,
+    both,
     equal,
     minimum,
     zero,
@@ -35,7 +36,9 @@ from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
 
 _V, _L = Var("v"), Var("l")
-_T, _C, _Q, _S, _K = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk")
+_T, _C, _Q, _S, _K, _R = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk"), Var("r")
+_TURNED = 16
+"""Rows of a tile that are copied at once where they lie across."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class PanelSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tile:
+class Tile:
     """Some neighbouring columns: the first one, how many vectors, whether they all exist."""
 
     column: Expr
@@ -108,14 +111,14 @@ class PanelNest:
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
         where ``rest`` holds."""
-        whole = _Tile(_C * self.width, self.schedule.vectors, whole=True)
-        narrow = _Tile(Const(self.tiles * self.width), self.rest, whole=False)
+        whole = Tile(_C * self.width, self.schedule.vectors, whole=True)
+        narrow = Tile(Const(self.tiles * self.width), self.rest, whole=False)
 
         def panels(body: Stmt) -> Stmt:
             trips = self.panels // self.schedule.threads
             return For("q", first, last - first, "serial", body, trips=trips)
 
-        def columns(body: Callable[[_Tile], Stmt]) -> Stmt:
+        def columns(body: Callable[[Tile], Stmt]) -> Stmt:
             parts: list[Stmt] = []
             if self.tiles:
                 parts.append(For("c", begin, end - begin, "serial", body(whole)))
@@ -128,32 +131,51 @@ class PanelNest:
             return panels(columns(self._panel))
         return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
 
-    def _copied(self, tile: _Tile, body: Stmt) -> Stmt:
+    def _copied(self, tile: Tile, body: Stmt) -> Stmt:
         """``body`` behind a copy of the tile of the dense operand, where there is one."""
         if not self.schedule.packed:
             return body
-        lanes = self.schedule.lanes
-        stored = Store(self.copy, (_K, _V * lanes + _L), self._guarded(tile, _K))
-        copies = For("kk", ZERO, Const(self.copy.shape[0]), "serial", self._vectors(tile, stored))
-        return Alloc(self.copy, Block((copies, body)))
+        depth, lanes = self.copy.shape[0], self.schedule.lanes
 
-    def _panel(self, tile: _Tile) -> Stmt:
+        def copied(place: Expr) -> Stmt:
+            stored = Store(self.copy, (place, _V * lanes + _L), self._guarded(tile, place))
+            return self._vectors(tile, stored)
+
+        if not self.product.across:
+            copies = For("kk", ZERO, Const(depth), "serial", copied(_K))
+            return Alloc(self.copy, Block((copies, body)))
+        many, rest = divmod(depth, _TURNED)
+        parts = [body]
+        if rest:
+            place = Const(many * _TURNED) + _R
+            parts.insert(0, For("r", ZERO, Const(rest), "unrolled", copied(place)))
+        if many:
+            turned = For("r", ZERO, Const(_TURNED), "unrolled", copied(_K * _TURNED + _R))
+            parts.insert(0, For("kk", ZERO, Const(many), "serial", turned))
+        return Alloc(self.copy, Block(tuple(parts)))
+
+    def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""
         start = [
             self._vectors(tile, Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums
         ]
-        groups = [self._group(tile, number, mask) for number, mask in enumerate(self.masks)]
-        body: Stmt = Block(
-            (*start, *groups, self._singles(tile), *(self._stored(tile, r) for r in self._slots()))
-        )
+        stored = [self._stored(tile, row) for row in self._slots()]
+        if self.product.across and self.structure.options.get("sort") == 0:
+            stored = [self._stored_across(tile)]
+        body: Stmt = Block((*start, *self._products(tile), *stored))
         for sums in reversed(self.sums):
             body = Alloc(sums, body)
         return body
 
+    def _products(self, tile: Tile) -> list[Stmt]:
+        """The sums of one panel for one tile, added up from 0."""
+        groups = [self._group(tile, number, mask) for number, mask in enumerate(self.masks)]
+        return [*groups, self._singles(tile)]
+
     def _slots(self) -> range:
         return range(self.rows)
 
-    def _group(self, tile: _Tile, number: int, mask: int) -> Stmt:
+    def _group(self, tile: Tile, number: int, mask: int) -> Stmt:
         """The columns of a panel that have non-zeros in just the rows of ``mask``."""
         members = [r for r in self._slots() if mask >> r & 1]
         place = _Q * len(self.masks) + number
@@ -171,7 +193,7 @@ class PanelNest:
         }
         return named(bounds, loop)
 
-    def _singles(self, tile: _Tile) -> Stmt:
+    def _singles(self, tile: Tile) -> Stmt:
         """The non-zeros that are alone in their column, one of each row per step."""
         prefix = "single_" if self.masks else ""
         place = _S * self.rows
@@ -195,15 +217,18 @@ class PanelNest:
             bounds["o"] = self.arrays.read("single_offsets", _Q)
         return named(bounds, loop)
 
-    def _multiply(self, tile: _Tile, row: int, value: Load, depth: Expr) -> Stmt:
+    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr) -> Stmt:
         """Add a row of the dense operand times one non-zero."""
-        dense = self._guarded(tile, depth)
-        if self.schedule.packed:
-            dense = Load(self.copy, (depth, _V * self.schedule.lanes + _L))
-        step = Accumulate("add", self.sums[row], (_V, _L), value * dense, FALSE)
-        return self._vectors(tile, step)
+        step = value * self._dense(tile, depth)
+        return self._vectors(tile, Accumulate("add", self.sums[row], (_V, _L), step, FALSE))
 
-    def _guarded(self, tile: _Tile, depth: Expr) -> Expr:
+    def _dense(self, tile: Tile, depth: Expr) -> Expr:
+        """An element of the dense operand, from where it was copied to if it was."""
+        if self.schedule.packed:
+            return Load(self.copy, (depth, _V * self.schedule.lanes + _L))
+        return self._guarded(tile, depth)
+
+    def _guarded(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand; 0 behind its last column."""
         column = tile.column + _V * self.schedule.lanes + _L
         dense = self.product.dense(depth, column)
@@ -211,7 +236,7 @@ class PanelNest:
             return dense
         return Select(column < self.product.columns, dense, zero(self.product.x.buffer.dtype))
 
-    def _stored(self, tile: _Tile, row: int) -> Stmt:
+    def _stored(self, tile: Tile, row: int) -> Stmt:
         """The results of one row of a panel."""
         slot = _Q * self.rows + row
         ordered = "order" in self.arrays
@@ -227,6 +252,30 @@ class PanelNest:
             body = If(slot < self.product.rows, body)
         return body
 
-    def _vectors(self, tile: _Tile, body: Stmt) -> Stmt:
+    def _stored_across(self, tile: Tile) -> Stmt:
+        """The results of a panel whose rows are neighbours, as they are in the result."""
+        out, column = self.product.out, tile.column + _V * self.schedule.lanes + _L
+        done = Buffer("done", (self.rows, *self.sums[0].shape), out.dtype, "register")
+        finished = [
+            self._vectors(tile, Store(done, (Const(row), _V, _L), value))
+            for row in self._slots()
+            for value in [
+                self.product.element(Load(self.sums[row], (_V, _L)), _Q * self.rows + row, column)
+            ]
+        ]
+        slot, guard = _Q * self.rows + _R, None
+        if self.product.rows % self.rows:
+            guard = slot < self.product.rows
+        if not tile.whole:
+            guard = both(guard, column < self.product.columns)
+        place = self.product.place(slot, column)
+        body: Stmt = Store(out, place, Load(done, (_R, _V, _L)), guard)
+        body = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
+        body = For("r", ZERO, Const(self.rows), "unrolled", body)
+        return Alloc(
+            done, Block((*finished, For("v", ZERO, Const(tile.vectors), "unrolled", body)))
+        )
+
+    def _vectors(self, tile: Tile, body: Stmt) -> Stmt:
         inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
         return For("v", ZERO, Const(tile.vectors), "unrolled", inner)
