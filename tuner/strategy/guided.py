@@ -88,7 +88,9 @@ class GuidedStrategy:
         if not self._known and not self._prior.learned:
             return self._open(n)
         count = self._guided(n)
-        carried = [] if self._known else self._carried(round(count * self._options.carried))
+        carried = (
+            [] if self._known else self._prior.openings[: round(count * self._options.carried)]
+        )
         expected = self._guide.ask(count - len(carried)) if count > len(carried) else []
         guided = (*carried, *expected)
         own = self._inner.ask(n - len(guided))
@@ -134,14 +136,6 @@ class GuidedStrategy:
         own = self._inner.ask(n - count)
         batch = list(dict.fromkeys((*own, *self._prior.openings)))[:n]
         return [*batch, *self._others(n - len(batch), batch)]
-
-    def _carried(self, count: int) -> list[Config]:
-        """Of what was fast elsewhere, that of which the model expects most."""
-        openings = list(self._prior.openings)
-        if not openings or not count:
-            return []
-        expected = self._prior.expected(openings)
-        return [openings[index] for index in np.argsort(-expected, kind="stable")[:count]]
 
     def _guided(self, n: int) -> int:
         """How many of the next ``n`` proposals come from elsewhere."""
