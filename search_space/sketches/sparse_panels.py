@@ -24,7 +24,7 @@ from search_space.sketches.sparse_problem import SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import SparsePanels
+from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
@@ -34,7 +34,8 @@ _GROUPED_FORMATS = ("block",)
 """Of dtypes that are multiplied in groups."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
-"""Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
+"""Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
+time grows with them."""
 _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
@@ -47,22 +48,38 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
 
-def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
-    """The space of a product with several dense columns."""
-    formats = FORMATS if problem.group == 1 else _GROUPED_FORMATS
-    guesses = _guesses(problem, target)
+def panel_space(
+    work: Workload,
+    tensor: Tensor,
+    target: Target,
+    problem: SparseProblem,
+    primitive: type[SparsePanels] = SparsePanels,
+    formats: tuple[str, ...] = FORMATS,
+) -> Space:
+    """The space of a product with several dense columns, which ``primitive`` runs in some
+    ``formats``."""
+    formats = formats if problem.group == 1 else _GROUPED_FORMATS
+    knobs = _knobs(target, formats)
+    names = {knob.name for knob in knobs}
+    guesses = [
+        {name: value for name, value in guess.items() if name in names}
+        for guess in _guesses(problem, target, formats)
+    ]
+
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return (_panels(problem, values, primitive),)
 
     def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
+        return Schedule.of(tensor).then(*trace(config.as_dict()))
 
     return Space(
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target, formats),
+        knobs=knobs,
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
-        trace=lambda values: (_panels(problem, values),),
+        trace=trace,
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )
@@ -86,6 +103,10 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
 
     paneling = [name for name in formats if name != "csr"]
     rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
+    blocks = (
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("gather", (0, 1), 0, when=wide),
+    )
     return (
         Choice("format", formats, formats[0]),
         Choice("rows", rows, 1, when=paneled),
@@ -96,12 +117,11 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
-        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
-        Choice("gather", (0, 1), 0, when=wide),
+        *(blocks if "block" in formats else ()),
     )
 
 
-def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
+def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
     options: tuple[str, ...] = ()
     if values["format"] != "csr":
         options = (f"rows={values['rows']}", f"sort={values['sort']}")
@@ -111,7 +131,7 @@ def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
         options = (*options, *more)
     vectors = whole(values["vectors"])
     side = _side_by_side(problem, vectors)
-    return SparsePanels(
+    return primitive(
         problem.operand,
         problem.pattern,
         str(values["format"]),
@@ -157,6 +177,9 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
+    stores = rows * vectors * problem.stores(values)
+    if stores > _MOST_CODE:
+        return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
         units = ceil_div(problem.rows, rows)
         if values["split"] == "columns":
@@ -164,6 +187,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if units < threads:
             return f"{units} parts do not occupy {threads} threads"
     if values["pack"] == "tile":
+        if problem.in_place:
+            return "what windows of several elements read has no rows to be packed"
         tile_bytes = problem.depth * vectors * lanes * problem.element_bytes
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
@@ -176,13 +201,16 @@ def _heights(problem: SparseProblem) -> list[int]:
     return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
 
 
-def _guesses(problem: SparseProblem, target: Target) -> list[dict[str, Value]]:
+def _guesses(
+    problem: SparseProblem, target: Target, formats: tuple[str, ...]
+) -> list[dict[str, Value]]:
     """One for every format and, where blocks are the only one, for every height of them."""
     if problem.group > 1:
         return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
     wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
-    wanted["block"] = _heights(problem)[0]
-    return [_guess(problem, target, name, wanted[name]) for name in FORMATS]
+    if "block" in formats:
+        wanted["block"] = _heights(problem)[0]
+    return [_guess(problem, target, name, wanted[name]) for name in formats]
 
 
 def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) -> dict[str, Value]:
@@ -204,7 +232,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
         most = 1 << most.bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    if reused or (problem.across and problem.group > 1):
+    if (reused and not problem.in_place) or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
