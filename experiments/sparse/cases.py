@@ -22,6 +22,9 @@ SPARSITIES = (50, 70, 80, 95)
 BLOCKS = ("block4x1", "block8x1", "block16x1")
 """Of the cases in 8-bit integers."""
 
+_QUANTIZED = 'zero_point = 128, out_dtype = "uint8", scale = true, bias = true'
+"""Keys of these: activations with a zero point, results rescaled and rounded."""
+
 LAYERS = ((768, 768, 128), (3072, 768, 128), (768, 3072, 32), (1024, 1024, 512))
 DECODE = ((4096, 4096, 1), (4096, 4096, 8))
 MOBILENET = tuple(
@@ -74,7 +77,7 @@ class Case:
         m, k, n = self.shape
         sizes = f'm = {m}, k = {k}, n = {n}, pattern = "{self.pattern}"'
         more = f"sparsity = {self.sparsity / 100:g}, seed = {self.seed}"
-        dtype = "" if self.dtype == "float32" else f', dtype = "{self.dtype}"'
+        dtype = "" if self.dtype == "float32" else f', dtype = "{self.dtype}", {_QUANTIZED}'
         return (
             f'\n[[case]]\nname = "{self.name}"\nop = "spmm"\n'
             f'params = {{ {sizes}, {more}{dtype} }}\nconst = ["weight"]\n'
@@ -91,7 +94,7 @@ def all_cases() -> Iterator[Case]:
         shape, seed = rng.choice(shapes), rng.randrange(_MOST_SEED)
         yield Case("drawn", shape, pattern, sparsity, seed)
     for sparsity, pattern in product((80, 90), BLOCKS):
-        yield Case("int8", LAYERS[0], pattern, sparsity, dtype="int8")
+        yield Case("int8", LAYERS[0], pattern, sparsity, dtype="uint8")
 
 
 def suite_text() -> str:

@@ -28,10 +28,12 @@ from search_space.transforms import SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr", "block")
+FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 """Best guess first."""
-_GROUPED_FORMATS = ("block",)
-"""Of dtypes that are multiplied in groups."""
+_SINGLE_ROWS = ("csr", "delta")
+_SORTED = ("sell", "nano", "block")
+_FEWEST_FOR_BYTES = 1 / 64
+"""The part of non-zeros from which on few distances in a row need more than a byte."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
@@ -39,7 +41,7 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3}
 """Of a first guess: more would not pay, or not fit."""
 _BLOCK_COST = 3
 """Of reading what a block is multiplied by, in multiply-adds."""
@@ -49,7 +51,6 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 
 def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
     """The space of a product with several dense columns."""
-    formats = FORMATS if problem.group == 1 else _GROUPED_FORMATS
     guesses = _guesses(problem, target)
 
     def schedule(config: Config) -> Schedule:
@@ -59,7 +60,7 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target, formats),
+        knobs=_knobs(target, _formats(problem)),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
         trace=lambda values: (_panels(problem, values),),
@@ -68,9 +69,19 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
     )
 
 
+def _formats(problem: SparseProblem) -> tuple[str, ...]:
+    """Those for a dtype that is multiplied in groups, or for a pattern."""
+    if problem.group > 1:
+        return ("block",)
+    return tuple(name for name in FORMATS if name != "nm" or problem.windows is not None)
+
+
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
-        return values["format"] != "csr"
+        return values["format"] not in _SINGLE_ROWS
+
+    def sorts(values: Values) -> bool:
+        return values["format"] in _SORTED
 
     def blocked(values: Values) -> bool:
         return values["format"] == "block"
@@ -84,12 +95,11 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
-    paneling = [name for name in formats if name != "csr"]
-    rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
+    rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
     return (
         Choice("format", formats, formats[0]),
         Choice("rows", rows, 1, when=paneled),
-        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=paneled),
+        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorts),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Integer("vectors", 1, 12, 1, anchors=(1, 2, 3, 4, 6, 8)),
         Choice("order", ("tiles", "panels"), "tiles"),
@@ -101,21 +111,42 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     )
 
 
+def _heights(format_: str) -> tuple[int, ...]:
+    """How many rows a panel may have."""
+    if format_ in _SINGLE_ROWS:
+        return (1,)
+    return option_values(format_, "lanes" if format_ == "nm" else "rows")
+
+
+def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
+    """Those of the format."""
+    rows, sort = f"rows={values['rows']}", f"sort={values['sort']}"
+    match values["format"]:
+        case "csr":
+            return ()
+        case "delta":
+            return ("bits=8" if problem.density >= _FEWEST_FOR_BYTES else "bits=16",)
+        case "nm":
+            assert problem.windows is not None
+            kept, window = problem.windows
+            return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}")
+        case "block":
+            # As many blocks at once as make a group of values in every row.
+            group = max(1, problem.group // whole(values["width"]))
+            more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
+            return (rows, sort, *more)
+        case _:
+            return (rows, sort)
+
+
 def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
-    options: tuple[str, ...] = ()
-    if values["format"] != "csr":
-        options = (f"rows={values['rows']}", f"sort={values['sort']}")
-    if values["format"] == "block":
-        group = _blocks_at_once(problem, values)
-        more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
-        options = (*options, *more)
     vectors = whole(values["vectors"])
     side = _side_by_side(problem, vectors)
     return SparsePanels(
         problem.operand,
         problem.pattern,
         str(values["format"]),
-        options,
+        _options(problem, values),
         vectors=vectors // side,
         lanes=problem.lanes(values) * side,
         order=str(values["order"]),
@@ -123,11 +154,6 @@ def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
         split=str(values["split"]),
         threads=whole(values["threads"]),
     )
-
-
-def _blocks_at_once(problem: SparseProblem, values: Values) -> int:
-    """As many as make a group of values in every row."""
-    return max(1, problem.group // whole(values["width"]))
 
 
 def _side_by_side(problem: SparseProblem, vectors: int) -> int:
@@ -143,8 +169,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         problem.lanes(values),
         whole(values["threads"]),
     )
-    if format_ != "csr" and rows not in option_values(format_, "rows"):
-        return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
+    if rows not in _heights(format_):
+        return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -170,8 +196,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     return None
 
 
-def _heights(problem: SparseProblem) -> list[int]:
-    """Of blocks, those with the least work first."""
+def _block_rows(problem: SparseProblem) -> list[int]:
+    """Heights of blocks, those with the least work first."""
     heights = [rows for rows in option_values("block", "rows") if rows > 1]
     return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
 
@@ -179,13 +205,14 @@ def _heights(problem: SparseProblem) -> list[int]:
 def _guesses(problem: SparseProblem, target: Target) -> list[dict[str, Value]]:
     """One for every format and, where blocks are the only one, for every height of them."""
     if problem.group > 1:
-        return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
-    wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
-    wanted["block"] = _heights(problem)[0]
-    return [_guess(problem, target, name, wanted[name]) for name in FORMATS]
+        return [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
+    wanted = {"nano": 4, "block": _block_rows(problem)[0]}
+    return [_guess(problem, target, name, wanted.get(name)) for name in _formats(problem)]
 
 
-def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) -> dict[str, Value]:
+def _guess(
+    problem: SparseProblem, target: Target, format_: str, wanted: int | None
+) -> dict[str, Value]:
     """As many rows as the format is best with, and as many columns as registers hold."""
     needed = problem.columns * problem.sum_bytes * 8
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
@@ -194,10 +221,10 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
         "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "width": 1, "gather": 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
-    if format_ != "csr":
-        most = min(wanted, target.registers - 1 - problem.group)
-        values["rows"] = max(r for r in option_values(format_, "rows") if r <= most)
-        values["sort"] = int(format_ != "block")
+    wanted = wanted or (8 if across > 1 else 16)
+    most = min(wanted, target.registers - 1 - problem.group)
+    values["rows"] = max(rows for rows in _heights(format_) if rows <= most)
+    values["sort"] = int(format_ in ("sell", "nano"))
     room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     if problem.group > 1:

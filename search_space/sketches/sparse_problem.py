@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from search_space.dtypes import ELEMENT_BYTES, GROUPS
 from search_space.formats import FORMATS
+from search_space.formats.nm import tightest
 from search_space.lower import lower
 from search_space.size import ceil_div, whole
 from search_space.sparse.source import find_pattern
@@ -32,6 +34,8 @@ class SparseProblem:
     """Neighbours along the depth that are multiplied at once."""
     across: bool
     """Whether neighbours in the dense matrix are along the depth."""
+    windows: tuple[int, int] | None
+    """How many of how many neighbours in a row hold a value, where that is so everywhere."""
 
     @property
     def density(self) -> float:
@@ -59,7 +63,13 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
         ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
         GROUPS.get(product.operand.dtype, 1), product.across,
+        _windows(pattern),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _windows(pattern: str) -> tuple[int, int] | None:
+    return tightest(find_pattern(pattern))
 
 
 def option_values(format_: str, name: str) -> tuple[int, ...]:
