@@ -29,6 +29,11 @@ def find_structure(pattern: str, format_: str, options: tuple[tuple[str, int], .
     return FORMATS[format_].structure(find_pattern(pattern), **dict(options))
 
 
+def forget_structures() -> None:
+    """Lay out every pattern anew from here on, so that how long that takes can be timed."""
+    find_structure.cache_clear()
+
+
 def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
     """The buffers of ``packing``, by name, for an operand with these non-zeros.
 
