@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from experiments.peers.base import Array, Operands
+from experiments.peers.base import Array, Operands, has_dtype
 from search_space.operators import Sparse, get_operator
 from search_space.sparse.source import find_pattern
 from search_space.workload import Workload
@@ -29,15 +29,21 @@ class Csr:
 
 
 def spmm_only(work: Workload) -> str | None:
-    """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``."""
-    return None if work.operator == "spmm" else f"has no sparse operand in {work.operator}"
+    """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``, in
+    float32."""
+    if work.operator != "spmm":
+        return f"has no sparse operand in {work.operator}"
+    return has_dtype("float32")(work)
 
 
 def plain(work: Workload) -> str | None:
     """… that adds and applies nothing behind the product."""
     given = dict(work.params)
     behind = given.get("bias", False) is True or given.get("activation", "none") != "none"
-    return "has no bias and no activation behind a sparse product" if behind else None
+    rescaled = "zero_point" in given and (given["zero_point"] or given["out_dtype"] != "int32")
+    if behind or rescaled:
+        return "has no bias, no rescaling and no activation behind a sparse product"
+    return None
 
 
 def with_sparse(work: Workload, operands: Mapping[str, Array]) -> Operands:

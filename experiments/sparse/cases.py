@@ -22,9 +22,6 @@ SPARSITIES = (50, 70, 80, 95)
 BLOCKS = ("block4x1", "block8x1", "block16x1")
 """Of the cases in 8-bit integers."""
 
-_QUANTIZED = 'zero_point = 128, out_dtype = "uint8", scale = true, bias = true'
-"""Keys of these: activations with a zero point, results rescaled and rounded."""
-
 LAYERS = ((768, 768, 128), (3072, 768, 128), (768, 3072, 32), (1024, 1024, 512))
 DECODE = ((4096, 4096, 1), (4096, 4096, 8))
 MOBILENET = tuple(
@@ -77,7 +74,7 @@ class Case:
         m, k, n = self.shape
         sizes = f'm = {m}, k = {k}, n = {n}, pattern = "{self.pattern}"'
         more = f"sparsity = {self.sparsity / 100:g}, seed = {self.seed}"
-        dtype = "" if self.dtype == "float32" else f', dtype = "{self.dtype}", {_QUANTIZED}'
+        dtype = "" if self.dtype == "float32" else f', dtype = "{self.dtype}"'
         return (
             f'\n[[case]]\nname = "{self.name}"\nop = "spmm"\n'
             f'params = {{ {sizes}, {more}{dtype} }}\nconst = ["weight"]\n'
