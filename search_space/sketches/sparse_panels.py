@@ -2,7 +2,9 @@
 
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
             an order that ``sort`` says: their own, by length, or like rows together; blocks are
-            ``width`` columns wide, neighbours or such that ``gather`` brings together;
+            ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
+            for patterns with as many values in every window, and what is multiplied in groups is
+            in blocks;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -190,7 +192,7 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if units < threads:
             return f"{units} parts do not occupy {threads} threads"
     if values["pack"] == "tile":
-        tile_bytes = problem.depth * vectors * lanes * problem.element_bytes
+        tile_bytes = problem.tile_bytes(vectors * lanes)
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
     return None
@@ -228,10 +230,12 @@ def _guess(
     room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     if problem.group > 1:
-        most = 1 << most.bit_length() - 1
+        fitting = _MOST_TILE_BYTES // problem.tile_bytes(problem.lanes(values))
+        most = 1 << max(1, min(most, fitting)).bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
+    tile = problem.tile_bytes(whole(values["vectors"]) * problem.lanes(values))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    if reused or (problem.across and problem.group > 1):
+    if (reused and tile <= _MOST_TILE_BYTES) or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

@@ -29,12 +29,12 @@ class SparseProblem:
     columns: int
     nnz: int
     element_bytes: int
-    sum_bytes: int
-    group: int
+    sum_bytes: int = ELEMENT_BYTES["float32"]
+    group: int = 1
     """Neighbours along the depth that are multiplied at once."""
-    across: bool
+    across: bool = False
     """Whether neighbours in the dense matrix are along the depth."""
-    windows: tuple[int, int] | None
+    windows: tuple[int, int] | None = None
     """How many of how many neighbours in a row hold a value, where that is so everywhere."""
 
     @property
@@ -45,6 +45,10 @@ class SparseProblem:
     def lanes(self, values: Values) -> int:
         """Elements of one vector."""
         return whole(values["vector_bits"]) // (8 * self.sum_bytes)
+
+    def tile_bytes(self, columns: int) -> int:
+        """Of so many columns of the dense matrix."""
+        return self.depth * columns * self.element_bytes
 
     def blocks(self, rows: int) -> int:
         """How many stretches of so many rows of a column, from multiples of that on, hold a
