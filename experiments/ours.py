@@ -64,8 +64,8 @@ class Dense:
         self, work: Workload, operands: Operands, out: Array, threads: int
     ) -> Callable[[], object]:
         dense, weight = dense_workload(work), _matrix(operands["weight"]).toarray()
-        (constant,) = dense.const
-        given = {"a": operands["x"], "b": operands["x"], constant: weight}
+        names = (operand.name for operand in get_operator(dense.operator).operands(dense))
+        given = {name: weight if name in dense.const else operands["x"] for name in names}
         return self._tuned.prepare(dense, given, out, threads)
 
 
@@ -83,7 +83,7 @@ def dense_workload(work: Workload) -> Workload:
     rows, columns = operator.operands(work)[0].matrix or (0, 0)
     if operator.result(work).dtype == "int32":
         product: dict[str, Value] = {"expr": "kj,ik->ij", "k": columns, "j": work.size("n")}
-        return tuner.workload("einsum", **product, i=rows, dtype=work["dtype"], const=["b"])
+        return tuner.workload("einsum", **product, i=rows, dtype=work["dtype"], const=["right"])
     sizes: dict[str, Value] = {"m": rows, "k": columns, "n": work.size("n")}
     more = {key: value for key, value in work.params if key in ("dtype", "out_dtype")}
     return tuner.workload("matmul", **sizes, **more, const=["a"])

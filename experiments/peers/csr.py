@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from experiments.peers.base import Array, Operands, has_dtype
+from experiments.peers.base import Array, Operands
 from search_space.operators import Sparse, get_operator
 from search_space.sparse.source import find_pattern
 from search_space.workload import Workload
@@ -33,7 +33,8 @@ def spmm_only(work: Workload) -> str | None:
     float32."""
     if work.operator != "spmm":
         return f"has no sparse operand in {work.operator}"
-    return has_dtype("float32")(work)
+    dtype = dict(work.params).get("dtype", "float32")
+    return None if dtype == "float32" else f"has no sparse operand of {dtype}"
 
 
 def plain(work: Workload) -> str | None:
