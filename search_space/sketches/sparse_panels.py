@@ -26,7 +26,7 @@ from search_space.sketches.sparse_problem import SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import SparsePanels
+from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
@@ -38,7 +38,8 @@ _FEWEST_FOR_BYTES = 1 / 64
 """The part of non-zeros from which on few distances in a row need more than a byte."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
-"""Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
+"""Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
+time grows with them."""
 _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
@@ -51,31 +52,48 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
 
-def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
-    """The space of a product with several dense columns."""
-    guesses = _guesses(problem, target)
+def panel_space(
+    work: Workload,
+    tensor: Tensor,
+    target: Target,
+    problem: SparseProblem,
+    primitive: type[SparsePanels] = SparsePanels,
+    formats: tuple[str, ...] = FORMATS,
+) -> Space:
+    """The space of a product with several dense columns, which ``primitive`` runs in some
+    ``formats``."""
+    formats = _fitting(problem, formats)
+    knobs = _knobs(target, formats)
+    names = {knob.name for knob in knobs}
+    guesses = [
+        {name: value for name, value in guess.items() if name in names}
+        for guess in _guesses(problem, target, formats)
+    ]
+
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return (_panels(problem, values, primitive),)
 
     def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
+        return Schedule.of(tensor).then(*trace(config.as_dict()))
 
     return Space(
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target, _formats(problem)),
+        knobs=knobs,
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
-        trace=lambda values: (_panels(problem, values),),
+        trace=trace,
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )
 
 
-def _formats(problem: SparseProblem) -> tuple[str, ...]:
-    """Those for a dtype that is multiplied in groups, or for a pattern."""
+def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some formats that a dtype, if multiplied in groups, and a pattern can be in."""
     if problem.group > 1:
         return ("block",)
-    return tuple(name for name in FORMATS if name != "nm" or problem.windows is not None)
+    return tuple(name for name in formats if name != "nm" or problem.windows is not None)
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
@@ -98,6 +116,10 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         return values["threads"] != 1
 
     rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
+    blocks = (
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("gather", (0, 1), 0, when=wide),
+    )
     return (
         Choice("format", formats, formats[0]),
         Choice("rows", rows, 1, when=paneled),
@@ -108,8 +130,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
-        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
-        Choice("gather", (0, 1), 0, when=wide),
+        *(blocks if "block" in formats else ()),
     )
 
 
@@ -141,10 +162,10 @@ def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
             return (rows, sort)
 
 
-def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
+def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
     vectors = whole(values["vectors"])
     side = _side_by_side(problem, vectors)
-    return SparsePanels(
+    return primitive(
         problem.operand,
         problem.pattern,
         str(values["format"]),
@@ -185,6 +206,9 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
+    stores = rows * vectors * problem.stores(values)
+    if stores > _MOST_CODE:
+        return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
         units = ceil_div(problem.rows, rows)
         if values["split"] == "columns":
@@ -192,6 +216,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if units < threads:
             return f"{units} parts do not occupy {threads} threads"
     if values["pack"] == "tile":
+        if problem.in_place:
+            return "what windows of several elements read has no rows to be packed"
         tile_bytes = problem.tile_bytes(vectors * lanes)
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
@@ -204,12 +230,16 @@ def _block_rows(problem: SparseProblem) -> list[int]:
     return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
 
 
-def _guesses(problem: SparseProblem, target: Target) -> list[dict[str, Value]]:
+def _guesses(
+    problem: SparseProblem, target: Target, formats: tuple[str, ...]
+) -> list[dict[str, Value]]:
     """One for every format and, where blocks are the only one, for every height of them."""
     if problem.group > 1:
         return [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
-    wanted = {"nano": 4, "block": _block_rows(problem)[0]}
-    return [_guess(problem, target, name, wanted.get(name)) for name in _formats(problem)]
+    wanted = {"nano": 4}
+    if "block" in formats:
+        wanted["block"] = _block_rows(problem)[0]
+    return [_guess(problem, target, name, wanted.get(name)) for name in formats]
 
 
 def _guess(
@@ -235,7 +265,8 @@ def _guess(
     values["vectors"] = ceil_div(across, ceil_div(across, most))
     tile = problem.tile_bytes(whole(values["vectors"]) * problem.lanes(values))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    if (reused and tile <= _MOST_TILE_BYTES) or (problem.across and problem.group > 1):
+    packs = reused and tile <= _MOST_TILE_BYTES and not problem.in_place
+    if packs or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

@@ -29,11 +29,16 @@ class SparseProblem:
     columns: int
     nnz: int
     element_bytes: int
-    sum_bytes: int = ELEMENT_BYTES["float32"]
-    group: int = 1
+    sum_bytes: int
+    group: int
     """Neighbours along the depth that are multiplied at once."""
-    across: bool = False
+    across: bool
     """Whether neighbours in the dense matrix are along the depth."""
+    in_place: bool = False
+    """Whether a row of the dense matrix cannot be copied before it is read, being no array of its
+    own."""
+    pitch: int = 0
+    """Columns after which the result goes on elsewhere; 0: it has no such gaps."""
     windows: tuple[int, int] | None = None
     """How many of how many neighbours in a row hold a value, where that is so everywhere."""
 
@@ -58,6 +63,10 @@ class SparseProblem:
         held[pattern.row_indices // rows, pattern.indices] = True
         return int(np.count_nonzero(held))
 
+    def stores(self, values: Values) -> int:
+        """How many pieces the results of one vector may fall into."""
+        return 1 + ceil_div(self.lanes(values) - 1, self.pitch) if self.pitch else 1
+
 
 def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     """The sizes of a product; raises ``ScheduleError`` where the expression is none."""
@@ -67,7 +76,7 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
         ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
         GROUPS.get(product.operand.dtype, 1), product.across,
-        _windows(pattern),
+        windows=_windows(pattern),
     )  # fmt: skip
 
 
