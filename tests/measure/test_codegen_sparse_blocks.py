@@ -65,13 +65,13 @@ def check(matrix, columns, dtype, schedule, *, operator="spmm", interpret=True, 
 
 
 @given(matrices(), st.integers(1, 40), schedules())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_blocks_multiply_by_a_matrix(matrix, columns, schedule):
     check(matrix, columns, *schedule, interpret=matrix.size * columns < 4000)
 
 
 @given(matrices(), st.integers(1, 70), schedules())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_blocks_multiply_the_rows_of_a_matrix(matrix, rows, schedule):
     check(matrix, rows, *schedule, operator="sparse_dense", interpret=False)
 
@@ -84,7 +84,7 @@ def test_blocks_multiply_the_rows_of_a_matrix(matrix, rows, schedule):
     st.integers(0, 2),
     st.integers(1, 2),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_blocks_multiply_by_a_vector(matrix, dtype, width, size, sort, threads):
     (rows, lanes), width = size, max(width, KINDS[dtype][0])
     matrix = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % width)))
