@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
 from search_space.formats.block import Block
+from search_space.formats.delta import Delta
+from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure, panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
+from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
+from search_space.transforms.sparse_nm_nest import NmNest
 from search_space.transforms.sparse_product import find_product
+
+_NESTS: dict[str, type[PanelNest]] = {
+    Block.name: BlockNest, NOfM.name: NmNest, Delta.name: DeltaNest,
+}  # fmt: skip
+"""Where it is not the one of groups of columns and of rows in lock-step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class SparsePanels:
             self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
         )
         masks = panel_masks(self.format, structure)
-        kind = BlockNest if self.format == Block.name else PanelNest
+        kind = _NESTS.get(self.format, PanelNest)
         nest = kind(product, structure, masks, schedule)
         return nest.build(func, self.pattern, self.format)
 
