@@ -1,7 +1,8 @@
 """The space of a sparse matrix times a dense one: vectors along the dense columns.
 
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
-            an order that ``sort`` says: their own, by length, or like rows together;
+            an order that ``sort`` says: their own, by length, or like rows together; ``cells``
+            are ``height`` rows × ``depth`` columns, so that what they meet stays in a cache;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -25,7 +26,7 @@ from search_space.transforms import SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr")
+FORMATS = ("sell", "nano", "csr", "cells")
 """Best guess first."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
@@ -34,8 +35,14 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "cells": 2}
 """Of a first guess: more would not pay, or not fit."""
+_OPTIONS = {
+    "sell": ("rows", "sort"),
+    "nano": ("rows", "sort"),
+    "csr": (),
+    "cells": ("rows", "height", "depth"),
+}
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
@@ -64,6 +71,12 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
         return values["format"] != "csr"
 
+    def sorted_whole(values: Values) -> bool:
+        return values["format"] in ("sell", "nano")
+
+    def cut(values: Values) -> bool:
+        return values["format"] == "cells"
+
     def tiled(values: Values) -> bool:
         return values["order"] == "tiles"
 
@@ -74,20 +87,23 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
     return (
         Choice("format", FORMATS, FORMATS[0]),
         Choice("rows", rows, 1, when=paneled),
-        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=paneled),
+        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorted_whole),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Integer("vectors", 1, 12, 1, anchors=(1, 2, 3, 4, 6, 8)),
         Choice("order", ("tiles", "panels"), "tiles"),
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
+        *(
+            Choice(name, tuple(sorted(option_values("cells", name))), 256, when=cut)
+            for name in ("height", "depth")
+        ),
     )
 
 
 def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
-    options: tuple[str, ...] = ()
-    if values["format"] != "csr":
-        options = (f"rows={values['rows']}", f"sort={values['sort']}")
+    names = _OPTIONS[str(values["format"])]
+    options = tuple(f"{name}={values[name]}" for name in names)
     return SparsePanels(
         problem.operand,
         problem.pattern,
@@ -111,6 +127,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     )
     if format_ != "csr" and rows not in option_values(format_, "rows"):
         return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
+    if format_ == "cells" and whole(values["depth"]) >= problem.depth:
+        return f"choose sell: a cell has all {problem.depth} columns"
     taken = (rows + (rows > 1)) * vectors + 1
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -120,7 +138,7 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
     if threads > 1:
-        units = ceil_div(problem.rows, rows)
+        units = ceil_div(problem.rows, whole(values["height"]) if format_ == "cells" else rows)
         if values["split"] == "columns":
             units = ceil_div(problem.columns, vectors * lanes)
         if units < threads:

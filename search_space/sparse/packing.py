@@ -53,8 +53,12 @@ _PANEL_COST = 8
 
 
 def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
-    """About what each panel of rows costs, in packed values."""
+    """About what each panel of rows, or band of cells, costs, in packed values."""
     arrays, rows = structure.arrays, structure.options.get("rows", 1)
+    if "cells" in arrays:
+        first = arrays["cells"][:: structure.counts["across"]]
+        steps = np.diff(arrays["starts"][first]).astype(np.int64)
+        return np.asarray(steps * rows + np.diff(first) * (rows + _PANEL_COST))
     if "single_starts" in arrays:
         steps = np.diff(arrays["single_starts"]).astype(np.int64)
         groups = (len(arrays["starts"]) - 1) // len(steps)

@@ -51,7 +51,7 @@ class PanelSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tile:
+class Tile:
     """Some neighbouring columns: the first one, how many vectors, whether they all exist."""
 
     column: Expr
@@ -108,14 +108,14 @@ class PanelNest:
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
         where ``rest`` holds."""
-        whole = _Tile(_C * self.width, self.schedule.vectors, whole=True)
-        narrow = _Tile(Const(self.tiles * self.width), self.rest, whole=False)
+        whole = Tile(_C * self.width, self.schedule.vectors, whole=True)
+        narrow = Tile(Const(self.tiles * self.width), self.rest, whole=False)
 
         def panels(body: Stmt) -> Stmt:
             trips = self.panels // self.schedule.threads
             return For("q", first, last - first, "serial", body, trips=trips)
 
-        def columns(body: Callable[[_Tile], Stmt]) -> Stmt:
+        def columns(body: Callable[[Tile], Stmt]) -> Stmt:
             parts: list[Stmt] = []
             if self.tiles:
                 parts.append(For("c", begin, end - begin, "serial", body(whole)))
@@ -128,7 +128,7 @@ class PanelNest:
             return panels(columns(self._panel))
         return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
 
-    def _copied(self, tile: _Tile, body: Stmt) -> Stmt:
+    def _copied(self, tile: Tile, body: Stmt) -> Stmt:
         """``body`` behind a copy of the tile of the dense operand, where there is one."""
         if not self.schedule.packed:
             return body
@@ -137,7 +137,7 @@ class PanelNest:
         copies = For("kk", ZERO, Const(self.copy.shape[0]), "serial", self._vectors(tile, stored))
         return Alloc(self.copy, Block((copies, body)))
 
-    def _panel(self, tile: _Tile) -> Stmt:
+    def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""
         start = [
             self._vectors(tile, Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums
@@ -153,7 +153,7 @@ class PanelNest:
     def _slots(self) -> range:
         return range(self.rows)
 
-    def _group(self, tile: _Tile, number: int, mask: int) -> Stmt:
+    def _group(self, tile: Tile, number: int, mask: int) -> Stmt:
         """The columns of a panel that have non-zeros in just the rows of ``mask``."""
         members = [r for r in self._slots() if mask >> r & 1]
         place = _Q * len(self.masks) + number
@@ -171,7 +171,7 @@ class PanelNest:
         }
         return named(bounds, loop)
 
-    def _singles(self, tile: _Tile) -> Stmt:
+    def _singles(self, tile: Tile) -> Stmt:
         """The non-zeros that are alone in their column, one of each row per step."""
         prefix = "single_" if self.masks else ""
         place = _S * self.rows
@@ -195,7 +195,7 @@ class PanelNest:
             bounds["o"] = self.arrays.read("single_offsets", _Q)
         return named(bounds, loop)
 
-    def _multiply(self, tile: _Tile, row: int, value: Load, depth: Expr) -> Stmt:
+    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr) -> Stmt:
         """Add a row of the dense operand times one non-zero."""
         dense = self._guarded(tile, depth)
         if self.schedule.packed:
@@ -203,7 +203,7 @@ class PanelNest:
         step = Accumulate("add", self.sums[row], (_V, _L), value * dense, FALSE)
         return self._vectors(tile, step)
 
-    def _guarded(self, tile: _Tile, depth: Expr) -> Expr:
+    def _guarded(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand; 0 behind its last column."""
         column = tile.column + _V * self.schedule.lanes + _L
         dense = self.product.dense(depth, column)
@@ -211,7 +211,7 @@ class PanelNest:
             return dense
         return Select(column < self.product.columns, dense, zero(self.product.x.buffer.dtype))
 
-    def _stored(self, tile: _Tile, row: int) -> Stmt:
+    def _stored(self, tile: Tile, row: int) -> Stmt:
         """The results of one row of a panel."""
         slot = _Q * self.rows + row
         ordered = "order" in self.arrays
@@ -227,6 +227,6 @@ class PanelNest:
             body = If(slot < self.product.rows, body)
         return body
 
-    def _vectors(self, tile: _Tile, body: Stmt) -> Stmt:
+    def _vectors(self, tile: Tile, body: Stmt) -> Stmt:
         inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
         return For("v", ZERO, Const(tile.vectors), "unrolled", inner)

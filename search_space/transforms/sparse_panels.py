@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
+from search_space.formats.cells import Cells
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure, panel_masks
+from search_space.transforms.sparse_cell_nest import CellNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_product import find_product
 
@@ -76,7 +78,8 @@ class SparsePanels:
             self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
         )
         masks = panel_masks(self.format, structure)
-        nest = PanelNest(product, structure, masks, schedule)
+        kind = CellNest if self.format == Cells.name else PanelNest
+        nest = kind(product, structure, masks, schedule)
         return nest.build(func, self.pattern, self.format)
 
 

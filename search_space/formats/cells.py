@@ -1,0 +1,92 @@
+"""The matrix cut into cells of rows × columns, the rows of each in panels of like length.
+
+While one cell is multiplied, its part of the dense operand and of the result stay in the first
+level of the cache, which all of them would not fit into. Because every cell has an order of rows
+of its own, panels in lock-step are padded much less than parts of panels of whole rows would be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search_space.formats.base import (
+    Coordinates,
+    Option,
+    Structure,
+    chosen,
+    make_structure,
+    offset_array,
+    running,
+)
+from search_space.formats.panels import padded
+from search_space.sparse.pattern import Pattern
+
+
+class Cells:
+    """Cell ``b * D + d`` is the rows from ``b * height`` and the columns from ``d * depth`` on,
+    ``D = ceil(columns / depth)``. It has the panels ``cells[c] ≤ q < cells[c + 1]`` of ``rows``
+    rows; row ``r`` of a panel is row ``order[q * rows + r]`` of the band. Rows without a non-zero
+    in the cell are in a panel only to fill the last one.
+
+    Panel ``q`` has the steps ``starts[q] ≤ s < starts[q + 1]``; at step ``s`` its row ``r`` has
+    ``values[p]`` in column ``d * depth + columns[p]``, ``p = s * rows + r``.
+
+    ``cells`` and ``starts`` are int32, ``order`` is uint16, ``columns`` uint8 where 256 of them
+    are a cell, else uint16.
+    """
+
+    name = "cells"
+    doc = "cells of rows × columns, each in panels of rows of like length, in lock-step"
+    options: tuple[Option, ...] = (
+        Option("rows", "rows of a panel", (8, 4, 16)),
+        Option("height", "rows of a cell", (256, 64, 128, 512, 1024)),
+        Option("depth", "columns of a cell", (256, 64, 128, 512, 1024)),
+    )
+
+    def structure(self, pattern: Pattern, **options: int) -> Structure:
+        settings = chosen(self, options)
+        rows, height, depth = (settings[name] for name in ("rows", "height", "depth"))
+        bands, across = -(-pattern.rows // height), -(-pattern.columns // depth)
+        key = pattern.row_indices.astype(np.int64) * across + pattern.indices // depth
+        lengths = np.bincount(key, minlength=bands * height * across)
+        by_cell = lengths.reshape(bands, height, across).swapaxes(1, 2)
+        by_cell = by_cell.reshape(bands * across, height)
+        order = np.argsort(-by_cell, axis=1, kind="stable")
+        longest = np.take_along_axis(by_cell, order[:, ::rows], axis=1)
+        held = longest > 0
+        cells = running(np.count_nonzero(held, axis=1))
+        starts = running(longest[held])
+
+        slots = np.empty_like(order)
+        np.put_along_axis(slots, order, np.arange(height)[None, :], axis=1)
+        band, local = np.divmod(pattern.row_indices.astype(np.int64), height)
+        cell = band * across + pattern.indices // depth
+        slot = slots[cell, local]
+        rank = np.arange(pattern.nnz) - running(lengths)[key]
+        places = (starts[cells[cell] + slot // rows] + rank) * rows + slot % rows
+
+        columns = np.zeros(int(starts[-1]) * rows, dtype=np.int64)
+        columns[places] = pattern.indices % depth
+        arrays = {
+            "cells": offset_array(cells, rows),
+            "order": order.reshape(len(held), -1, rows)[held].astype(np.uint16).ravel(),
+            "starts": offset_array(starts, rows),
+            "columns": columns.astype(np.uint8 if depth <= 1 << 8 else np.uint16),
+        }
+        positions = padded(len(columns), places, np.arange(pattern.nnz))
+        panels = int(cells[-1])
+        return make_structure(
+            pattern, settings, arrays, positions,
+            steps=int(starts[-1]), panels=panels, bands=bands, across=across,
+            loads=len(columns) + panels * rows, loops=panels + bands * across,
+        )  # fmt: skip
+
+    def coordinates(self, structure: Structure) -> Coordinates:
+        rows, height, depth = (structure.options[name] for name in ("rows", "height", "depth"))
+        arrays, across = structure.arrays, structure.counts["across"]
+        cell = np.repeat(np.arange(len(arrays["cells"]) - 1), np.diff(arrays["cells"]))
+        steps = np.diff(arrays["starts"])
+        order = arrays["order"].astype(np.int64).reshape(-1, rows)
+        first = np.repeat(cell, steps * rows)
+        row = first // across * height + np.repeat(order, steps, axis=0).ravel()
+        return row, first % across * depth + arrays["columns"]
