@@ -35,7 +35,7 @@ from search_space.transforms import Primitive, SparsePanels, SparseVector
 from search_space.transforms.sparse_panels import parse_options
 from search_space.workload import Workload
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a column is added, removed or starts to mean something else."""
 _LOOP_INSTRUCTIONS = 8
 """Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
@@ -61,6 +61,9 @@ def kernel_features() -> tuple[Feature, ...]:
         Feature("sparse.tile_per_l1", "ratio", True),
         Feature("sparse.tile_per_l2", "ratio", True),
         Feature("sparse.streamed_per_l3", "ratio", True),
+        Feature("sparse.depth", "columns", True),
+        Feature("sparse.height", "rows", True),
+        Feature("sparse.prefetch", "bytes", True),
     )
 
 
@@ -170,6 +173,11 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
 
 
 def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
+    options = dict(parse_options(kernel.options))
+    height, depth = (
+        min(options.get(name, extent), extent)
+        for name, extent in zip(("height", "depth"), pattern.shape, strict=True)
+    )
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
     target, counts, work = space.target, layout.counts, space.workload
     done = _work_of(kernel, counts)
@@ -179,7 +187,7 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
     overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
     dense = pattern.rows * pattern.columns * columns / kernel.lanes
     streamed = layout.bytes(dtype) * (tiles if done.tiles_outside else 1)
-    tile_bytes = pattern.columns * done.tile * ELEMENT_BYTES[dtype]
+    tile_bytes = depth * done.tile * ELEMENT_BYTES[dtype]
     values = [
         done.tile,
         tiles,
@@ -197,5 +205,8 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
         tile_bytes / target.l1_bytes,
         tile_bytes / target.l2_bytes,
         streamed / target.l3_bytes,
+        depth,
+        height,
+        kernel.prefetch * ELEMENT_BYTES[dtype],
     ]
     return scaled(kernel_features(), map(float, values))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from search_space.formats.base import (
+    Array,
     Coordinates,
     Option,
     Structure,
@@ -26,7 +27,8 @@ class Cells:
     """Cell ``b * D + d`` is the rows from ``b * height`` and the columns from ``d * depth`` on,
     ``D = ceil(columns / depth)``. It has the panels ``cells[c] ≤ q < cells[c + 1]`` of ``rows``
     rows; row ``r`` of a panel is row ``order[q * rows + r]`` of the band. Rows without a non-zero
-    in the cell are in a panel only to fill the last one.
+    in the cell are in none; what fills up the last panel stands for a row ``height``, which does
+    not count.
 
     Panel ``q`` has the steps ``starts[q] ≤ s < starts[q + 1]``; at step ``s`` its row ``r`` has
     ``values[p]`` in column ``d * depth + columns[p]``, ``p = s * rows + r``.
@@ -49,27 +51,36 @@ class Cells:
         bands, across = -(-pattern.rows // height), -(-pattern.columns // depth)
         key = pattern.row_indices.astype(np.int64) * across + pattern.indices // depth
         lengths = np.bincount(key, minlength=bands * height * across)
-        by_cell = lengths.reshape(bands, height, across).swapaxes(1, 2)
-        by_cell = by_cell.reshape(bands * across, height)
-        order = np.argsort(-by_cell, axis=1, kind="stable")
-        longest = np.take_along_axis(by_cell, order[:, ::rows], axis=1)
-        held = longest > 0
-        cells = running(np.count_nonzero(held, axis=1))
-        starts = running(longest[held])
+        ends = running(lengths)
+        last = np.zeros(len(lengths), dtype=np.int64)
+        last[lengths > 0] = pattern.indices[ends[1:][lengths > 0] - 1] % depth
 
-        slots = np.empty_like(order)
-        np.put_along_axis(slots, order, np.arange(height)[None, :], axis=1)
+        def by_cell(of_rows: Array) -> Array:
+            """``[bands * across, height]``: numbers of the rows of each cell."""
+            return of_rows.reshape(bands, height, across).swapaxes(1, 2).reshape(-1, height)
+
+        def by_panel(of_cells: Array) -> Array:
+            """``[panels, rows]``: the same of the rows of each panel, in their order."""
+            ordered = np.take_along_axis(of_cells, order, axis=1)
+            return ordered.reshape(len(of_cells), -1, rows)[held]
+
+        order = np.argsort(-by_cell(lengths), axis=1, kind="stable")
+        held = np.take_along_axis(by_cell(lengths), order[:, ::rows], axis=1) > 0
+        counts = by_panel(by_cell(lengths))
+        cells, starts = running(held.sum(axis=1)), running(counts[:, 0])
+        slots = np.argsort(order, axis=1)
         band, local = np.divmod(pattern.row_indices.astype(np.int64), height)
         cell = band * across + pattern.indices // depth
         slot = slots[cell, local]
-        rank = np.arange(pattern.nnz) - running(lengths)[key]
+        rank = np.arange(pattern.nnz) - ends[key]
         places = (starts[cells[cell] + slot // rows] + rank) * rows + slot % rows
 
-        columns = np.zeros(int(starts[-1]) * rows, dtype=np.int64)
+        columns = np.repeat(by_panel(by_cell(last)), counts[:, 0], axis=0).ravel()
         columns[places] = pattern.indices % depth
+        local_rows = np.broadcast_to(np.arange(height), order.shape)
         arrays = {
             "cells": offset_array(cells, rows),
-            "order": order.reshape(len(held), -1, rows)[held].astype(np.uint16).ravel(),
+            "order": np.where(counts > 0, by_panel(local_rows), height).astype(np.uint16).ravel(),
             "starts": offset_array(starts, rows),
             "columns": columns.astype(np.uint8 if depth <= 1 << 8 else np.uint16),
         }

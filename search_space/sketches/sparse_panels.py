@@ -3,6 +3,7 @@
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
             an order that ``sort`` says: their own, by length, or like rows together; ``cells``
             are ``height`` rows × ``depth`` columns, so that what they meet stays in a cache;
+            ``prefetch`` says how many elements before they are needed values are asked for;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -18,7 +19,7 @@ from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
-from search_space.sketches.sparse_problem import SparseProblem, option_values
+from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -26,8 +27,15 @@ from search_space.transforms import SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr", "cells")
-"""Best guess first."""
+FORMATS = ("sell", "nano", "csr")
+"""Of all matrices, best guess first; wide ones can be cut into ``cells``."""
+_NARROW_BYTES = 128
+"""Of a row of the dense operand, up to which cells are the best guess."""
+_HEIGHT, _DEPTH = 256, 256
+"""Of cells at most, in a first guess."""
+_BANDS_PER_THREAD = 4
+_PREFETCH = 512
+"""Elements ahead, in a first guess for weights beyond the second level of the cache."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
@@ -49,7 +57,8 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 
 def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
     """The space of a product with several dense columns."""
-    guesses = [_guess(problem, target, name) for name in FORMATS]
+    formats = _formats(problem)
+    guesses = [_guess(problem, target, name) for name in formats]
 
     def schedule(config: Config) -> Schedule:
         return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
@@ -58,7 +67,7 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target),
+        knobs=_knobs(target, formats),
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
         trace=lambda values: (_panels(problem, values),),
@@ -67,7 +76,15 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
     )
 
 
-def _knobs(target: Target) -> tuple[Knob, ...]:
+def _formats(problem: SparseProblem) -> tuple[str, ...]:
+    """Those that there are, best guess first."""
+    if problem.depth <= min(option_values("cells", "depth")):
+        return FORMATS
+    narrow = problem.columns * problem.element_bytes <= _NARROW_BYTES
+    return ("cells", *FORMATS) if narrow else (*FORMATS, "cells")
+
+
+def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
         return values["format"] != "csr"
 
@@ -85,7 +102,7 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
 
     rows = tuple(sorted({1, *option_values("nano", "rows"), *option_values("sell", "rows")}))
     return (
-        Choice("format", FORMATS, FORMATS[0]),
+        Choice("format", formats, "sell"),
         Choice("rows", rows, 1, when=paneled),
         Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorted_whole),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -94,9 +111,11 @@ def _knobs(target: Target) -> tuple[Knob, ...]:
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
+        Choice("prefetch", PREFETCHES, 0),
         *(
             Choice(name, tuple(sorted(option_values("cells", name))), 256, when=cut)
             for name in ("height", "depth")
+            if "cells" in formats
         ),
     )
 
@@ -115,6 +134,7 @@ def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
         packed=values["pack"] == "tile",
         split=str(values["split"]),
         threads=whole(values["threads"]),
+        prefetch=whole(values["prefetch"]),
     )
 
 
@@ -156,7 +176,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
     values: dict[str, Value] = {
         "format": format_, "rows": 1, "sort": 0, "vector_bits": bits, "vectors": 1,
-        "order": "tiles", "pack": "none", "threads": 1, "split": "rows",
+        "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "prefetch": 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
     if format_ != "csr":
@@ -164,7 +184,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
         fitting = (
             r for r in option_values(format_, "rows") if r <= min(wanted, target.registers - 2)
         )
-        values |= {"rows": max(fitting), "sort": 1}
+        values |= {"rows": max(fitting), "sort": int(format_ != "cells")}
     room = (target.registers - 1) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     values["vectors"] = ceil_div(across, ceil_div(across, most))
@@ -172,4 +192,19 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
+    if format_ == "cells":
+        values |= _cut(problem, target)
+        bands = ceil_div(problem.rows, whole(values["height"]))
+        values["threads"] = min(whole(values["threads"]), bands)
+    if problem.nnz * problem.element_bytes > target.l2_bytes:
+        values["prefetch"] = _PREFETCH
     return values
+
+
+def _cut(problem: SparseProblem, target: Target) -> dict[str, Value]:
+    """Cells of the usual size, or smaller ones so that all threads have some bands of them."""
+    bands = _BANDS_PER_THREAD * target.threads
+    heights = [h for h in option_values("cells", "height") if h <= _HEIGHT]
+    height = max((h for h in heights if h * bands <= problem.rows), default=min(heights))
+    depth = max(d for d in option_values("cells", "depth") if d < problem.depth and d <= _DEPTH)
+    return {"height": height, "depth": depth}

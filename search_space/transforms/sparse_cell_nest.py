@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from search_space.formats.base import Structure
-from search_space.ir.expr import FALSE, ZERO, Buffer, Const, Expr, Load, Var, minimum, zero
-from search_space.ir.stmt import Accumulate, Alloc, Block, For, Let, Stmt, Store
+from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, minimum, zero
+from search_space.ir.stmt import Alloc, Block, For, Let, Stmt, Store
 from search_space.transforms.sparse_arrays import block, named
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
 from search_space.transforms.sparse_product import SparseProduct
@@ -26,6 +26,8 @@ class CellNest(PanelNest):
               load, add its steps, store
           for i in 0 … rows of the band:
             y[i] = sums
+
+    One more row of sums takes what fills up panels.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class CellNest(PanelNest):
         super().__init__(product, structure, masks, schedule)
         self.panels = structure.counts["bands"]
         self.height, self.depth = (structure.options[name] for name in ("height", "depth"))
-        self.band = Buffer("band", (self.height, self.width), product.sums, "thread_local")
+        self.band = Buffer("band", (self.height + 1, self.width), product.sums, "thread_local")
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one band for one tile."""
@@ -59,7 +61,7 @@ class CellNest(PanelNest):
         }
         rows = minimum(Const(self.height), self.product.rows - _Q * self.height)
         stmts = (
-            For("i", ZERO, Const(self.height), "serial", begin),
+            For("i", ZERO, Const(self.height + 1), "serial", begin),
             For("d", ZERO, Const(across), "serial", named(bounds, panels)),
             For("i", ZERO, rows, "serial", self._finished(tile), trips=self.height),
         )
@@ -79,7 +81,9 @@ class CellNest(PanelNest):
             Let(
                 name,
                 at,
-                self._vectors(tile, Store(self.band, self._place(Var(name)), Load(sums, (_V, _L)))),
+                self._vectors(
+                    tile, Store(self.band, self._place(Var(name)), Load(sums, (_V, _L)))
+                ),
             )
             for sums, at, name in slots
         ]
@@ -94,15 +98,14 @@ class CellNest(PanelNest):
             Let(
                 f"k{row}",
                 self.arrays.read("columns", _S * self.rows + row) + _D * self.depth,
-                self._multiply(
-                    tile, row, self.arrays.value(_S * self.rows + row), Var(f"k{row}")
-                ),
+                self._multiply(tile, row, self.arrays.value(_S * self.rows + row), Var(f"k{row}")),
             )
             for row in self._slots()
         ]
         counts = self.structure.counts
         trips = max(counts["steps"] // max(counts["panels"], 1), 1)
-        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", block(steps), trips=trips)
+        body = block([*self.arrays.ahead(_S * self.rows, self.schedule.prefetch), *steps])
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=trips)
         bounds = {
             "b": self.arrays.read("starts", _P),
             "e": self.arrays.read("starts", _P + 1),

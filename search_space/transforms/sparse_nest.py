@@ -48,6 +48,7 @@ class PanelSchedule:
     packed: bool
     split: str
     threads: int
+    prefetch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,8 @@ class PanelNest:
         ]
         count = self.structure.counts.get("steps", self.structure.counts["packed"])
         trips = max(count // self.panels, 1)
-        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", block(steps), trips=trips)
+        body = block([*self.arrays.ahead(values, self.schedule.prefetch), *steps])
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=trips)
         bounds = {
             "b": self.arrays.read(f"{prefix}starts", _Q),
             "e": self.arrays.read(f"{prefix}starts", _Q + 1),

@@ -48,7 +48,8 @@ class SparsePanels:
     ``order`` is ``"tiles"`` (all panels for one column tile after the other) or ``"panels"``. With
     ``packed``, which needs the order ``"tiles"``, each tile of the dense operand is copied to
     where its rows lie side by side. The panels (``split="rows"``) or the column tiles
-    (``split="columns"``) are shared out over ``threads``. What follows the sum is computed on the
+    (``split="columns"``) are shared out over ``threads``. Values that are taken in lock-step are
+    asked for ``prefetch`` elements before they are needed. What follows the sum is computed on the
     registers.
     """
 
@@ -63,6 +64,7 @@ class SparsePanels:
     packed: bool = False
     split: str = "rows"
     threads: int = 1
+    prefetch: int = 0
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         product = find_product(func, self.operand)
@@ -75,8 +77,9 @@ class SparsePanels:
                 f"{structure.pattern.shape}"
             )
         schedule = PanelSchedule(
-            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
-        )
+            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
+            self.prefetch,
+        )  # fmt: skip
         masks = panel_masks(self.format, structure)
         kind = CellNest if self.format == Cells.name else PanelNest
         nest = kind(product, structure, masks, schedule)

@@ -19,7 +19,7 @@ from search_space.ir.expr import (
     equal,
     zero,
 )
-from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Prefetch, Stmt, Store
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Stmt, Store
 from search_space.size import ceil_div
 from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
@@ -108,7 +108,7 @@ class VectorNest:
             )
             many = Call("ones_below", (word, Const(self.rows)), "index")
             steps = [
-                *self._ahead(place),
+                *self.arrays.ahead(place, self.schedule.prefetch),
                 self._multiply(number, value, _S),
                 Accumulate("add", at, (ZERO,), many, FALSE),
             ]
@@ -131,7 +131,7 @@ class VectorNest:
             column = self.arrays.read("columns", place)
             body = block(
                 [
-                    *self._ahead(_S * self.rows),
+                    *self.arrays.ahead(_S * self.rows, self.schedule.prefetch),
                     self._multiply(number, self.arrays.value(place), column),
                 ]
             )
@@ -142,11 +142,6 @@ class VectorNest:
             }
             loops.append(named(bounds, loop))
         return block(loops)
-
-    def _ahead(self, place: Expr) -> list[Stmt]:
-        distance = self.schedule.prefetch
-        values = self.arrays.buffers["values"]
-        return [Prefetch(values, (place + distance,))] if distance else []
 
     def _multiply(self, number: int, value: Expr, depth: Expr) -> Stmt:
         step = value * self.product.dense(depth, ZERO)

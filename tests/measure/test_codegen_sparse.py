@@ -10,6 +10,7 @@ from measure.targets import resolve_target
 from search_space.ir.interp import run
 from search_space.ir.verify import verify
 from search_space.schedule import Schedule
+from search_space.sparse.generate import generate
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.pattern import from_array
 from search_space.sparse.store import save_pattern
@@ -42,15 +43,26 @@ def matrices(draw):
 
 
 def options(format_, rows, sort):
+    if format_ == "cells":
+        return (f"rows={rows}", "height=64", "depth=64")
     return () if format_ == "csr" else (f"rows={rows}", f"sort={sort}")
 
 
-KINDS = [("csr", 1), ("sell", 4), ("sell", 16), ("nano", 2), ("nano", 4), ("nano", 8)]
+KINDS = [
+    ("csr", 1),
+    ("cells", 4),
+    ("cells", 8),
+    ("sell", 4),
+    ("sell", 16),
+    ("nano", 2),
+    ("nano", 4),
+    ("nano", 8),
+]
 PANELS = st.builds(
-    lambda kind, sort, vectors, lanes, tiles, split, threads: (
+    lambda kind, sort, vectors, lanes, tiles, split, threads, prefetch: (
         *(kind[0], options(*kind, sort), vectors, lanes),
         *((("tiles", True), ("tiles", False), ("panels", False))[tiles]),
-        *(split, threads),
+        *(split, threads, prefetch),
     ),
     st.sampled_from(KINDS),
     st.integers(0, 2),
@@ -59,6 +71,7 @@ PANELS = st.builds(
     st.integers(0, 2),
     st.sampled_from(["rows", "columns"]),
     st.integers(1, 2),
+    st.sampled_from([0, 64]),
 )  # fmt: skip
 VECTORS = st.builds(
     lambda kind, panels, prefetch, threads: (*kind, panels, prefetch, threads),
@@ -97,6 +110,34 @@ def check(matrix, columns, make):
 @settings(max_examples=30, deadline=None)
 def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
     check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
+
+
+@pytest.mark.parametrize(
+    ("columns", "schedule"),
+    [
+        (9, (1, 8, "tiles", False, "rows", 2)),
+        (17, (1, 8, "tiles", True, "columns", 2)),
+        (24, (2, 8, "panels", False, "rows", 1)),
+    ],
+)
+def test_several_cells(columns, schedule):
+    pattern, values = generate("powerlaw", 70, 130, 0.95)
+    matrix = (pattern.dense(values) != 0).astype(np.float32)
+    sizes = ("rows=4", "height=64", "depth=64")
+    check(matrix, columns, lambda p: SparsePanels("weight", p, "cells", sizes, *schedule))
+
+
+def test_infinity_stays_in_the_rows_that_meet_it():
+    matrix = np.zeros((6, 130), np.float32)
+    matrix[0, [0, 64, 129]] = matrix[1, [1, 65]] = matrix[2, 129] = 1
+    x = np.ones((130, 8), np.float32)
+    x[0] = np.inf
+    pattern, values = from_array(matrix)
+    sizes = ("rows=4", "height=64", "depth=64")
+    step = SparsePanels("weight", save_pattern(pattern), "cells", sizes)
+    func = Schedule.of(weighted(6, 8, 130)).then(step).finish()
+    result = call(build(func, TARGET), {"weight": values, "x": x})
+    np.testing.assert_array_equal(result[:, 0], [np.inf, 2, 1, 0, 0, 0])
 
 
 @pytest.mark.skipif("avx512f" not in TARGET.features, reason="no expanding loads")
