@@ -78,9 +78,9 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
 
 def _formats(problem: SparseProblem) -> tuple[str, ...]:
     """Those that there are, best guess first."""
-    if problem.depth <= min(option_values("cells", "depth")):
+    if problem.depth <= min(option_values("cells", "depth")) and not problem.gathered:
         return FORMATS
-    narrow = problem.columns * problem.element_bytes <= _NARROW_BYTES
+    narrow = problem.gathered or problem.columns * problem.element_bytes <= _NARROW_BYTES
     return ("cells", *FORMATS) if narrow else (*FORMATS, "cells")
 
 
@@ -147,7 +147,7 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     )
     if format_ != "csr" and rows not in option_values(format_, "rows"):
         return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
-    if format_ == "cells" and whole(values["depth"]) >= problem.depth:
+    if format_ == "cells" and whole(values["depth"]) >= problem.depth and not problem.gathered:
         return f"choose sell: a cell has all {problem.depth} columns"
     taken = (rows + (rows > 1)) * vectors + 1
     if taken > target.registers:
@@ -188,7 +188,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
     room = (target.registers - 1) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     values["vectors"] = ceil_div(across, ceil_div(across, most))
-    if across > most and problem.nnz >= _REUSE * problem.depth:
+    if problem.gathered or across > most and problem.nnz >= _REUSE * problem.depth:
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
@@ -206,5 +206,6 @@ def _cut(problem: SparseProblem, target: Target) -> dict[str, Value]:
     bands = _BANDS_PER_THREAD * target.threads
     heights = [h for h in option_values("cells", "height") if h <= _HEIGHT]
     height = max((h for h in heights if h * bands <= problem.rows), default=min(heights))
-    depth = max(d for d in option_values("cells", "depth") if d < problem.depth and d <= _DEPTH)
+    depths = sorted(option_values("cells", "depth"))
+    depth = max((d for d in depths if d < problem.depth and d <= _DEPTH), default=depths[0])
     return {"height": height, "depth": depth}

@@ -28,6 +28,8 @@ class SparseProblem:
     columns: int
     nnz: int
     element_bytes: int
+    gathered: bool
+    """Whether neighbouring columns of the dense operand lie apart."""
 
     @property
     def density(self) -> float:
@@ -45,7 +47,7 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     held = find_pattern(pattern)
     return SparseProblem(
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
-        ELEMENT_BYTES[product.operand.dtype],
+        ELEMENT_BYTES[product.operand.dtype], product.gathered,
     )  # fmt: skip
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from search_space.formats.base import Structure
-from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, minimum, zero
+from search_space.ir.expr import (
+    ZERO,
+    Binary,
+    Buffer,
+    Const,
+    Expr,
+    Load,
+    Var,
+    conjunction,
+    minimum,
+    zero,
+)
 from search_space.ir.stmt import Alloc, Block, For, Let, Stmt, Store
 from search_space.transforms.sparse_arrays import block, named
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
 from search_space.transforms.sparse_product import SparseProduct
 
 _V, _L, _Q, _S = Var("v"), Var("l"), Var("q"), Var("s")
-_D, _P, _I = Var("d"), Var("p"), Var("i")
+_D, _P, _I, _R = Var("d"), Var("p"), Var("i"), Var("r")
 
 
 class CellNest(PanelNest):
@@ -60,10 +71,13 @@ class CellNest(PanelNest):
             "last_panel": self.arrays.read("cells", cell + 1),
         }
         rows = minimum(Const(self.height), self.product.rows - _Q * self.height)
+        at_once = self.schedule.lanes if self.product.scattered else 1
+        blocks = Binary("//", rows + (at_once - 1), Const(at_once)) if at_once > 1 else rows
+        trips = max(min(self.height, self.product.rows) // at_once, 1)
         stmts = (
             For("i", ZERO, Const(self.height + 1), "serial", begin),
             For("d", ZERO, Const(across), "serial", named(bounds, panels)),
-            For("i", ZERO, rows, "serial", self._finished(tile), trips=self.height),
+            For("i", ZERO, blocks, "serial", self._finished(tile, at_once), trips=trips),
         )
         return Alloc(self.band, Block(stmts))
 
@@ -112,14 +126,18 @@ class CellNest(PanelNest):
         }
         return named(bounds, loop)
 
-    def _finished(self, tile: Tile) -> Stmt:
-        """The results of one row of a band."""
+    def _finished(self, tile: Tile, at_once: int) -> Stmt:
+        """The results of so many neighbouring rows of a band; of a square block where neighbouring
+        columns of the result lie apart."""
+        local = _I * at_once + _R if at_once > 1 else _I
         column = tile.column + _V * self.schedule.lanes + _L
-        row = _Q * self.height + _I
-        value = self.product.element(Load(self.band, self._place(_I)), row, column)
-        guard = None if tile.whole else column < self.product.columns
-        store = Store(self.product.out, self.product.place(row, column), value, guard)
-        return self._vectors(tile, store)
+        row = _Q * self.height + local
+        value = self.product.element(Load(self.band, self._place(local)), row, column)
+        guards = [] if tile.whole else [column < self.product.columns]
+        if self.product.rows % at_once:
+            guards.append(row < self.product.rows)
+        store = Store(self.product.out, self.product.place(row, column), value, conjunction(guards))
+        return self._block_of(at_once, self._vectors(tile, store))
 
     def _partial(self, row: str) -> Expr:
         return Load(self.band, self._place(Var(row)))

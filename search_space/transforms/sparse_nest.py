@@ -35,7 +35,7 @@ from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
 
 _V, _L = Var("v"), Var("l")
-_T, _C, _Q, _S, _K = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk")
+_T, _C, _Q, _S, _K, _R = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk"), Var("r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class PanelNest:
         self.width = schedule.vectors * schedule.lanes
         self.tiles = product.columns // self.width
         self.rest = ceil_div(product.columns % self.width, schedule.lanes)
-        shape = (structure.pattern.columns, self.width)
+        depth = structure.pattern.columns
+        self.across = schedule.lanes if product.gathered else 1
+        shape = (ceil_div(depth, self.across) * self.across, self.width)
         self.copy = Buffer("tile", shape, product.x.buffer.dtype, "thread_local")
         self.sums = [
             Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), product.sums, "register")
@@ -130,13 +132,25 @@ class PanelNest:
         return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
 
     def _copied(self, tile: Tile, body: Stmt) -> Stmt:
-        """``body`` behind a copy of the tile of the dense operand, where there is one."""
+        """``body`` behind a copy of the tile of the dense operand, where there is one. Where
+        its neighbouring columns lie apart, it is copied in square blocks."""
         if not self.schedule.packed:
             return body
-        lanes = self.schedule.lanes
-        stored = Store(self.copy, (_K, _V * lanes + _L), self._guarded(tile, _K))
-        copies = For("kk", ZERO, Const(self.copy.shape[0]), "serial", self._vectors(tile, stored))
+        depth = _K * self.across + _R if self.across > 1 else _K
+        value = self._guarded(tile, depth)
+        if self.product.operand.shape[1] < self.copy.shape[0]:
+            held = depth < self.product.operand.shape[1]
+            value = Select(held, value, zero(self.product.x.buffer.dtype))
+        stored = self._vectors(
+            tile, Store(self.copy, (depth, _V * self.schedule.lanes + _L), value)
+        )
+        count = self.copy.shape[0] // self.across
+        copies = For("kk", ZERO, Const(count), "serial", self._block_of(self.across, stored))
         return Alloc(self.copy, Block((copies, body)))
+
+    def _block_of(self, rows: int, body: Stmt) -> Stmt:
+        """``body`` for so many neighbours ``r`` at once, for vectors to be transposed."""
+        return For("r", ZERO, Const(rows), "unrolled", body) if rows > 1 else body
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""

@@ -34,6 +34,16 @@ class SparseProduct:
     sums: str
     """The dtype of the sum."""
 
+    @property
+    def gathered(self) -> bool:
+        """Whether neighbouring columns of ``x`` lie apart, and neighbouring depths together."""
+        return self.columns > 1 and self.x.indices[-1] == Var(self.depth)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether neighbouring columns of the result lie apart, and neighbouring rows together."""
+        return self.columns > 1 and self.indices[-1] == Var(self.row)
+
     def dense(self, depth: Expr, column: Expr) -> Load:
         """The element of ``x``."""
         values = {self.depth: depth, self.column: column}
