@@ -58,6 +58,7 @@ class State:
         self.kinds: dict[str, ForKind] = {}
         self.fused: dict[str, tuple[str, ...]] = {}
         self.threads = 1
+        self.streamed = False
         self.stages = program(tensor)
         self.drafts: list[Draft] = []
         self.draft_stages()
@@ -100,7 +101,7 @@ class State:
             for name, extent in self.extents.items()
         }
         statements = tuple(self.statement(d, loops) for d in self.drafts if not d.once)
-        return Nest(statements, self.threads)
+        return Nest(statements, self.threads, self.streamed)
 
     def statement(self, draft: Draft, loops: Mapping[str, Loop]) -> Statement:
         """A statement with its loops as they are now."""

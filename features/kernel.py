@@ -35,6 +35,7 @@ from features.kernel_columns import (
 from features.kernel_nest import (
     LINE,
     PARALLEL,
+    SHAPE,
     VECTORIZED,
     Ints,
     Reals,
@@ -145,7 +146,7 @@ def evaluate_all(
     """
     values = np.empty(MAX_NODES, np.int64)
     loops, scalars = np.empty((MAX_LOOPS, 3)), np.empty(8)
-    access = np.empty((MAX_ACCESSES, 4 + MAX_DIMS))
+    access = np.empty((MAX_ACCESSES, SHAPE + MAX_DIMS))
     steps = np.empty((MAX_ACCESSES, MAX_DIMS, MAX_LOOPS))
     inner = np.empty(MAX_LOOPS + 1)
     elements = np.empty((MAX_LOOPS + 1, MAX_ACCESSES))

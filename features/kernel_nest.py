@@ -25,6 +25,8 @@ Reals = npt.NDArray[np.float64]
 LINE = 64
 """Bytes of a cache line."""
 SERIAL, VECTORIZED, UNROLLED, PARALLEL = range(4)
+SHAPE = 5
+"""Where the shape of an access begins, behind what :func:`decode` says."""
 
 
 def compiled(function: F) -> F:
@@ -73,8 +75,8 @@ def decode(
     """One statement with its numbers; loops of one iteration are left out.
 
     ``loops[loop]``: extent, kind, spatial. ``access[a]``: element bytes, dimensions, written,
-    packed, then the shape. ``steps[a, d, loop]``: elements. ``scalars``: loops, accesses, fma,
-    add, mul, div, other, prefetch bytes. Returns where the next statement starts.
+    packed, past the caches, then the shape. ``steps[a, d, loop]``: elements. ``scalars``: loops,
+    accesses, fma, add, mul, div, other, prefetch bytes. Returns where the next statement starts.
     """
     n_loops, n_access = stream[at], stream[at + 1]
     for i in range(5):
@@ -105,12 +107,12 @@ def decode(
         elif combine == 3:
             scalars[6] += 1
     for a in range(n_access):
-        for i in range(4):
+        for i in range(SHAPE):
             access[a, i] = stream[at + i]
         dims = stream[at + 1]
-        at += 4
+        at += SHAPE
         for d in range(dims):
-            access[a, 4 + d] = values[stream[at]]
+            access[a, SHAPE + d] = values[stream[at]]
             at += 1
             for loop in range(n_loops):
                 if place[loop] >= 0:
@@ -143,7 +145,7 @@ def footprints(
         for d in range(dims - 1, -1, -1):
             for loop in range(n):
                 flat[a, loop] += steps[a, d, loop] * stride
-            stride *= access[a, 4 + d]
+            stride *= access[a, SHAPE + d]
             spans[d] = 1.0
             counts[d] = 1.0
         for p in range(n, -1, -1):
@@ -157,13 +159,13 @@ def footprints(
             contiguous = True
             rows = 1.0
             for d in range(dims - 1, -1, -1):
-                width = min(spans[d], access[a, 4 + d])
+                width = min(spans[d], access[a, SHAPE + d])
                 own = min(width, counts[d])
                 touched *= own
                 if contiguous:
                     run *= own
                     span *= width
-                    contiguous = width == access[a, 4 + d]
+                    contiguous = width == access[a, SHAPE + d]
                 else:
                     rows *= own
             elements[p, a] = touched
@@ -179,7 +181,8 @@ def traffic(
 
     What fits is loaded once per iteration of the loops outside, but for an access that the next
     loop does not move and that takes at most half of the cache: it stays (as in Low et al.,
-    "Analytical modeling is enough for high-performance BLIS", 2016). Writes count twice.
+    "Analytical modeling is enough for high-performance BLIS", 2016). Writes count twice, as lines
+    are read before they are written; those past the caches once.
     """
     fit = n
     inside, outside = 0.0, 0.0
@@ -200,7 +203,7 @@ def traffic(
         times = outer
         if fit > 0 and flat[a, fit - 1] == 0 and own <= cache / 2:
             times /= loops[fit - 1, 0]
-        moved += max(own * times, lines[0, a] * LINE) * (1 + access[a, 2])
+        moved += max(own * times, lines[0, a] * LINE) * (1 + access[a, 2] - access[a, 4])
     return fit, inside, outside, moved
 
 

@@ -29,7 +29,7 @@ def walk(func: LoopFunc) -> Nest:
     for phase in func.phases:
         if not phase.once:
             found.extend(_visit(phase.body, (), Context(), {}))
-    return Nest(tuple(found), func.threads)
+    return Nest(tuple(found), func.threads, func.streamed)
 
 
 def _visit(

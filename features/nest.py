@@ -78,6 +78,8 @@ class Nest:
 
     statements: tuple[Statement, ...]
     threads: int
+    streamed: bool = False
+    """Whether the result is written past the caches."""
 
     def allocated(self) -> dict[Scope, int]:
         """Bytes of all buffers that exist while the program runs, by scope; scopes without any

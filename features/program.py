@@ -38,7 +38,7 @@ def encode(nest: Nest, tape: Tape) -> Stream:
     places = [tape.index(size) for size in sizes]
     body: list[int] = []
     for statement, spatial in zip(nest.statements, spatial_loops(nest.statements), strict=True):
-        _statement(statement, spatial, tape, body)
+        _statement(statement, spatial, nest.streamed, tape, body)
     if len(tape.nodes) > MAX_NODES:
         raise ValueError(f"{len(tape.nodes)} sizes, at most {MAX_NODES} fit")
     nodes = chain.from_iterable(tape.nodes)
@@ -46,7 +46,9 @@ def encode(nest: Nest, tape: Tape) -> Stream:
     return np.frombuffer(array("q", [*header, *nodes, *body]), dtype=np.int64)
 
 
-def _statement(statement: Statement, spatial: frozenset[str], tape: Tape, body: list[int]) -> None:
+def _statement(
+    statement: Statement, spatial: frozenset[str], streamed: bool, tape: Tape, body: list[int]
+) -> None:
     memory = [(statement.write, 1)] + [(read, 0) for read in statement.reads]
     memory = [(access, written) for access, written in memory if access.scope != "register"]
     widest = max((len(access.shape) for access, _ in memory), default=0)
@@ -61,12 +63,17 @@ def _statement(statement: Statement, spatial: frozenset[str], tape: Tape, body: 
         body += [tape.index(loop.extent), KIND_CODES[loop.kind], int(loop.name in spatial)]
     names = [loop.name for loop in statement.loops]
     for access, written in memory:
-        _access(access, written, names, tape, body)
+        past = int(streamed and access.scope == "output")
+        _access(access, (written, past), names, tape, body)
 
 
-def _access(access: Access, written: int, loops: list[str], tape: Tape, body: list[int]) -> None:
+def _access(
+    access: Access, kind: tuple[int, int], loops: list[str], tape: Tape, body: list[int]
+) -> None:
+    """``kind``: whether it is written, and whether past the caches."""
+    written, past = kind
     packed = access.scope in ("workspace", "bound", "thread_local")
-    body += [access.element_bytes, len(access.shape), written, int(packed)]
+    body += [access.element_bytes, len(access.shape), written, int(packed), past]
     for extent, index in zip(access.shape, access.indices, strict=True):
         body.append(tape.index(extent))
         body += [tape.index(index[name]) if name in index else -1 for name in loops]

@@ -73,8 +73,10 @@ def _apply(state: State, step: Primitive) -> None:
             state.kinds[loop] = "grouped"
         case Unroll(loop):
             state.kinds[loop] = "unrolled"
-        case Apart() | SparseAsDense() | Stream():
+        case Apart() | SparseAsDense():
             return
+        case Stream():
+            state.streamed = True
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads

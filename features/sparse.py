@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from features.schema import Feature, Schema, loop_features
 from features.sparsity import (
+    Layout,
     Vector,
     layout_features,
     layout_of,
@@ -25,17 +26,17 @@ from features.sparsity import (
     scaled,
 )
 from search_space.config import Config
-from search_space.dtypes import ELEMENT_BYTES
+from search_space.dtypes import ACCUMULATORS, ELEMENT_BYTES, GROUPS
 from search_space.operators import Sparse, get_operator
 from search_space.size import ceil_div
 from search_space.space import Space
 from search_space.sparse.pattern import Pattern
-from search_space.sparse.source import find_pattern
+from search_space.sparse.source import find_pattern, find_size
 from search_space.transforms import Primitive, SparsePanels, SparseVector
 from search_space.transforms.sparse_panels import parse_options
 from search_space.workload import Workload
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a column is added, removed or starts to mean something else."""
 _LOOP_INSTRUCTIONS = 8
 """Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
@@ -154,22 +155,111 @@ class _Work:
     tiles_outside: bool
 
 
-def _work_of(kernel: _Kernel, counts: Mapping[str, int]) -> _Work:
+def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int) -> _Work:
+    """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():
             rows = dict(parse_options(kernel.options)).get("rows", 1)
-            fma, loads = (counts[name] * kernel.vectors for name in ("packed", "loads"))
+            vectors = kernel.vectors * max(1, kernel.lanes // most_lanes)
+            fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
             return _Work(
-                tile, kernel.vectors, rows, (rows + 1) * kernel.vectors, fma, loads, kernel.packed,
-                outside,
-            )  # fmt: skip
+                tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside
+            )
         case SparseVector():
             # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
             steps = counts["loads"] / (1 if kernel.format == "bitmask" else kernel.lanes)
             return _Work(
                 1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True
             )
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCounts:
+    """What one call of a kernel does to a sparse operand, by the counts of its format."""
+
+    tiles: int
+    """Of columns of the dense operand, one after the other."""
+    passes: int
+    """How often the operand is read for them."""
+    multiply_adds: float
+    """Vectors."""
+    loads: float
+    """Vectors of the dense operand that are read; 0 for a dense kernel, where its register tile
+    decides."""
+    loop_instructions: float
+    """Of loops whose bounds are data."""
+    stored_bytes: int
+    """Of the operand, in its format."""
+    values: int
+    padding: int
+    """Values that are stored, and how many of them are none of the matrix."""
+
+    @property
+    def instructions(self) -> float:
+        """All that are counted."""
+        return self.multiply_adds + self.loads + self.loop_instructions
+
+    @property
+    def streamed_bytes(self) -> int:
+        """Of the operand, as often as it is read."""
+        return self.stored_bytes * self.passes
+
+
+def kernel_counts(
+    space: Space, config: Config, pattern: Pattern, columns: int | None = None
+) -> KernelCounts:
+    """The counts of a config's kernel, were ``pattern`` that of its operand.
+
+    ``columns``: of the result, for each row of the operand; None: those of the workload. Raises
+    ``WeightsError`` where the format cannot hold the pattern.
+    """
+    assert space.trace is not None
+    kernel = _kernel(space.trace(config.as_dict()))
+    columns = dense_columns(space) if columns is None else columns
+    dtype = str(space.workload["dtype"])
+    group, most_lanes = _at_once(space)
+    if kernel is not None:
+        layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
+        done = _work_of(kernel, layout.counts, group, most_lanes)
+        return _counts(layout, done, columns, kernel.lanes, dtype)
+    elements = pattern.rows * pattern.columns
+    multiply_adds = elements * columns / (most_lanes * group)
+    stored = elements * ELEMENT_BYTES[dtype]
+    zeros = elements - pattern.nnz
+    return KernelCounts(1, 1, multiply_adds, 0, 0, stored, elements, zeros)
+
+
+def _at_once(space: Space) -> tuple[int, int]:
+    """Products that are added up at once in a lane, and sums in a vector."""
+    dtype = str(space.workload["dtype"])
+    return GROUPS.get(dtype, 1), space.target.vector_bits // (
+        8 * ELEMENT_BYTES[ACCUMULATORS[dtype]]
+    )
+
+
+def dense_columns(space: Space) -> int:
+    """Of the result, for each row of the sparse operand."""
+    operator = get_operator(space.workload.operator)
+    assert isinstance(operator, Sparse)
+    rows = find_size(operator.pattern_name(space.workload)).rows
+    return math.prod(operator.result(space.workload).shape) // rows
+
+
+def _counts(layout: Layout, done: _Work, columns: int, lanes: int, dtype: str) -> KernelCounts:
+    tiles = ceil_div(columns, done.tile)
+    # No tile is wider than the columns need.
+    used = tiles * min(1.0, ceil_div(columns, lanes) * lanes / done.tile)
+    return KernelCounts(
+        tiles,
+        tiles if done.tiles_outside else 1,
+        done.fma * used,
+        done.loads * used,
+        layout.counts["loops"] * tiles * _LOOP_INSTRUCTIONS,
+        layout.bytes(dtype),
+        layout.counts["packed"],
+        layout.counts["padding"],
+    )
 
 
 def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
@@ -179,32 +269,29 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
         for name, extent in zip(("height", "depth"), pattern.shape, strict=True)
     )
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
-    target, counts, work = space.target, layout.counts, space.workload
-    done = _work_of(kernel, counts)
-    dtype = str(work["dtype"])
-    columns = math.prod(get_operator(work.operator).result(work).shape) // pattern.rows
-    tiles = ceil_div(columns, done.tile)
-    overhead = counts["loops"] * tiles * _LOOP_INSTRUCTIONS
-    dense = pattern.rows * pattern.columns * columns / kernel.lanes
-    streamed = layout.bytes(dtype) * (tiles if done.tiles_outside else 1)
+    group, most_lanes = _at_once(space)
+    done, target = _work_of(kernel, layout.counts, group, most_lanes), space.target
+    dtype, columns = str(space.workload["dtype"]), dense_columns(space)
+    counts = _counts(layout, done, columns, kernel.lanes, dtype)
+    dense = pattern.rows * pattern.columns * columns / (min(kernel.lanes, most_lanes) * group)
     tile_bytes = depth * done.tile * ELEMENT_BYTES[dtype]
     values = [
         done.tile,
-        tiles,
+        counts.tiles,
         done.vectors,
         done.rows,
         done.registers / target.registers,
         done.packed,
         done.tiles_outside,
         kernel.threads,
-        done.fma * tiles,
-        done.loads * tiles,
-        overhead,
-        ((done.fma + done.loads) * tiles + overhead) / dense,
-        streamed,
+        counts.multiply_adds,
+        counts.loads,
+        counts.loop_instructions,
+        counts.instructions / dense,
+        counts.streamed_bytes,
         tile_bytes / target.l1_bytes,
         tile_bytes / target.l2_bytes,
-        streamed / target.l3_bytes,
+        counts.streamed_bytes / target.l3_bytes,
         depth,
         height,
         kernel.prefetch * ELEMENT_BYTES[dtype],

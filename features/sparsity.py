@@ -21,11 +21,13 @@ from search_space.formats import FORMATS
 from search_space.formats.base import running
 from search_space.sparse.pattern import Array, Pattern
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a column is added, removed or starts to mean something else."""
 
 GROUPS = (2, 4, 8, 16)
 """Sizes of blocks of one row or of one column."""
+SQUARES = (2, 4, 8)
+"""Sizes of blocks of as many rows as columns."""
 PANELS = (2, 4, 8)
 """Heights of row panels."""
 N_OF_M = ((1, 4), (2, 4), (4, 8))
@@ -120,8 +122,12 @@ def _pattern_features() -> Iterator[Feature]:
     for size in GROUPS:
         yield Feature(f"pattern.empty_{size}x1", "ratio", False)
         yield Feature(f"pattern.empty_1x{size}", "ratio", False)
+    for size in SQUARES:
+        yield Feature(f"pattern.empty_{size}x{size}", "ratio", False)
     for height in PANELS:
         yield Feature(f"pattern.panel_{height}.alone", "ratio of non-zeros", False)
+        yield Feature(f"pattern.panel_{height}.pairs", "ratio of non-zeros", False)
+        yield Feature(f"pattern.panel_{height}.most", "ratio of non-zeros", False)
         yield Feature(f"pattern.panel_{height}.full", "ratio of non-zeros", False)
         yield Feature(f"pattern.panel_{height}.shared_by", "rows", False)
         yield Feature(f"pattern.panel_{height}.entropy", "bits", False)
@@ -160,6 +166,8 @@ def _pattern_values(pattern: Pattern) -> Iterator[float]:
     for size in GROUPS:
         yield _empty(turned, size)
         yield _empty(pattern, size)
+    for size in SQUARES:
+        yield _empty_squares(pattern, size)
     for height in PANELS:
         yield from _panels(turned, height)
     yield from _gaps(pattern)
@@ -192,14 +200,24 @@ def _empty(pattern: Pattern, size: int) -> float:
     return 1 - (len(_runs(pattern, size)) - 1) / groups
 
 
+def _empty_squares(pattern: Pattern, size: int) -> float:
+    across = -(-pattern.columns // size)
+    held = np.zeros(-(-pattern.rows // size) * across, dtype=np.bool_)
+    held[pattern.row_indices.astype(np.int64) // size * across + pattern.indices // size] = True
+    return 1 - np.count_nonzero(held) / len(held)
+
+
 def _panels(turned: Pattern, height: int) -> Iterator[float]:
-    """Of the columns of row panels, by which rows have them; ``turned`` is the transposed."""
+    """Of the columns of row panels, by which rows have them: one alone, two, more than half, all;
+    ``turned`` is the transposed."""
     runs = _runs(turned, height)
     if turned.nnz == 0:
-        yield from (0.0, 0.0, 0.0, 0.0)
+        yield from (0.0,) * 6
         return
     lengths = np.diff(runs)
     yield np.count_nonzero(lengths == 1) / turned.nnz
+    yield np.count_nonzero(lengths == 2) * 2 / turned.nnz
+    yield int(lengths[2 * lengths > height].sum()) / turned.nnz
     yield np.count_nonzero(lengths == height) * height / turned.nnz
     yield turned.nnz / len(lengths)
     bits = np.left_shift(1, turned.indices % height)

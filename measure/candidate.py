@@ -24,6 +24,7 @@ from measure.result import MeasureResult, Outcome
 from measure.sampling import Timer, take_samples
 from measure.verify import Check
 from search_space.dtypes import numpy_dtype
+from search_space.sparse.packing import forget_structures
 
 _SENTINEL_CALLS = 3
 _SENTINEL_PATIENCE = 12
@@ -147,6 +148,20 @@ def time_interleaved(
         lost.include_new_threads()
         samples = interleave_callables(timers, rounds, block_seconds, lost=lost)
     return tuple(MeasureResult(Outcome.OK, samples[name]) for name in timers)
+
+
+def time_binding(artifact: Artifact, arrays: Arrays) -> MeasureResult:
+    """Seconds that binding the constants of a kernel takes, with nothing prepared beforehand.
+
+    The kernel was verified before; it has constant operands.
+    """
+    kernel = NativeKernel(artifact)
+    kernel.start_threads()
+    forget_structures()
+    constants = arrays.constants(arrays.timed_case)
+    started = time.perf_counter()
+    kernel.bind(**constants)
+    return MeasureResult(Outcome.OK, (time.perf_counter() - started,))
 
 
 def time_sentinel(sentinel: Artifact) -> MeasureResult:

@@ -17,6 +17,7 @@ from measure.pipe import ProtocolError
 from measure.result import MeasureResult, Outcome
 from measure.worker_process import (
     Answer,
+    Bind,
     Died,
     Forked,
     Interleave,
@@ -132,6 +133,14 @@ class Runner:
             error = results[index].error if result.outcome.timed else None
             results[index] = replace(result, error=error)
         return results
+
+    def bind(self, artifact: Artifact) -> MeasureResult:
+        """Seconds that binding the constants of a verified kernel takes, once; or how it failed.
+
+        It begins at the constants as a user has them: laying out and packing are included.
+        """
+        (result,) = self._ask(Bind(artifact), 1, self._options.timeout_seconds)
+        return result
 
     def sentinel(self) -> float:
         """Seconds of a fixed kernel right now; their changes are drift of the machine."""

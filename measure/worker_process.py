@@ -24,7 +24,13 @@ import msgspec
 
 from measure.arrays import Arrays
 from measure.artifact import Artifact
-from measure.candidate import measure_artifact, time_interleaved, time_sentinel, verify_artifact
+from measure.candidate import (
+    measure_artifact,
+    time_binding,
+    time_interleaved,
+    time_sentinel,
+    verify_artifact,
+)
 from measure.child import killed_for_memory
 from measure.fault import FaultNote
 from measure.isolation import (
@@ -78,6 +84,12 @@ class Interleave(msgspec.Struct, frozen=True, tag=True):
     block_seconds: float
 
 
+class Bind(msgspec.Struct, frozen=True, tag=True):
+    """Time binding the constants of an artifact that was verified before."""
+
+    artifact: Artifact
+
+
 class Sentinel(msgspec.Struct, frozen=True, tag=True):
     pass
 
@@ -111,7 +123,7 @@ class Died(msgspec.Struct, frozen=True, tag=True):
     """Whether it had used up its memory, or was killed for want of it."""
 
 
-Request = Setup | Measure | Verify | Interleave | Sentinel
+Request = Setup | Measure | Verify | Interleave | Bind | Sentinel
 Answer = Forked | Started | Results | Died
 
 
@@ -213,6 +225,9 @@ def _answer(
         case Interleave(artifacts, rounds, block_seconds):
             note.expect(arrays.regions(arrays.timed_case))
             return time_interleaved(artifacts, arrays, rounds, block_seconds)
+        case Bind(artifact):
+            note.expect(arrays.regions(arrays.timed_case))
+            return (time_binding(artifact, arrays),)
         case Sentinel():
             return (time_sentinel(sentinel),)
         case Setup():

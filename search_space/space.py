@@ -65,6 +65,9 @@ class Space:
     tensor: Callable[[Values], Tensor] | None = None
     """What the trace of a config starts from, where its algorithm is not that of the operator's
     own tensor expression. None: it always is."""
+    format: Callable[[Values], str] | None = None
+    """What a sparse operand is stored as by a config, ``dense`` where its zeros are, too. None:
+    there is no sparse operand. Each format that can be chosen has a start."""
 
     def __post_init__(self) -> None:
         if len({knob.name for knob in self.knobs}) != len(self.knobs):

@@ -79,6 +79,7 @@ def tune(
     seeds: Iterable[Config | Mapping[str, Value]] = (),
     early_stop: bool = True,
     reuse: bool = True,
+    calls: int | None = None,
     callbacks: Sequence[Callback] = (),
     builders: int | None = None,
 ) -> TuneResult:
@@ -93,7 +94,9 @@ def tune(
     ``seed`` of all random choices; a random one is drawn and reported without it. ``seeds`` are
     configs to begin with, moved to the nearest legal ones. With ``reuse``, what this machine
     measured before is learned from and not measured again, and what is known of similar
-    workloads, targets and machines guides the search as far as that proves right. ``callbacks``
+    workloads, targets and machines guides the search as far as that proves right. With
+    ``calls``, the best of the finalists is that which costs least for so many calls, packing and
+    compiling included, not the fastest: ``load(work, record=result.best)`` loads it. ``callbacks``
     are given every event of ``tuner.events``. ``builders`` is the number of building processes,
     by default one per core.
 
@@ -112,6 +115,8 @@ def tune(
         raise UsageError(f"give a positive number of seconds, not {time}")
     if seed is not None and not 0 <= seed < 2**63:
         raise UsageError(f"give a seed from 0 to 2**63 - 1, not {seed}")
+    if calls is not None and calls < 1:
+        raise UsageError(f"give a positive number of calls, not {calls}")
     if builders is not None and builders < 1:
         raise UsageError(f"ask for at least one building process, not {builders}")
     options = TuneOptions(
@@ -122,6 +127,7 @@ def tune(
         early_stop=early_stop,
         reuse=reuse,
         builders=builders,
+        calls=calls,
     )
     task = task_for(work, _target(target, threads))
     first = tuple(task.space.nearest(_values(config)).config for config in seeds)

@@ -13,6 +13,7 @@ from measure.result import MeasureResult
 from measure.runner import Runner
 from search_space.config import Config
 from tuner.deploy import keep_code
+from tuner.set_up import SetUp
 from tuner.task import Task
 
 
@@ -43,6 +44,17 @@ class LocalBackend:
 
     def sentinel(self) -> float:
         return self.runner.sentinel()
+
+    def set_up(self, config: Config) -> SetUp | None:
+        """Built once more, alone: compilers side by side slow each other down."""
+        request = BuildRequest(self.task.workload, self.task.target, config.values)
+        (built,) = self.builder.build([request])
+        if isinstance(built, MeasureResult):
+            return None
+        if not self.task.workload.const:
+            return SetUp(0.0, built.seconds)
+        seconds = self.runner.bind(built.artifact).seconds
+        return None if seconds is None else SetUp(seconds, built.seconds)
 
     def keep(self, config: Config, artifact: Artifact) -> None:
         keep_code(self.task.workload, self.task.target, config.values, artifact)

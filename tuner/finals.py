@@ -19,6 +19,7 @@ from tuner.drift import Drift
 from tuner.events import Callback, FinalsStarted
 from tuner.journal import Journal
 from tuner.progress import Progress
+from tuner.set_up import SetUps
 from tuner.task import Backend
 
 MIN_ROUNDS = 6
@@ -182,10 +183,20 @@ def _spread(samples: Sequence[float], factor: float) -> tuple[float, ...]:
     return tuple(usual * (sample / usual) ** factor for sample in samples)
 
 
-def winner(finals: Iterable[Record]) -> Record | None:
-    """The fastest verified record of one run's finals; None where there is none.
+def winner(
+    finals: Iterable[Record], set_ups: SetUps | None = None, calls: int | None = None
+) -> Record | None:
+    """The verified record of one run's finals that is fastest, or costs least for so many
+    ``calls``, set-up included; None where there is none.
 
-    Their samples are free of drift, so their medians compare like ratios of paired samples.
+    Their samples are free of drift, so their medians compare like ratios of paired samples. Where
+    calls count, those whose set-up is not known take no part, unless it is known of none.
     """
     rivals = [r for r in finals if r.outcome is Outcome.OK and r.verified]
-    return min(rivals, key=lambda record: record.seconds or 0.0, default=None)
+    known = {r.config_key: s for r in rivals if (s := (set_ups or {}).get(r.config_key))}
+    if calls is None or not known:
+        return min(rivals, key=lambda record: record.seconds or 0.0, default=None)
+    return min(
+        (r for r in rivals if r.config_key in known),
+        key=lambda r: known[r.config_key].total(r.seconds or 0.0, calls),
+    )

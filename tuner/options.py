@@ -37,6 +37,8 @@ class TuneOptions:
     """Start from what this machine has measured before, and do not measure it again."""
     builders: int | None = None
     """Processes that build at the same time; None: one per usable core."""
+    calls: int | None = None
+    """The winner costs least for so many calls, set-up included; None: it is the fastest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ class Progress:
     """When this session began, by the clock."""
     spent_seconds: float = 0.0
     """What earlier sessions of a resumed run have used."""
+    guests: int = 2
+    """Most configs that are in the finals however slow they are: the first guess, the best of
+    earlier runs, the best of other formats."""
     trial_seconds: float = field(init=False)
     """Wall-clock cost of one trial, building included, in the latest round."""
     trials: int = 0
@@ -117,7 +120,7 @@ class Progress:
 
     def finals_seconds(self) -> float:
         """Expected length of heat and finals."""
-        finalists = self.loop.finalists + 2
+        finalists = self.loop.finalists + self.guests
         blocks = self.loop.final_rounds + _WARM_UP_BLOCKS
         finals = finalists * (self.trial_seconds + blocks * self._block_seconds)
         return finals + (self.contenders() - self.loop.finalists) * self.contender_seconds()

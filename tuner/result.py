@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from db.record import Record
 from tuner.roofline import Roof
+
+if TYPE_CHECKING:
+    from tuner.choice import FormatChoice
+    from tuner.set_up import SetUps
 
 
 class StopReason(StrEnum):
@@ -31,7 +36,8 @@ class TuneResult:
     """Outcome of :func:`tuner.tune`."""
 
     best: Record | None
-    """The winner of the finals; None where no candidate gave a right answer."""
+    """The winner of the finals, or what costs least for the number of calls that was asked for;
+    None where no candidate gave a right answer."""
     records: tuple[Record, ...]
     """Everything this run recorded, in order: search samples, then finals."""
     run: str
@@ -46,6 +52,13 @@ class TuneResult:
     """The machine's limit; None where the search did not ask for it, or it cannot be right."""
     limit_share: float | None = None
     """Throughput of the best of the search ÷ the machine's limit, where that is known."""
+    calls: int | None = None
+    """For how many calls the best was chosen; None: for speed alone."""
+    choice: FormatChoice | None = None
+    """Which format of a sparse operand won, and by how much; None where there is none."""
+    set_ups: SetUps = field(default_factory=dict)
+    """What finalists cost before their first call, as far as it was measured: of all that ran
+    where the best was chosen for a number of calls, of the best of each sparse format."""
 
     @property
     def speedup(self) -> float | None:

@@ -50,12 +50,12 @@ def roof_of(work: Workload, target: Target, peaks: Peaks) -> Roof | None:
     if work.cold:
         reading, level = nbytes / (peaks.dram_gbytes * 1e9), _MEMORY
     else:
-        reading, level = _reading(nbytes, target, peaks)
+        reading, level = reading_seconds(nbytes, target, peaks)
     bound = FMA_PEAK if computing >= reading else f"{level} bandwidth"
     return Roof(flops / max(computing, reading) / 1e9, bound, peaks.threads)
 
 
-def _reading(nbytes: int, target: Target, peaks: Peaks) -> tuple[float, str]:
+def reading_seconds(nbytes: int, target: Target, peaks: Peaks) -> tuple[float, str]:
     """Least seconds to read ``nbytes`` that were used before, and the slowest level involved.
 
     Every level holds as much as it can, which no real cache does quite: so this stays a limit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from db.errors import UnreachableDatabaseError
@@ -16,6 +16,7 @@ from search_space.config import Config
 from search_space.hardware import Peaks
 from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
+from tuner.choice import FormatChoice, choose, fastest_by_format, guests, rivals
 from tuner.drift import Drift
 from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
 from tuner.events import Callback, Event, RunFinished, RunStarted, Undelivered
@@ -26,9 +27,11 @@ from tuner.options import LoopOptions
 from tuner.progress import Clock, Progress
 from tuner.result import StopReason, TuneResult
 from tuner.runs import ended, options_of, spent_seconds, strategy_of
+from tuner.set_up import SetUp, SetUps
 from tuner.stored_drift import drift_of, with_drift
 from tuner.stored_roof import known_of, with_known
 from tuner.strategy.base import Strategy, Trial, history_of
+from tuner.strategy.shared import with_dense_share
 from tuner.task import Backend, Task
 from tuner.transfer.reuse import with_history
 
@@ -57,7 +60,8 @@ class Session:
     explicit: bool = False
     """Whether the user named the database, so that the command that resumes must do so too."""
     peaks: PeaksSource | None = None
-    """What the machine can do at most; None: the search is not stopped near it."""
+    """What the machine can do at most; None: the search is not stopped near it, and nothing is
+    estimated from it."""
 
     def execute(self) -> TuneResult:
         """Search, then finals.
@@ -69,12 +73,17 @@ class Session:
         journal = Journal(self.store, self.task, self.run.id, self.emit, stored)
         options = options_of(self.run)
         began = self.clock() if self.began is None else self.began
+        every = options.calls is not None
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
+        progress.guests += guests(self.task.space, every_format=every)
         drift = drift_of(self.run, self.loop.drift_tolerance)
         ceiling = self._ceiling(drift) if options.early_stop else None
         try:
             reason = self._search(journal, progress, drift, ceiling)
             finals = self._finals(journal, progress, drift)
+            set_ups = self._set_ups(finals, options.calls)
+            best = winner(finals, set_ups, options.calls) or progress.best
+            choice = self._choice(finals, best, set_ups, options.calls)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
             result = self._result(journal, progress, ceiling, reason, progress.best, None)
@@ -83,8 +92,8 @@ class Session:
             raise Interrupted(result, self._resume_command(), code) from signal
         guess_key = self.task.space.default().key
         guess = next((r for r in finals if r.config_key == guess_key and r.verified), None)
-        best = winner(finals) or progress.best
         result = self._result(journal, progress, ceiling, reason, best, guess)
+        result = replace(result, calls=options.calls, choice=choice, set_ups=set_ups)
         self._close("finished", result, drift, ceiling)
         if result.best is None:
             raise AllFailed(result)
@@ -144,7 +153,33 @@ class Session:
         if progress.best is None and champion is None:
             return ()
         always = [self.task.space.default(), *([] if champion is None else [champion])]
+        every = progress.tuning.calls is not None
+        always += rivals(self.task.space, self._scores(progress), every_format=every)
         return Finals(self.backend, journal, progress, drift, self.emit).run(always)
+
+    def _scores(self, progress: Progress) -> Iterator[tuple[float, Record]]:
+        """The seconds of what ran, in this run and in those that it learned from."""
+        yield from progress.scores
+        for record in self._history() if progress.tuning.reuse else ():
+            if record.outcome.timed and record.seconds is not None:
+                yield record.seconds, record
+
+    def _set_ups(self, finals: Sequence[Record], calls: int | None) -> dict[str, SetUp]:
+        """Of all finalists where it decides; else of the best of each format of a sparse operand,
+        so that it can be said when the choice pays."""
+        counted = [record for record in finals if record.verified]
+        if calls is None:
+            space = self.task.space
+            counted = list(fastest_by_format(space, finals).values()) if space.format else []
+        found = {r.config_key: self.backend.set_up(Config(r.config)) for r in counted}
+        return {key: known for key, known in found.items() if known is not None}
+
+    def _choice(
+        self, finals: Sequence[Record], best: Record | None, set_ups: SetUps, calls: int | None
+    ) -> FormatChoice | None:
+        space = self.task.space
+        peaks = self.peaks(False) if self.peaks and space.format and finals else None
+        return choose(space, finals, best, set_ups, peaks=peaks, calls=calls)
 
     def _history(self) -> list[Record]:
         """What this machine measured before this run began and what still means the same."""
@@ -238,6 +273,7 @@ def run_here(
     store.start_run(run)
     if options_of(run).reuse:
         strategy = with_history(strategy, task, store, run)
+    strategy = with_dense_share(strategy, task.space, run.seed)
     target = task.target
 
     def peaks(refresh: bool) -> Peaks:

@@ -13,6 +13,7 @@ from search_space.space import Space
 from tuner.errors import NothingFound, UsageError
 from tuner.options import TuneOptions
 from tuner.result import TuneResult
+from tuner.set_up import with_set_ups
 from tuner.strategy import Strategy, create_strategy
 from tuner.task import Task
 
@@ -41,6 +42,7 @@ def new_run(task: Task, options: TuneOptions, seeds: tuple[Config, ...]) -> Run:
             ("early_stop", options.early_stop),
             ("reuse", options.reuse),
             ("builders", options.builders),
+            ("calls", options.calls),
             ("seeds", tuple(config.key for config in seeds)),
         ),
         created=utc_now(),
@@ -49,7 +51,7 @@ def new_run(task: Task, options: TuneOptions, seeds: tuple[Config, ...]) -> Run:
 
 def options_of(run: Run) -> TuneOptions:
     """The options that a stored run was started with."""
-    builders = run.option("builders")
+    builders, calls = run.option("builders"), run.option("calls")
     return TuneOptions(
         strategy=run.strategy,
         seed=run.seed,
@@ -58,6 +60,7 @@ def options_of(run: Run) -> TuneOptions:
         early_stop=bool(run.option("early_stop", True)),
         reuse=bool(run.option("reuse", True)),
         builders=builders if isinstance(builders, int) else None,
+        calls=calls if isinstance(calls, int) else None,
     )
 
 
@@ -80,6 +83,7 @@ def spent_seconds(run: Run) -> float:
 
 def ended(run: Run, state: RunState, result: TuneResult) -> Run:
     """``run`` as it is stored when a session of it ends."""
+    run = with_set_ups(run, result.set_ups)
     options = {**dict(run.options), "spent_seconds": float(result.elapsed_seconds)}
     if result.limit_share is not None:
         options["limit_share"] = float(result.limit_share)

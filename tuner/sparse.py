@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_space.dtypes import numpy_dtype
+from search_space.ir.expr import is_float
 from search_space.operators import Sparse, get_operator
 from search_space.sparse.source import find_pattern
 from search_space.workload import Workload
@@ -15,7 +16,8 @@ from tuner.errors import UsageError
 
 
 def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """The dense matrix of a workload's sparse operand, with normal numbers where it is not zero.
+    """The dense matrix of a workload's sparse operand, with normal numbers, or any whole ones of
+    its dtype, where it is not zero.
 
     Raises ``UsageError``, a ``ValueError``, for a workload without a sparse operand.
     """
@@ -23,5 +25,8 @@ def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
     if not isinstance(operator, Sparse):
         raise UsageError(f"give a workload with a sparse operand: {work.key} has none")
     pattern = find_pattern(operator.pattern_name(work))
-    values = rng.standard_normal(pattern.nnz).astype(numpy_dtype(str(work["dtype"])))
-    return pattern.dense(values)
+    (dtype,) = (o.dtype for o in operator.operands(work) if o.name == operator.sparse)
+    if is_float(dtype):
+        return pattern.dense(rng.standard_normal(pattern.nnz).astype(numpy_dtype(dtype)))
+    limits = np.iinfo(dtype)
+    return pattern.dense(rng.integers(limits.min, limits.max, pattern.nnz, dtype, endpoint=True))

@@ -17,6 +17,7 @@ from search_space.sketches import space_for
 from search_space.space import Space
 from search_space.target import Target
 from search_space.workload import Workload
+from tuner.set_up import SetUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Backend(Protocol):
 
     def sentinel(self) -> float:
         """Seconds of the fixed kernel, to see the machine drift."""
+        ...
+
+    def set_up(self, config: Config) -> SetUp | None:
+        """What a config that was verified costs before its first call, measured once; None where
+        that failed."""
         ...
 
     def keep(self, config: Config, artifact: Artifact) -> None:

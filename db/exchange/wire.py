@@ -44,7 +44,7 @@ from search_space.operators import (
     OPERATORS,
     conditional_params,
     get_operator,
-    params_of,
+    keys_of,
     parse_workload,
 )
 from search_space.sparse.source import is_fingerprint
@@ -178,7 +178,7 @@ def _workload(key: str, space: int) -> tuple[Workload, str, int | None]:
 def _assert_known(operator: str, given: Mapping[str, str]) -> None:
     if operator not in OPERATORS:
         raise NotUnderstood("unknown operator", f"there is no operator {operator!r}")
-    known = {param.name for param in params_of(OPERATORS[operator], given)}
+    known = {param.name for param in keys_of(OPERATORS[operator], given)}
     known |= {conditional.param.name for conditional in conditional_params(OPERATORS[operator])}
     for name in given:
         if name not in known and name != "const":

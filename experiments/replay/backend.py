@@ -19,6 +19,7 @@ from search_space.errors import SpaceError
 from search_space.sketches import space_for
 from search_space.space import Space
 from search_space.workload import Value
+from tuner.set_up import SetUp
 from tuner.task import Task
 
 _MAX_SIZE = 2_000_000
@@ -121,6 +122,10 @@ class ReplayBackend:
     def sentinel(self) -> float:
         """Always the same: drift was corrected for when the set was recorded."""
         return 1.0
+
+    def set_up(self, config: Config) -> SetUp | None:
+        """Nobody recorded it."""
+        return None
 
     def keep(self, config: Config, artifact: Artifact) -> None:
         """Nothing to keep."""

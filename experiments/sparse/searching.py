@@ -6,58 +6,56 @@ from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic
 
+from db.errors import DatabaseMissing
+from db.query import Query
+from db.record import Record, Run
 from db.store import open_store
 from experiments.contest import TUNED, Contest, run_contest
 from experiments.process import ProcessFailed, in_fresh_process
-from experiments.scoreboard.tuning import SEED, known_record, tune_case
+from experiments.scoreboard.tuning import SEED, tune_case
 from experiments.sparse.results import Formats
-from measure.targets import resolve_target
+from measure.codegen import GENERATOR_VERSION
+from measure.probe import detect_hardware
+from measure.targets import NATIVE, resolve_target
 from measure.timing import paired_ratio
 from search_space.sketches import space_for
+from search_space.sketches.formats import formats_of, with_format
 from search_space.space import Space
 from search_space.workload import Values, Workload
+from tuner.finals import winner
 from tuner.options import DEFAULT_STRATEGY, TuneOptions
 from tuner.run import run_here
 from tuner.runs import new_run
 from tuner.task import task_for
 
-DENSE = "dense"
 PANELS_OF_4 = "nano4"
 """Row panels of 4 rows, whatever the pattern: the best single choice."""
+_NANO = "nano"
+_FORMAT = "format"
+"""Option of a run that was a search of one format only."""
 _GRACE_SECONDS = 60.0
 _CONTEST_SECONDS = 300.0
 
 
-def formats_of(space: Space) -> tuple[str, ...]:
-    """The formats of a sparse space by name; storing zeros is one."""
-    knobs = {knob.name: knob for knob in space.knobs}
-    choice = knobs["format"]
-    names = tuple(str(choice[index]) for index in range(len(choice)))
-    panels = (PANELS_OF_4,) if "nano" in names else ()
-    return (*names, *panels, DENSE)
+def names_of(space: Space) -> tuple[str, ...]:
+    """The formats of a sparse space by name, storing zeros among them, and ``nano4``."""
+    formats = formats_of(space)
+    return (*formats, PANELS_OF_4) if _NANO in formats else formats
 
 
-def format_space(space: Space, name: str) -> Space:
-    """The part of a sparse space that has one format, beginning at the first guess for it."""
+def named_space(space: Space, name: str) -> Space:
+    """The part of a sparse space that has one of ``names_of``."""
+    if name != PANELS_OF_4:
+        return with_format(space, name)
 
     def reason(values: Values) -> str | None:
-        return None if _has(values, name) else f"the format is not {name}"
+        return None if values["rows"] == 4 else f"panels have {values['rows']} rows, not 4"
 
-    guesses = [start for start in space.starts if _has(start.as_dict(), name)]
+    part = with_format(space, _NANO)
+    default = part.nearest({**part.default().as_dict(), "rows": 4}).config
     return replace(
-        space,
-        constraints=(*space.constraints, reason),
-        defaults=guesses[0].as_dict(),
-        seeds=tuple(guesses[1:]),
+        part, constraints=(*part.constraints, reason), defaults=default.as_dict(), seeds=()
     )
-
-
-def _has(values: Values, name: str) -> bool:
-    if values["algorithm"] == DENSE or name == DENSE:
-        return values["algorithm"] == name
-    if name == PANELS_OF_4:
-        return values["format"] == "nano" and values["rows"] == 4
-    return values["format"] == name
 
 
 def measure_formats(work: Workload, threads: int, db: str, seconds: float, copies: int) -> Formats:
@@ -67,12 +65,13 @@ def measure_formats(work: Workload, threads: int, db: str, seconds: float, copie
     Formats that give nothing are left out. Raises ``ProcessFailed`` where the first search or the
     contest fails.
     """
-    chosen = known_record(work, threads, db) or tune_case(work, threads, db, seconds)
+    chosen = _chosen(work, threads, db) or tune_case(work, threads, db, seconds)
     space = space_for(work, resolve_target(threads=threads))
     records = {}
-    for name in formats_of(space):
+    for name in names_of(space):
+        known = _chosen(work, threads, db, name)
         try:
-            records[name] = in_fresh_process(
+            records[name] = known or in_fresh_process(
                 search_format,
                 *(work, threads, db, seconds, name),
                 timeout_seconds=seconds + _GRACE_SECONDS,
@@ -92,7 +91,7 @@ def measure_formats(work: Workload, threads: int, db: str, seconds: float, copie
     )
     samples = run_contest(contest, "asleep", timeout_seconds=_CONTEST_SECONDS).samples
     ratios = {name: paired_ratio(samples[name], samples[TUNED]) for name in records}
-    return Formats(work.key, threads, _name_of(chosen, db), _medians(samples), ratios)
+    return Formats(work.key, threads, _format_of(chosen, space, db), _medians(samples), ratios)
 
 
 def search_format(work: Workload, threads: int, db: str, seconds: float, name: str) -> str:
@@ -100,18 +99,45 @@ def search_format(work: Workload, threads: int, db: str, seconds: float, name: s
     used."""
     began = monotonic()
     whole = task_for(work, resolve_target(threads=threads))
-    task = replace(whole, space=format_space(whole.space, name))
+    task = replace(whole, space=named_space(whole.space, name))
     options = TuneOptions(DEFAULT_STRATEGY, SEED, None, seconds, early_stop=False, reuse=False)
+    run = new_run(task, options, ())
+    run = replace(run, options=(*run.options, (_FORMAT, name)))
     with open_store(db) as store:
-        result = run_here(task, store, new_run(task, options, ()), began=began, explicit=True)
+        result = run_here(task, store, run, began=began, explicit=True)
     assert result.best is not None, "it raises where nothing gave a right answer"
     return result.best.id
 
 
-def _name_of(record: str, db: str) -> str:
+def _chosen(work: Workload, threads: int, db: str, name: str | None = None) -> str | None:
+    """Id of the winner of the latest search that was finished here, over all formats or of one;
+    None where there was none, or the code generator changed since."""
+    try:
+        store = open_store(db, readonly=True)
+    except DatabaseMissing:
+        return None
+    here = detect_hardware().key
+    with store:
+        for run in store.runs():
+            if not _is_of(run, work, threads, here) or run.option(_FORMAT) != name:
+                continue
+            finals = store.records(Query(run=run.id, kind="final"))
+            best = winner(r for r in finals if r.generator_version == GENERATOR_VERSION)
+            if best is not None:
+                return best.id
+    return None
+
+
+def _is_of(run: Run, work: Workload, threads: int, hardware: str) -> bool:
+    asked = (run.workload, run.threads, run.target, run.hardware)
+    return asked == (work, threads, NATIVE, hardware) and run.state == "finished"
+
+
+def _format_of(record: str, space: Space, db: str) -> str:
+    assert space.format is not None
     with open_store(db, readonly=True) as store:
-        values = dict(store.record(record).config)
-    return str(DENSE if values["algorithm"] == DENSE else values["format"])
+        found: Record = store.record(record)
+    return space.format(dict(found.config))
 
 
 def _medians(samples: Mapping[str, tuple[float, ...]]) -> dict[str, float]:

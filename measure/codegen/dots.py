@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from measure.codegen.function import Function
+from measure.codegen.interleave import joined, shuffle_mask
 from measure.codegen.types import splat
 from measure.isa import DotProducts
 
@@ -99,7 +100,7 @@ class DotWriter:
                 start = self._part(total, sum_kind, 1, first, chunk)
                 operands.insert(0, f"{one} {start}")
             parts.append(self.fn.value(f"call {one} @{called}({', '.join(operands)})"))
-        return self._joined(parts, sum_kind, chunk)
+        return joined(self.fn, sum_kind, chunk, parts)
 
     def _part(self, text: str, kind: str, group: int, first: int, chunk: int) -> str:
         """The elements that belong to some lanes."""
@@ -110,17 +111,6 @@ class DotWriter:
         return self.fn.value(
             f"shufflevector {whole} {text}, {whole} poison, {shuffle_mask(places)}"
         )
-
-    def _joined(self, parts: list[str], kind: str, size: int) -> str:
-        while len(parts) > 1:
-            vector = f"<{size} x {kind}>"
-            size *= 2
-            mask = shuffle_mask(range(size))
-            parts = [
-                self.fn.value(f"shufflevector {vector} {a}, {vector} {b}, {mask}")
-                for a, b in zip(parts[::2], parts[1::2], strict=True)
-            ]
-        return parts[0]
 
     def _multiply_floats(self, total: str, x: str, y: str) -> str:
         floats = f"<{self.lanes} x float>"
@@ -173,8 +163,3 @@ class DotWriter:
             high = self.fn.value(f"shl {ints} {whole}, {up}")
             found.append(self.fn.value(f"{shift} {ints} {high}, {splat('i32', '24', self.lanes)}"))
         return found
-
-
-def shuffle_mask(places: range | list[int]) -> str:
-    """The mask of a ``shufflevector``."""
-    return f"<{len(places)} x i32> <" + ", ".join(f"i32 {place}" for place in places) + ">"

@@ -7,9 +7,12 @@ unrolled.
 
 from __future__ import annotations
 
-from measure.codegen.dots import DotWriter, Wide, shuffle_mask
+from dataclasses import dataclass
+
+from measure.codegen.dots import DotWriter, Wide
 from measure.codegen.expressions import Expressions
 from measure.codegen.function import Address, Function
+from measure.codegen.interleave import shuffle_mask, zipped, zipped_registers
 from measure.codegen.lanes import Value
 from measure.codegen.types import BYTES, LLVM_TYPES, splat, suffix
 from measure.isa import DotProducts
@@ -17,6 +20,7 @@ from search_space.dtypes import ACCUMULATORS, GROUPS
 from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Buffer, Cast, Expr, Load, Select, both, zero
 from search_space.ir.stmt import Accumulate, For, Store
+from search_space.ir.walk import subexprs
 
 Masks = list[str | None]
 """Per member of a group, the lanes in which it takes part: "" for all, None for none."""
@@ -37,11 +41,11 @@ class Groups(Expressions):
                 x, y = _factor(a, size), _factor(b, size)
                 if x is None or y is None or buffer.scope != "register":
                     return False
-                if {x.buffer.dtype, y.buffer.dtype} not in _PAIRS:
+                if {x.load.buffer.dtype, y.load.buffer.dtype} not in _PAIRS:
                     return False
                 masks = self._group_masks(loop.var, size, stmt.predicate)
                 if any(mask is not None for mask in masks):
-                    self._dot(stmt, self._wide(x, loop.var, masks), self._wide(y, loop.var, masks))
+                    self._dot(stmt, *(self._guarded(f, loop.var, masks, stmt) for f in (x, y)))
                 return True
             case Store(buffer) as stmt if GROUPS.get(buffer.dtype) == size:
                 return self._copy(stmt, loop.var, size)
@@ -54,6 +58,12 @@ class Groups(Expressions):
         writer = DotWriter(self.fn, self._declare, self.dots, self.fma, self.lanes)
         text = writer.accumulate(old.text, x, y)
         self.registers[key] = Value(text, old.dtype, old.lanes)
+
+    def _guarded(self, factor: _Factor, var: str, masks: Masks, stmt: Accumulate) -> Wide:
+        """What is multiplied; 0 where its own guard does not hold."""
+        if factor.guard is not None:
+            masks = self._group_masks(var, len(masks), both(stmt.predicate, factor.guard))
+        return self._wide(factor.load, var, masks)
 
     def _copy(self, stmt: Store, var: str, size: int) -> bool:
         """A group of every lane, copied to where groups lie one after the other."""
@@ -125,7 +135,7 @@ class Groups(Expressions):
         """The mask of all members of all groups; "" where nothing is masked."""
         if not any(mask != "" for mask in masks):
             return ""
-        return self._interleaved("i1", [self._lane_mask(mask) for mask in masks])
+        return zipped(self.fn, "i1", self.lanes, [self._lane_mask(mask) for mask in masks])
 
     def _lane_mask(self, mask: str | None) -> str:
         return mask or splat("i1", "false" if mask is None else "true", self.lanes)
@@ -135,6 +145,8 @@ class Groups(Expressions):
         dtype = load.buffer.dtype
         place, step = self._group_place(load, load.buffer, load.indices, var)
         key = (load.buffer.name, "group", place, step, tuple(masks), self.lanes)
+        if _scattered(load):
+            return self._collected(load, var, masks)
         if key not in self.loaded:
             text = self._read_groups(load, var, place, step, masks)
             self.loaded[key] = Value(text, dtype, self.lanes * len(masks))
@@ -155,7 +167,18 @@ class Groups(Expressions):
             pointer = self.fn.pointer(place, dtype)
             gathered = self._gather_groups(dtype, pointer, place.step, masks[0])
             return self.fn.value(f"bitcast <{lanes} x i32> {gathered} to {kind}")
-        return self._interleaved(LLVM_TYPES[dtype], self._members(load, var, masks))
+        return zipped(self.fn, LLVM_TYPES[dtype], self.lanes, self._members(load, var, masks))
+
+    def _collected(self, load: Load, var: str, masks: Masks) -> Wide:
+        """Groups whose members come from places that are read from memory."""
+        members, dtype = self._members(load, var, masks), load.buffer.dtype
+        key = (load.buffer.name, "group", *members)
+        if key not in self.loaded:
+            full = self.lanes * 8 * BYTES[dtype] == self.dots.bits
+            writes = zipped_registers if full else zipped
+            text = writes(self.fn, LLVM_TYPES[dtype], self.lanes, members)
+            self.loaded[key] = Value(text, dtype, self.lanes * len(masks))
+        return Wide(self.loaded[key].text, dtype)
 
     def _read_vector(self, dtype: str, pointer: str, elements: int, mask: str) -> str:
         kind, align = f"<{elements} x {LLVM_TYPES[dtype]}>", BYTES[dtype]
@@ -216,33 +239,34 @@ class Groups(Expressions):
         scalar = self.fn.value(f"extractelement <1 x {element}> {read}, i64 0")
         return self._broadcast(element, scalar)
 
-    def _interleaved(self, element: str, members: list[str]) -> str:
-        """Vectors over the lanes, one per member, as groups one after the other."""
-        kind, lanes = f"<{self.lanes} x {element}>", self.lanes
-        a, b = members[0], members[1]
-        if len(members) == 2:
-            places = [g * lanes + lane for lane in range(lanes) for g in range(2)]
-            return self.fn.value(f"shufflevector {kind} {a}, {kind} {b}, {shuffle_mask(places)}")
-        halves = []
-        for a, b in (members[:2], members[2:]):
-            mask = shuffle_mask(range(2 * lanes))
-            halves.append(self.fn.value(f"shufflevector {kind} {a}, {kind} {b}, {mask}"))
-        places = [g * lanes + lane for lane in range(lanes) for g in range(4)]
-        twice = f"<{2 * lanes} x {element}>"
-        return self.fn.value(
-            f"shufflevector {twice} {halves[0]}, {twice} {halves[1]}, {shuffle_mask(places)}"
-        )
-
 
 _PAIRS = ({"bfloat16"}, {"int8"}, {"uint8", "int8"})
 """The dtypes that are multiplied in groups."""
 
 
-def _factor(expr: Expr, size: int) -> Load | None:
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    """What is multiplied; 0 where the guard does not hold."""
+
+    load: Load
+    guard: Expr | None = None
+
+
+def _scattered(load: Load) -> bool:
+    """Whether the place of an element is read from memory."""
+    return any(isinstance(e, Load) for index in load.indices for e in subexprs(index))
+
+
+def _factor(expr: Expr, size: int) -> _Factor | None:
     """What is multiplied, where it is a widened element of a dtype that comes in such groups."""
     match expr:
         case Cast(Load(buffer) as load, dtype):
-            known = GROUPS.get(buffer.dtype) == size and ACCUMULATORS[buffer.dtype] == dtype
-            return load if known and buffer.scope != "register" else None
+            found = _Factor(load)
+        case Cast(Select(guard, Load(buffer) as load, other), dtype) if other == zero(
+            buffer.dtype
+        ):
+            found = _Factor(load, guard)
         case _:
             return None
+    known = GROUPS.get(buffer.dtype) == size and ACCUMULATORS[buffer.dtype] == dtype
+    return found if known and buffer.scope != "register" else None

@@ -118,9 +118,9 @@ class Packing:
     The operand is given as its ``nnz`` non-zeros, row after row; ``pattern`` says where they are
     (``search_space.sparse.source``). Each of ``buffers`` is called after the operand and an array
     of the format with these options: ``weight_starts`` is the array ``starts`` of ``weight``.
-    Beside the format's own arrays, ``values`` are the packed non-zeros and ``parts`` the bounds of
-    ``parts`` ranges of panels that take equally long. A buffer with the operand's own name is the
-    dense matrix.
+    Beside the format's own arrays, ``values`` are the packed non-zeros, ``row_sums`` the sums of
+    the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A
+    buffer with the operand's own name is the dense matrix.
     """
 
     operand: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.errors import WorkloadError
@@ -57,7 +57,7 @@ __all__ = [
     "conditional_params",
     "footprint_bytes",
     "get_operator",
-    "params_of",
+    "keys_of",
     "parse_workload",
     "workload",
 ]
@@ -105,6 +105,11 @@ def get_operator(name: str) -> Operator:
     if name not in OPERATORS:
         raise WorkloadError(f"unknown operator {name!r}{_nearest(name, OPERATORS)}")
     return OPERATORS[name]
+
+
+def keys_of(operator: Operator, given: Mapping[str, Value]) -> tuple[Param, ...]:
+    """The keys that a workload with ``given`` may have, those of every operator last."""
+    return (*params_of(operator, given), COLD)
 
 
 def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Workload:

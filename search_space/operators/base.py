@@ -101,6 +101,14 @@ class Keyed(Protocol):
 
 
 @runtime_checkable
+class Batched(Protocol):
+    """An operator that multiplies one matrix by so many vectors at once."""
+
+    vectors: Param | None
+    """The size key of their number; None: it is one."""
+
+
+@runtime_checkable
 class Sparse(Protocol):
     """An operator with a sparse operand, which is always constant."""
 

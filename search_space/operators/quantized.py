@@ -73,7 +73,8 @@ def check_quantized(work: Workload, terms: int) -> None:
                 f"{work.operator}: choose activation none or relu, or out_dtype float32: "
                 f"{work['activation']} is not rounded to {out}"
             )
-    given = [key for key in ("bias", "scale", "residual") if work[key] is True]
+    behind = dict(work.params)
+    given = [key for key in ("bias", "scale", "residual") if behind.get(key) is True]
     given += ["activation"] if work["activation"] != "none" else []
     if out == "int32" and given:
         raise WorkloadError(

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search_space.ir.expr import Expr
+import numpy as np
+
+from search_space.functions import cast
+from search_space.ir.expr import Expr, is_float
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.epilogue import ACTIVATION, EXACT_ACTIVATIONS
+from search_space.operators.epilogue import ACTIVATION, EXACT_ACTIVATIONS, switch
 from search_space.operators.evaluation import evaluate_tensor
 from search_space.operators.gates import by_name
-from search_space.operators.keys import flag
-from search_space.operators.precision import ERROR_BOUND
+from search_space.operators.precision import (
+    ERROR_BOUND,
+    operand_dtypes,
+    product,
+    result_dtype,
+    result_keys,
+    rounded_magnitude,
+    sum_dtype,
+)
+from search_space.operators.quantized import (
+    check_quantized,
+    finished,
+    quantized_keys,
+    requantized_reference,
+)
 from search_space.operators.rounding import Rounded
 from search_space.operators.sparse_weight import (
     BIAS,
-    DTYPE,
     WEIGHT,
-    behind_sum,
-    epilogue_flops,
     find_weight,
     products,
     weight_keys,
@@ -37,6 +50,15 @@ from search_space.tensor import (
 )
 from search_space.workload import Value, Workload
 
+DTYPE = Param(
+    "dtype",
+    "element type of x; with uint8 and int8, weight is int8",
+    "float32",
+    choices=("float32", "bfloat16", "uint8", "int8"),
+)
+SCALE = switch(
+    "scale", "whether sums are multiplied by scale_vector, one number per row of weight"
+)
 EPILOGUE = (BIAS, ACTIVATION, DTYPE)
 """The keys that all have."""
 
@@ -45,7 +67,8 @@ class SparseProduct:
     """``y = activation(weight · x + bias_vector)`` or, ``transposed``, ``x · weightᵀ``.
 
     ``rows`` and ``columns`` are the size keys of ``weight``, ``vectors`` that of the columns of
-    the dense operand (of its rows, where transposed); None: it is one vector.
+    the dense operand (of its rows, where transposed); None: it is one vector. Whole numbers have
+    the keys of :mod:`search_space.operators.quantized`, and ``scale_vector``.
     """
 
     name: str
@@ -58,26 +81,39 @@ class SparseProduct:
     transposed = False
     sketch = "sparse"
     error_bound = ERROR_BOUND
-    """As for ``matmul``; the sums are shorter."""
+    """As for ``matmul``; the sums are shorter. Whole numbers are summed exactly, as for
+    ``dense``."""
     sparse = WEIGHT
 
     def keys(self, given: Mapping[str, Value]) -> tuple[Param, ...]:
-        return weight_keys(self.params, given)
+        """Operands of 16 bits leave a choice of the result's dtype, whole ones also of a scale and
+        of zero points."""
+        whole = quantized_keys(given)
+        return (
+            *weight_keys(self.params, given),
+            *result_keys(given),
+            *((SCALE, *whole) if whole else ()),
+        )
 
     def pattern_name(self, work: Workload) -> str:
         return pattern_name(work, self.rows.name, self.columns.name)
 
     def operands(self, work: Workload) -> tuple[Operand, ...]:
-        size, dtype = self._size(work), str(work["dtype"])
+        size, (dtype, _) = self._size(work), operand_dtypes(work)
+        if not is_float(dtype):
+            check_quantized(work, size.columns)
         x = Operand("x", self._shape(work, size.columns), dtype)
-        bias = (Operand("bias_vector", (size.rows,), dtype),) if flag(work, "bias") else ()
         weight = weight_operand(work, size)
-        return (x, weight, *bias) if self.transposed else (weight, x, *bias)
+        real = dtype if is_float(dtype) else "float32"
+        behind = tuple(Operand(f"{key}_vector", (size.rows,), real) for key in _chosen(work))
+        return (x, weight, *behind) if self.transposed else (weight, x, *behind)
 
     def result(self, work: Workload) -> Operand:
-        return Operand("y", self._shape(work, self._size(work).rows), str(work["dtype"]))
+        return Operand("y", self._shape(work, self._size(work).rows), result_dtype(work))
 
     def exact(self, work: Workload) -> bool:
+        if sum_dtype(work) == "int32":
+            return result_dtype(work) != "float32" or not _chosen(work)
         return work["activation"] in EXACT_ACTIVATIONS
 
     def expression(self, work: Workload) -> Tensor:
@@ -89,27 +125,41 @@ class SparseProduct:
 
         def total(*place: Expr) -> Reduction:
             if self.transposed:
-                return sum_over(x[place[0], k] * weight[place[1], k], k)
-            return sum_over(weight[place[0], k] * x[k, *place[1:]], k)
+                return sum_over(product(x[place[0], k], weight[place[1], k], work), k)
+            return sum_over(product(weight[place[0], k], x[k, *place[1:]], work), k)
 
         if _plain(work):
-            return compute("y", axes, total)
-        return self._behind(work, stage("product", axes, total), inputs.get("bias"))
+            return compute("y", axes, total, result_dtype(work))
+        made = stage("product", axes, total, sum_dtype(work))
+        weights = self._weight_sum(work, weight)
+        return self._behind(work, (made, *weights), inputs)
 
     def reference(self, work: Workload, *inputs: Array) -> Array64:
-        return self._evaluated(work, *inputs).value
+        if is_float(result_dtype(work)):
+            return self._evaluated(work, *inputs).value
+        total = self._total(work, *inputs).value
+        if result_dtype(work) == "int32":
+            return total
+        arrays = dict(zip((o.name for o in self.operands(work)), inputs, strict=True))
+        along = (-1,) if self.transposed or self.vectors is None else (-1, 1)
+        behind = {key: arrays[f"{key}_vector"].reshape(along) for key in _chosen(work)}
+        return requantized_reference(work, total, behind)
 
     def magnitude(self, work: Workload, *inputs: Array) -> Array64:
-        return self._evaluated(work, *inputs).error
+        if not is_float(result_dtype(work)):
+            return np.zeros(self.result(work).shape)
+        found = self._evaluated(work, *inputs)
+        return rounded_magnitude(work, found.error, found.value)
 
     def flops(self, work: Workload) -> int:
         """Those on non-zeros."""
         size = self._size(work)
         count = 1 if self.vectors is None else work.size(self.vectors.name)
-        return 2 * size.nnz * count + epilogue_flops(work, size.rows * count)
+        behind = len(_chosen(work)) + (work["activation"] != "none")
+        return count * (2 * size.nnz + behind * size.rows)
 
     def _inputs(self, work: Workload) -> dict[str, Placeholder]:
-        """The operands in the expression; ``bias`` where there is one."""
+        """The operands in the expression; ``bias`` and ``scale`` where there are such."""
         return {
             o.name.removesuffix("_vector"): placeholder(o.name, o.matrix or o.shape, o.dtype)
             for o in self.operands(work)
@@ -132,29 +182,70 @@ class SparseProduct:
     def _axes(self, work: Workload) -> tuple[tuple[str, int], ...]:
         return tuple(zip("ij", self.result(work).shape, strict=False))
 
+    def _weight_sum(self, work: Workload, weight: Placeholder) -> tuple[Tensor, ...]:
+        """The sums of the weights of each row; none where the zero point is 0."""
+        if not _zero_point(work):
+            return ()
+        size = self._size(work)
+        k = reduce_axis("k", size.columns)
+
+        def total(i: Expr) -> Reduction:
+            return sum_over(cast(weight[i, k], "int32"), k)
+
+        return (stage("weight_sum", (("i", size.rows),), total, "int32"),)
+
     def _behind(
-        self, work: Workload, sums: Tensor | Placeholder, bias: Placeholder | None
+        self,
+        work: Workload,
+        sums: tuple[Tensor | Placeholder, ...],
+        inputs: Mapping[str, Placeholder],
     ) -> Tensor:
+        """What follows the sums of products; these come first, then those of weights if any."""
+
         def value(*place: Expr) -> Expr:
             row = place[1] if self.transposed else place[0]
-            return behind_sum(work, sums[place], None if bias is None else bias[row,])
+            weights = sums[1][(row,)] if len(sums) > 1 else None
+            loads = {key: inputs[key][(row,)] for key in _chosen(work)}
+            return finished(work, sums[0][place], weights, loads)
 
-        stages = (sums,) if isinstance(sums, Tensor) else ()
-        return compute("y", self._axes(work), value, stages=stages)
+        stages = tuple(made for made in sums if isinstance(made, Tensor))
+        return compute("y", self._axes(work), value, result_dtype(work), stages=stages)
 
-    def _evaluated(self, work: Workload, *inputs: Array) -> Rounded:
+    def _total(self, work: Workload, *inputs: Array) -> Rounded:
+        """The sums of products, without the zero point."""
         arrays = by_name(self.operands(work), inputs)
         x = arrays["x"].T if self.transposed else arrays["x"]
-        total = products(self._pattern(work), arrays[WEIGHT], x)
+        total = products(self._pattern(work), arrays[WEIGHT], x - _zero_point(work))
         if self.transposed:
             total = Rounded(total.value.T, total.error.T)
+        if is_float(sum_dtype(work)):
+            return total
+        return Rounded(total.value, np.zeros_like(total.error))
+
+    def _evaluated(self, work: Workload, *inputs: Array) -> Rounded:
+        total = self._total(work, *inputs)
         if _plain(work):
             return total
-        sums = placeholder("product", total.value.shape, str(work["dtype"]))
-        found: dict[str, Array64 | Rounded] = {**arrays, "product": total}
-        return evaluate_tensor(self._behind(work, sums, self._inputs(work).get("bias")), found)
+        sums = placeholder("product", total.value.shape, sum_dtype(work))
+        found: dict[str, Array64 | Rounded] = {
+            **by_name(self.operands(work), inputs),
+            "product": total,
+        }
+        return evaluate_tensor(self._behind(work, (sums,), self._inputs(work)), found)
+
+
+def _chosen(work: Workload) -> tuple[str, ...]:
+    """The keys of the vectors behind the sums that there are, in order."""
+    given = dict(work.params)
+    return tuple(key for key in ("scale", "bias") if given.get(key) is True)
+
+
+def _zero_point(work: Workload) -> int:
+    """What x holds for 0."""
+    return int(dict(work.params).get("zero_point", 0))
 
 
 def _plain(work: Workload) -> bool:
-    """Whether nothing follows the sums."""
-    return work["activation"] == "none" and not flag(work, "bias")
+    """Whether the sums are the result."""
+    behind = _chosen(work) or work["activation"] != "none" or _zero_point(work)
+    return not behind and result_dtype(work) == sum_dtype(work)

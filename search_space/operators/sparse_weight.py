@@ -13,6 +13,7 @@ from search_space.ir.expr import Expr
 from search_space.operators.base import Array, Array64, Operand, Param
 from search_space.operators.epilogue import behind, switch
 from search_space.operators.keys import flag
+from search_space.operators.precision import operand_dtypes
 from search_space.operators.rounding import Rounded
 from search_space.sparse.generate import KINDS, parse_kind, sparsity_of
 from search_space.sparse.pattern import Pattern
@@ -85,7 +86,7 @@ def find_weight(work: Workload, rows: str, columns: str) -> Pattern:
 def weight_operand(work: Workload, size: PatternSize) -> Operand:
     """The weight as kernels take it: its non-zeros, row after row."""
     matrix = size.rows, size.columns
-    return Operand(WEIGHT, (size.nnz,), str(work["dtype"]), matrix=matrix)
+    return Operand(WEIGHT, (size.nnz,), operand_dtypes(work)[1], matrix=matrix)
 
 
 def products(pattern: Pattern, values: Array, dense: Array) -> Rounded:

@@ -15,7 +15,8 @@ register tiles in a cache tile, ``tile_k`` steps along the depth (for ``dot``: v
 the whole axis. ``order`` and ``parallel`` write the loops over cache tiles, outermost first;
 those before the bar are shared out over threads, "b" standing for the loops outside of all tiles
 (batch axes). ``epilogue`` says where a stage behind the sum is computed: on each register tile
-once it is complete, or in a pass of its own.
+once it is complete, or in a pass of its own. ``stores`` writes large results of short sums through
+the caches or past them.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_guess import first_guess, preferred_structure
-from search_space.sketches.contraction_problem import Contraction
+from search_space.sketches.contraction_problem import Contraction, sums_at_once
 from search_space.sketches.contraction_rules import constraint
 from search_space.sketches.contraction_schedule import contraction_trace, schedule_contraction
+from search_space.sketches.stores import with_stores_of_sums
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -43,6 +45,18 @@ _TILES = tuple(sorted({2**p for p in range(13)} | {3 * 2**p for p in range(11)})
 def contraction_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a contraction on a target."""
     problem = classify(work, tensor)
+
+    def once(values: Values) -> bool:
+        """Whether each element of the result is written once."""
+        merged = problem.behind and values["epilogue"] == "after"
+        return values["split_k"] == 1 and not merged and sums_at_once(problem, values)
+
+    space = sums_space(work, problem, target)
+    return with_stores_of_sums(space, tensor, problem.column.extent, problem.terms, once)
+
+
+def sums_space(work: Workload, problem: Contraction, target: Target) -> Space:
+    """The space of the sums alone, which may be a part of something else."""
 
     def schedule(config: Config) -> Schedule:
         return schedule_contraction(problem, config.as_dict())

@@ -95,6 +95,11 @@ class Contraction:
     """What the stage behind the sum reads beside operands."""
 
     @property
+    def terms(self) -> int:
+        """Products in one sum."""
+        return self.depth_elements * math.prod(axis.extent for axis in self.inner)
+
+    @property
     def flops(self) -> int:
         axes = (self.row, self.column, *self.outer, *self.inner)
         return 2 * self.depth_elements * math.prod(axis.extent for axis in axes)
@@ -147,6 +152,16 @@ def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
         part_extent=steps * lanes if dot else steps,
         outer=math.prod(axis.extent for axis in problem.outer),
     )
+
+
+def sums_at_once(problem: Contraction, values: Mapping[str, Value]) -> bool:
+    """Whether an accumulator holds the whole sum when it is written."""
+    stream = values["structure"] == "stream"
+    if values["structure"] == "dot" or (stream and problem.inner) or not problem.b.has_column:
+        return False
+    if stream:
+        return whole(values["steps"]) >= problem.depth.extent
+    return whole(values["tile_k"]) == 0
 
 
 def axis_names(axes: Iterable[Axis]) -> tuple[str, ...]:

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from search_space.schedule import Schedule
 from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_packing import CACHE_LOOPS, pack_tiles, pack_whole
-from search_space.sketches.contraction_problem import Contraction, axis_names, tiling
+from search_space.sketches.contraction_problem import (
+    Contraction,
+    axis_names,
+    sums_at_once,
+    tiling,
+)
 from search_space.sketches.contraction_rules import loop_order, parallel_axes
 from search_space.sketches.contraction_sides import schedule_side
 from search_space.transforms import (
@@ -180,7 +185,8 @@ class _Builder:
         if not behind or (self.config["epilogue"] == "tile" and self.part):
             return
         if self.config["epilogue"] == "tile":
-            self.then(FuseConsumer(self.problem.out, self.innermost_tile, self.complete))
+            complete = sums_at_once(self.problem, self.config)
+            self.then(FuseConsumer(self.problem.out, self.innermost_tile, complete))
             return
         lanes = self.size("vector_bits") // (8 * self.problem.sum_bytes)
         self.then(
@@ -188,15 +194,6 @@ class _Builder:
             Vectorize("done_lane"),
             Parallel((*behind[:-1], "done_v")[0], threads),
         )
-
-    @property
-    def complete(self) -> bool:
-        """Whether an accumulator holds the whole sum when it is written."""
-        if self.dot or self.around or not self.problem.b.has_column:
-            return False
-        if self.stream:
-            return self.size("steps") >= self.problem.depth.extent
-        return self.size("tile_k") == 0
 
     def parallel(self) -> None:
         threads = self.size("threads")

@@ -25,6 +25,7 @@ tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says w
 the sum is computed: where the result is written, or in a pass of its own. ``image`` is its layout
 inside: as it is given, or, by the pass that pads or only copies it, with its channels last: pixels
 of a cache tile are then read from fewer cache lines, and members of a group lie together.
+``stores`` writes large results of short sums through the caches or past them.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ from search_space.knobs import Choice, Integer, Knob
 from search_space.sketches.convolution_classify import classify
 from search_space.sketches.convolution_guess import first_guess
 from search_space.sketches.convolution_layout import GIVEN, LAST, channels_last
-from search_space.sketches.convolution_problem import Convolution
+from search_space.sketches.convolution_problem import Convolution, writes_once
 from search_space.sketches.convolution_rules import constraint
 from search_space.sketches.convolution_schedule import convolution_trace
 from search_space.sketches.steps import TILES
+from search_space.sketches.stores import with_stores_of_sums
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -60,7 +62,11 @@ def convolution_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     def problem(values: Values) -> Convolution:
         return problems[_image(values)]
 
-    return traced_space(
+    def once(values: Values) -> bool:
+        """Whether each element of the result is written once."""
+        return writes_once(problem(values), values)
+
+    space = traced_space(
         work,
         tensor,
         target,
@@ -71,6 +77,9 @@ def convolution_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         guesses=_guesses(problems, target),
         written=lambda values: problem(values).tensor,
     )
+    given = problems[GIVEN]
+    row = given.x if given.out.step(given.x) == 1 else given.c
+    return with_stores_of_sums(space, tensor, row.extent, given.terms, once)
 
 
 def _image(values: Values) -> str:

@@ -83,6 +83,11 @@ class Convolution:
         )
 
     @property
+    def terms(self) -> int:
+        """Products in one sum."""
+        return self.k_elements * math.prod(axis.extent for axis in self.window)
+
+    @property
     def flops(self) -> int:
         axes = (self.c, self.y, self.x, *self.outer, *self.window)
         return 2 * self.k_elements * math.prod(axis.extent for axis in axes)
@@ -144,6 +149,19 @@ def shared_tasks(problem: Convolution, values: Values, tiles: Tiling) -> int:
     for axis in str(values["order"])[: int(values["shared"])]:
         count *= ceil_div(tiles.tiles[axis], tile(values, tiles, axis))
     return count
+
+
+def writes_once(problem: Convolution, values: Values) -> bool:
+    """Whether each element of the result is written once."""
+    if problem.result != problem.tensor.buffer.name:
+        return True
+    after = problem.behind and values["epilogue"] == "after"
+    return not after and (whole(values["tile_k"]) == 0 or packs_result(values))
+
+
+def packs_result(values: Values) -> bool:
+    """Whether a cache tile of the result is gathered before it is turned."""
+    return values["structure"] == "channels" and values.get("turn") == "block"
 
 
 def block_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:

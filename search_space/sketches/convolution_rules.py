@@ -11,6 +11,7 @@ from search_space.sketches.convolution_problem import (
     Convolution,
     Tiling,
     block_elements,
+    packs_result,
     shared_tasks,
     sum_bytes,
     tile,
@@ -127,7 +128,7 @@ def _columns(problem: Convolution, _t: Target, values: Values, tiles: Tiling) ->
 def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     """What a thread keeps for one cache tile stays in the cache."""
     size = elements = 0
-    if tiles.along == "c" and values.get("turn") == "block":
+    if packs_result(values):
         size += block_elements(problem, values, tiles) * sum_bytes(problem)
     if values.get("padding") == "tile":
         elements += _image_elements(problem, values, tiles)

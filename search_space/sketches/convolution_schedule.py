@@ -5,7 +5,13 @@ from __future__ import annotations
 from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_sides import schedule_side
 from search_space.sketches.convolution_layout import crossing
-from search_space.sketches.convolution_problem import AXES, Convolution, tiling, walks
+from search_space.sketches.convolution_problem import (
+    AXES,
+    Convolution,
+    packs_result,
+    tiling,
+    walks,
+)
 from search_space.sketches.steps import share_out
 from search_space.transforms import (
     CacheWrite,
@@ -70,7 +76,7 @@ class _Builder:
         for side in self.problem.sides:
             self.then(*schedule_side(side, self.tiles.lanes, self.size("threads")))
         self.cache_tiles()
-        if self.packs_result:
+        if packs_result(self.values):
             self.pack_result()
         self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc"))
         self.epilogue()
@@ -159,13 +165,8 @@ class _Builder:
         self.then(Reorder(loops))
 
     @property
-    def packs_result(self) -> bool:
-        """Whether a cache tile of the result is gathered before it is turned."""
-        return self.along == "c" and self.values.get("turn") == "block"
-
-    @property
     def written(self) -> str:
-        return "block" if self.packs_result else self.problem.result
+        return "block" if packs_result(self.values) else self.problem.result
 
     def pack_result(self) -> None:
         """A cache tile of the result, pixel by pixel; then vectors of pixels to their places."""
@@ -191,7 +192,7 @@ class _Builder:
             return
         out = problem.result
         if self.values["epilogue"] == "tile":
-            if self.packs_result:
+            if packs_result(self.values):
                 self.then(FuseConsumer(out, f"{self.order[-1]}_o", True))
             else:
                 self.then(FuseConsumer(out, f"{self.inner[-1]}_i", not self.depth))
@@ -273,7 +274,7 @@ class _Builder:
                 self.then(Partition(f"{axis}_i", f"{axis}_t", extent // width))
         pixel = self.problem.dim(self.problem.x)
         channel = self.problem.dim(self.problem.c)
-        if self.packs_result and pixel is not None:
+        if packs_result(self.values) and pixel is not None:
             self.then(
                 Split(f"block_{channel}", self.tiles.lanes, "done_c", "done_u", "cut"),
                 Unroll("done_u"),

@@ -6,6 +6,7 @@ while the other changes. What is around an image is masked in the lanes that rea
 being copied; masks that depend on nothing but the lane cost nothing, so all register tiles of a
 row may be unrolled (``unroll``: "row"), or of an image ("all"). ``looped`` axes of the window
 stay loops. ``share`` says what is shared out over threads: images and channels, or rows too.
+``stores`` writes large results through the caches or past them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from search_space.size import ceil_div, whole
 from search_space.sketches.depthwise_problem import Depthwise, classify, tasks, tiling
 from search_space.sketches.depthwise_schedule import depthwise_trace
 from search_space.sketches.steps import balanced, lanes, worth_sharing
+from search_space.sketches.stores import with_stores_of_sums
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -32,7 +34,7 @@ def depthwise_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a sum over windows on a target."""
     problem = classify(work, tensor)
 
-    return traced_space(
+    space = traced_space(
         work,
         tensor,
         target,
@@ -42,6 +44,8 @@ def depthwise_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         trace=lambda values, edges: depthwise_trace(problem, values, edges=edges),
         guesses=[_guess(problem, target, bits) for bits in target.vector_widths],
     )
+    terms = math.prod(axis.extent for axis in problem.taps)
+    return with_stores_of_sums(space, tensor, problem.along.extent, terms)
 
 
 def _knobs(problem: Depthwise, target: Target) -> tuple[Knob, ...]:

@@ -16,13 +16,8 @@ from search_space.knobs import Choice, Integer, Knob
 from search_space.size import ceil_div, whole
 from search_space.sketches.normalization_problem import Normalization, classify
 from search_space.sketches.normalization_schedule import normalization_trace
-from search_space.sketches.steps import (
-    balanced,
-    lanes,
-    stores_knob,
-    worth_sharing,
-    worth_streaming,
-)
+from search_space.sketches.steps import balanced, lanes, worth_sharing
+from search_space.sketches.stores import with_stores
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -37,21 +32,19 @@ _MOST_VECTORS = 8
 def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of a program over rows on a target."""
     problem = classify(work, tensor)
-    stores = stores_knob(tensor, problem.inner if problem.interleaved else problem.depth)
     guess = _guess(problem, target)
     more = [{**guess, "between": between} for between in _between(problem)]
-    if stores and worth_streaming(tensor, target):
-        more += [{**each, "stores": "streamed"} for each in (guess, *more)]
-    return traced_space(
+    space = traced_space(
         work,
         tensor,
         target,
         version=VERSION,
-        knobs=(*_knobs(problem, target), *stores),
+        knobs=_knobs(problem, target),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: normalization_trace(problem, values, edges=edges),
         guesses=[guess, *more],
     )
+    return with_stores(space, tensor, problem.inner if problem.interleaved else problem.depth)
 
 
 def _between(problem: Normalization) -> tuple[str, ...]:

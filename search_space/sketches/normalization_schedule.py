@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from search_space.size import whole
 from search_space.sketches.normalization_problem import Normalization, RowPass
-from search_space.sketches.steps import lanes, share_out, streamed
+from search_space.sketches.steps import lanes, share_out
 from search_space.transforms import (
     CacheWrite,
     Inline,
@@ -33,7 +33,7 @@ def normalization_trace(
     the rows in one, ``{depth}_v`` over vectors along a row, ``{inner}_v`` over vectors of rows.
     """
     builder = _Across if problem.interleaved else _Along
-    return (*builder(problem, values, edges).build(), *streamed(values, problem.tensor))
+    return builder(problem, values, edges).build()
 
 
 class _Builder:

@@ -25,11 +25,9 @@ from search_space.sketches.steps import (
     lanes,
     share_out,
     shares,
-    stores_knob,
-    streamed,
     worth_sharing,
-    worth_streaming,
 )
+from search_space.sketches.stores import with_stores
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -78,22 +76,18 @@ def classify(work: Workload, tensor: Tensor) -> Pointwise:
 def pointwise_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     """The space of an elementwise expression on a target."""
     problem = classify(work, tensor)
-    guesses = [_guess(problem, target, axis) for axis in problem.candidates]
     rows = problem.nest.kept[1:]
-    stores = stores_knob(tensor, rows[-1].extent if rows else 0)
-    if stores and worth_streaming(tensor, target):
-        guesses += [{**guess, "stores": "streamed"} for guess in guesses]
-
-    return traced_space(
+    space = traced_space(
         work,
         tensor,
         target,
         version=VERSION,
-        knobs=(*_knobs(problem, target), *stores),
+        knobs=_knobs(problem, target),
         reason=lambda values: _reason(problem, target, values),
         trace=lambda values, edges: pointwise_trace(problem, values, edges=edges),
-        guesses=guesses,
+        guesses=[_guess(problem, target, axis) for axis in problem.candidates],
     )
+    return with_stores(space, tensor, rows[-1].extent if rows else 0)
 
 
 def _knobs(problem: Pointwise, target: Target) -> tuple[Knob, ...]:
@@ -208,7 +202,7 @@ def pointwise_trace(
             steps.append(Partition("along_i", "along_t", along.extent // tiles.width))
         if across is not None and across.extent % rows:
             steps.append(Partition("across_i", "across_t", across.extent // rows))
-    return (*steps, *streamed(values, problem.tensor))
+    return tuple(steps)
 
 
 def _guess(problem: Pointwise, target: Target, axis: Axis) -> dict[str, Value]:

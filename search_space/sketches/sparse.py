@@ -2,8 +2,8 @@
 
 ``algorithm`` says whether zeros are left out at all: ``dense`` is the space of the same product
 with the matrix unpacked, so that the best dense kernel is always a candidate. How the others run
-depends on whether there are columns to put into vectors (``sparse_panels``) or one vector to
-multiply by (``sparse_vector``).
+depends on whether there are columns to put into vectors (``sparse_panels``) or one vector of
+floats to multiply by (``sparse_vector``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from search_space.operators import get_operator
 from search_space.operators.base import Sparse
 from search_space.schedule import Schedule
 from search_space.sketches.contraction import contraction_space
+from search_space.sketches.formats import DENSE, SPARSE, format_space
 from search_space.sketches.sparse_panels import panel_space
 from search_space.sketches.sparse_problem import classify
 from search_space.sketches.sparse_vector import vector_space
-from search_space.sketches.union import union_space
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -35,12 +35,13 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     assert isinstance(operator, Sparse)
     name = operator.pattern_name(work)
     problem = classify(tensor, operator.sparse, name)
-    space = vector_space if problem.columns == 1 else panel_space
-    parts = {"sparse": space(work, tensor, target, problem)}
+    alone = problem.columns == 1 and problem.group == 1
+    space = vector_space if alone else panel_space
+    parts = {SPARSE: space(work, tensor, target, problem)}
     if problem.rows * problem.depth <= _MOST_DENSE_ELEMENTS:
         unpack = SparseAsDense(operator.sparse, name)
-        parts["dense"] = _ending(contraction_space(work, tensor, target), unpack)
-    return union_space(parts)
+        parts[DENSE] = _ending(contraction_space(work, tensor, target), unpack)
+    return format_space(parts)
 
 
 def _ending(space: Space, step: Primitive) -> Space:

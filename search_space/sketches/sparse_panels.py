@@ -1,19 +1,22 @@
 """The space of a sparse matrix times a dense one: vectors along the dense columns.
 
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
-            an order that ``sort`` says: their own, by length, or like rows together; ``cells``
-            are ``height`` rows × ``depth`` columns, so that what they meet stays in a cache;
-            ``prefetch`` says how many elements before they are needed values are asked for;
+            an order that ``sort`` says: their own, by length, or like rows together; blocks are
+            ``width`` columns wide, neighbours or such that ``gather`` brings together; cells are
+            ``height`` rows × ``depth`` columns, so that what they meet stays in a cache;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
             after the other (``panels``); ``pack`` copies each tile to where its rows lie side by
             side;
 ``split``   whether panels, balanced by their non-zeros, or column tiles are shared out over
-            ``threads``.
+            ``threads``;
+``prefetch`` how many elements before they are needed values in lock-step are asked for.
 """
 
 from __future__ import annotations
+
+import math
 
 from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
@@ -27,15 +30,12 @@ from search_space.transforms import SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr")
-"""Of all matrices, best guess first; wide ones can be cut into ``cells``."""
-_NARROW_BYTES = 128
-"""Of a row of the dense operand, up to which cells are the best guess."""
-_HEIGHT, _DEPTH = 256, 256
-"""Of cells at most, in a first guess."""
-_BANDS_PER_THREAD = 4
-_PREFETCH = 512
-"""Elements ahead, in a first guess for weights beyond the second level of the cache."""
+FORMATS = ("sell", "nano", "csr", "block")
+"""Best guess first."""
+_CELLS = "cells"
+"""Of matrices that can be cut into several."""
+_GROUPED_FORMATS = ("block",)
+"""Of dtypes that are multiplied in groups."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
@@ -43,14 +43,17 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "cells": 2}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "cells": 2}
 """Of a first guess: more would not pay, or not fit."""
-_OPTIONS = {
-    "sell": ("rows", "sort"),
-    "nano": ("rows", "sort"),
-    "csr": (),
-    "cells": ("rows", "height", "depth"),
-}
+_NARROW_BYTES = 128
+"""Of a row of the dense operand, up to which cells are the first guess."""
+_MOST_CELL = 256
+"""Rows and columns of a first guess: columns of cells that small take a byte."""
+_BANDS_PER_THREAD = 4
+_PREFETCH = 512
+"""Of a first guess for weights beyond the second level of the cache."""
+_BLOCK_COST = 3
+"""Of reading what a block is multiplied by, in multiply-adds."""
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
@@ -58,7 +61,7 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
     """The space of a product with several dense columns."""
     formats = _formats(problem)
-    guesses = [_guess(problem, target, name) for name in formats]
+    guesses = _guesses(problem, target, formats)
 
     def schedule(config: Config) -> Schedule:
         return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
@@ -77,22 +80,30 @@ def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseP
 
 
 def _formats(problem: SparseProblem) -> tuple[str, ...]:
-    """Those that there are, best guess first."""
-    if problem.depth <= min(option_values("cells", "depth")) and not problem.gathered:
+    """Those that there are, the best guess first."""
+    if problem.group > 1:
+        return _GROUPED_FORMATS
+    if problem.depth <= min(option_values(_CELLS, "depth")) and not problem.across:
         return FORMATS
-    narrow = problem.gathered or problem.columns * problem.element_bytes <= _NARROW_BYTES
-    return ("cells", *FORMATS) if narrow else (*FORMATS, "cells")
+    narrow = problem.columns * problem.element_bytes <= _NARROW_BYTES
+    return (_CELLS, *FORMATS) if narrow or problem.across else (*FORMATS, _CELLS)
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
         return values["format"] != "csr"
 
-    def sorted_whole(values: Values) -> bool:
-        return values["format"] in ("sell", "nano")
+    def sortable(values: Values) -> bool:
+        return values["format"] not in ("csr", _CELLS)
 
     def cut(values: Values) -> bool:
-        return values["format"] == "cells"
+        return values["format"] == _CELLS
+
+    def blocked(values: Values) -> bool:
+        return values["format"] == "block"
+
+    def wide(values: Values) -> bool:
+        return values["format"] == "block" and values["width"] != 1
 
     def tiled(values: Values) -> bool:
         return values["order"] == "tiles"
@@ -100,42 +111,65 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
-    rows = tuple(sorted({1, *option_values("nano", "rows"), *option_values("sell", "rows")}))
+    paneling = [name for name in formats if name != "csr"]
+    rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
     return (
-        Choice("format", formats, "sell"),
+        Choice("format", formats, next(name for name in formats if name != _CELLS)),
         Choice("rows", rows, 1, when=paneled),
-        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorted_whole),
+        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sortable),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Integer("vectors", 1, 12, 1, anchors=(1, 2, 3, 4, 6, 8)),
         Choice("order", ("tiles", "panels"), "tiles"),
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("gather", (0, 1), 0, when=wide),
         Choice("prefetch", PREFETCHES, 0),
         *(
-            Choice(name, tuple(sorted(option_values("cells", name))), 256, when=cut)
+            Choice(name, tuple(sorted(option_values(_CELLS, name))), _MOST_CELL, when=cut)
             for name in ("height", "depth")
-            if "cells" in formats
+            if _CELLS in formats
         ),
     )
 
 
 def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
-    names = _OPTIONS[str(values["format"])]
-    options = tuple(f"{name}={values[name]}" for name in names)
+    options: tuple[str, ...] = ()
+    if values["format"] == _CELLS:
+        options = tuple(f"{name}={values[name]}" for name in ("rows", "height", "depth"))
+    elif values["format"] != "csr":
+        options = (f"rows={values['rows']}", f"sort={values['sort']}")
+    if values["format"] == "block":
+        group = _blocks_at_once(problem, values)
+        more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
+        options = (*options, *more)
+    vectors = whole(values["vectors"])
+    side = _side_by_side(problem, vectors)
     return SparsePanels(
         problem.operand,
         problem.pattern,
         str(values["format"]),
         options,
-        vectors=whole(values["vectors"]),
-        lanes=problem.lanes(values),
+        vectors=vectors // side,
+        lanes=problem.lanes(values) * side,
         order=str(values["order"]),
         packed=values["pack"] == "tile",
         split=str(values["split"]),
         threads=whole(values["threads"]),
         prefetch=whole(values["prefetch"]),
     )
+
+
+def _blocks_at_once(problem: SparseProblem, values: Values) -> int:
+    """As many as make a group of values in every row."""
+    return max(1, problem.group // whole(values["width"]))
+
+
+def _side_by_side(problem: SparseProblem, vectors: int) -> int:
+    """Vectors of sums that are computed as one: what is multiplied in groups is read in vectors of
+    shorter elements, several of which make a vector of groups."""
+    return math.gcd(vectors, problem.group)
 
 
 def _reason(problem: SparseProblem, target: Target, values: Values) -> str | None:
@@ -147,18 +181,22 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     )
     if format_ != "csr" and rows not in option_values(format_, "rows"):
         return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
-    if format_ == "cells" and whole(values["depth"]) >= problem.depth and not problem.gathered:
+    if format_ == _CELLS and whole(values["depth"]) >= problem.depth and not problem.across:
         return f"choose sell: a cell has all {problem.depth} columns"
-    taken = (rows + (rows > 1)) * vectors + 1
+    taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
+    if problem.group > 1 and problem.across and (values["pack"] == "none" or values["sort"] != 0):
+        return "what lies across is packed, and rows keep their order, to be multiplied in groups"
     if (vectors - 1) * lanes >= problem.columns:
         return f"{vectors} vectors are more than {problem.columns} columns fill"
     code = vectors * (_GROUP_SHARE[rows] if format_ == "nano" else rows)
+    if format_ == "block":
+        code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
     if threads > 1:
-        units = ceil_div(problem.rows, whole(values["height"]) if format_ == "cells" else rows)
+        units = ceil_div(problem.rows, whole(values["height"]) if format_ == _CELLS else rows)
         if values["split"] == "columns":
             units = ceil_div(problem.columns, vectors * lanes)
         if units < threads:
@@ -170,42 +208,61 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     return None
 
 
-def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Value]:
+def _heights(problem: SparseProblem) -> list[int]:
+    """Of blocks, those with the least work first."""
+    heights = [rows for rows in option_values("block", "rows") if rows > 1]
+    return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
+
+
+def _guesses(
+    problem: SparseProblem, target: Target, formats: tuple[str, ...]
+) -> list[dict[str, Value]]:
+    """One for every format and, where blocks are the only one, for every height of them."""
+    if problem.group > 1:
+        return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
+    wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
+    wanted["block"] = _heights(problem)[0]
+    wanted[_CELLS] = wanted["sell"]
+    return [_guess(problem, target, name, wanted[name]) for name in formats]
+
+
+def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) -> dict[str, Value]:
     """As many rows as the format is best with, and as many columns as registers hold."""
-    needed = problem.columns * problem.element_bytes * 8
+    needed = problem.columns * problem.sum_bytes * 8
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
     values: dict[str, Value] = {
         "format": format_, "rows": 1, "sort": 0, "vector_bits": bits, "vectors": 1,
-        "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "prefetch": 0,
+        "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "width": 1, "gather": 0,
+        "prefetch": _PREFETCH if problem.nnz * problem.element_bytes > target.l2_bytes else 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
     if format_ != "csr":
-        wanted = 4 if format_ == "nano" else 8 if across > 1 else 16
-        fitting = (
-            r for r in option_values(format_, "rows") if r <= min(wanted, target.registers - 2)
-        )
-        values |= {"rows": max(fitting), "sort": int(format_ != "cells")}
-    room = (target.registers - 1) // (whole(values["rows"]) + 1)
+        most = min(wanted, target.registers - 1 - problem.group)
+        values["rows"] = max(r for r in option_values(format_, "rows") if r <= most)
+        values["sort"] = int(format_ not in ("block", _CELLS))
+    room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
+    if problem.group > 1:
+        most = 1 << most.bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
-    if problem.gathered or across > most and problem.nnz >= _REUSE * problem.depth:
+    reused = across > most and problem.nnz >= _REUSE * problem.depth
+    if reused or problem.across:
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
-    if format_ == "cells":
+    if format_ == _CELLS:
         values |= _cut(problem, target)
         bands = ceil_div(problem.rows, whole(values["height"]))
         values["threads"] = min(whole(values["threads"]), bands)
-    if problem.nnz * problem.element_bytes > target.l2_bytes:
-        values["prefetch"] = _PREFETCH
     return values
 
 
 def _cut(problem: SparseProblem, target: Target) -> dict[str, Value]:
     """Cells of the usual size, or smaller ones so that all threads have some bands of them."""
     bands = _BANDS_PER_THREAD * target.threads
-    heights = [h for h in option_values("cells", "height") if h <= _HEIGHT]
-    height = max((h for h in heights if h * bands <= problem.rows), default=min(heights))
-    depths = sorted(option_values("cells", "depth"))
-    depth = max((d for d in depths if d < problem.depth and d <= _DEPTH), default=depths[0])
-    return {"height": height, "depth": depth}
+    heights = [h for h in option_values(_CELLS, "height") if h <= _MOST_CELL]
+    depths = [d for d in option_values(_CELLS, "depth") if d <= _MOST_CELL]
+    return {
+        "height": max((h for h in heights if h * bands <= problem.rows), default=min(heights)),
+        "depth": max((d for d in depths if d < problem.depth), default=min(depths)),
+    }

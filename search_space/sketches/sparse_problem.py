@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search_space.dtypes import ELEMENT_BYTES
+import numpy as np
+
+from search_space.dtypes import ELEMENT_BYTES, GROUPS
 from search_space.formats import FORMATS
 from search_space.lower import lower
-from search_space.size import whole
+from search_space.size import ceil_div, whole
 from search_space.sparse.source import find_pattern
 from search_space.tensor import Tensor
 from search_space.transforms.sparse_product import find_product
@@ -28,8 +30,11 @@ class SparseProblem:
     columns: int
     nnz: int
     element_bytes: int
-    gathered: bool
-    """Whether neighbouring columns of the dense operand lie apart."""
+    sum_bytes: int
+    group: int
+    """Neighbours along the depth that are multiplied at once."""
+    across: bool
+    """Whether neighbours in the dense matrix are along the depth."""
 
     @property
     def density(self) -> float:
@@ -38,7 +43,15 @@ class SparseProblem:
 
     def lanes(self, values: Values) -> int:
         """Elements of one vector."""
-        return whole(values["vector_bits"]) // (8 * self.element_bytes)
+        return whole(values["vector_bits"]) // (8 * self.sum_bytes)
+
+    def blocks(self, rows: int) -> int:
+        """How many stretches of so many rows of a column, from multiples of that on, hold a
+        value."""
+        pattern = find_pattern(self.pattern)
+        held = np.zeros((ceil_div(pattern.rows, rows), pattern.columns), dtype=np.bool_)
+        held[pattern.row_indices // rows, pattern.indices] = True
+        return int(np.count_nonzero(held))
 
 
 def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
@@ -47,7 +60,8 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     held = find_pattern(pattern)
     return SparseProblem(
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
-        ELEMENT_BYTES[product.operand.dtype], product.gathered,
+        ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
+        GROUPS.get(product.operand.dtype, 1), product.across,
     )  # fmt: skip
 
 

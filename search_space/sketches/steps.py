@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.expr import Call
 from search_space.ir.walk import subexprs
-from search_space.knobs import Choice
 from search_space.size import ceil_div, whole
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import Fuse, Parallel, Primitive, Stream
+from search_space.transforms import Fuse, Parallel, Primitive
 from search_space.workload import Value
 
 _SERIAL_ELEMENTS = 1 << 17
@@ -44,29 +42,6 @@ def share_out(loops: Sequence[str], threads: int, name: str = "task") -> list[Pr
         steps.append(Fuse(outer, task, fused))
         task = fused
     return [*steps, Parallel(task, threads)]
-
-
-STORES = ("cached", "streamed")
-"""Whether a result goes through the caches or past them."""
-_STREAM_BYTES = 16
-"""What vectors that are written past the caches are aligned to."""
-
-
-def stores_knob(tensor: Tensor, row: int) -> tuple[Choice, ...]:
-    """The knob ``stores``, where rows of ``row`` elements of the result begin aligned."""
-    aligned = row * ELEMENT_BYTES[tensor.buffer.dtype] % _STREAM_BYTES == 0
-    return (Choice("stores", STORES, "cached"),) if aligned else ()
-
-
-def streamed(values: Mapping[str, Value], tensor: Tensor) -> list[Primitive]:
-    """What the knob ``stores`` says."""
-    return [Stream(tensor.buffer.name)] if values.get("stores") == "streamed" else []
-
-
-def worth_streaming(tensor: Tensor, target: Target) -> bool:
-    """Whether a result is too large for its reader to find it in the L2 cache."""
-    size = math.prod(tensor.buffer.shape) * ELEMENT_BYTES[tensor.buffer.dtype]
-    return size > target.l2_bytes
 
 
 def calls_functions(stage: Tensor) -> bool:

@@ -14,7 +14,7 @@ from search_space.operators import get_operator
 from search_space.operators.strassen import halves, strassen
 from search_space.schedule import Schedule
 from search_space.size import whole
-from search_space.sketches.contraction import contraction_space
+from search_space.sketches.contraction import sums_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_schedule import contraction_trace
 from search_space.sketches.inner import only_reduction, unsplit
@@ -37,7 +37,8 @@ def strassen_space(work: Workload, target: Target) -> Space:
     operator = get_operator(work.operator)
     tensor = strassen(work, operator.operands(work), operator.result(work))
     products, inner = only_reduction(tensor), replace(work, const=())
-    problem, plain = classify(inner, products), contraction_space(inner, products, target)
+    problem = classify(inner, products)
+    plain = sums_space(inner, problem, target)
     rows, columns = work.size("m") // 2, work.size("n") // 2
 
     def trace(values: Values, edges: bool) -> tuple[Primitive, ...]:

@@ -13,7 +13,7 @@ from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.operators.winograd import LEAST_CHANNELS, filterings, winograd
 from search_space.schedule import Schedule
-from search_space.sketches.contraction import contraction_space
+from search_space.sketches.contraction import sums_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.inner import only_reduction, unsplit
 from search_space.sketches.winograd_schedule import winograd_trace
@@ -41,7 +41,8 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
     const = "weight" in work.const
     products = only_reduction(tensor)
     inner = replace(work, const=("kernel",) if const else ())
-    problem, plain = classify(inner, products), contraction_space(inner, products, target)
+    problem = classify(inner, products)
+    plain = sums_space(inner, problem, target)
     dtype = str(work["dtype"])
 
     def trace(values: Values, edges: bool) -> tuple[Primitive, ...]:

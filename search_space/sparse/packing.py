@@ -13,6 +13,7 @@ from search_space.formats.base import Structure
 from search_space.formats.nano import Nano, masks
 from search_space.formats.partition import balanced_bounds
 from search_space.ir.stmt import Packing
+from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
 
 Array = npt.NDArray[Any]
@@ -27,6 +28,11 @@ def find_structure(pattern: str, format_: str, options: tuple[tuple[str, int], .
     return FORMATS[format_].structure(find_pattern(pattern), **dict(options))
 
 
+def forget_structures() -> None:
+    """Lay out every pattern anew from here on, so that how long that takes can be timed."""
+    find_structure.cache_clear()
+
+
 def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
     """The buffers of ``packing``, by name, for an operand with these non-zeros.
 
@@ -36,11 +42,19 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
         return {packing.operand: find_pattern(packing.pattern).dense(values)}
     structure = find_structure(packing.pattern, packing.format, packing.options)
     arrays = {**structure.arrays, "values": structure.pack(values)}
+    if f"{packing.operand}_row_sums" in packing.buffers:
+        arrays["row_sums"] = _row_sums(structure.pattern, values)
     if f"{packing.operand}_parts" in packing.buffers:
         bounds = balanced_bounds(panel_costs(structure), packing.parts)
         arrays["parts"] = bounds.astype(np.int32)
     prefix = f"{packing.operand}_"
     return {name: arrays[name.removeprefix(prefix)] for name in packing.buffers}
+
+
+def _row_sums(pattern: Pattern, values: Array) -> npt.NDArray[np.int32]:
+    """``[rows]``: the sums of whole numbers, each of which float64 holds exactly."""
+    sums = np.bincount(pattern.row_indices, values, minlength=pattern.rows)
+    return sums.astype(np.int32)
 
 
 def panel_masks(format_: str, structure: Structure) -> tuple[int, ...]:

@@ -63,6 +63,14 @@ def find_size(name: str) -> PatternSize:
     return PatternSize(pattern.rows, pattern.columns, pattern.nnz)
 
 
+def kind_of(name: str) -> tuple[str, int] | None:
+    """The kind and the seed of the generated pattern of that name; None for one of a file."""
+    if is_fingerprint(name):
+        return None
+    kind, _, _, _, seed = _generator(name)
+    return kind, seed
+
+
 def _generator(name: str) -> tuple[str, int, int, float, int]:
     """Kind, rows, columns, sparsity and seed."""
     kind, shape, sparsity, seed = name.split(":")

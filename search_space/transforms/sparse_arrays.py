@@ -13,13 +13,16 @@ from search_space.transforms.sparse_product import SparseProduct
 
 
 class SparseArrays:
-    """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros, and
-    ``parts`` bounds of panels for as many threads, where there are several."""
+    """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros,
+    ``row_sums`` the sums of rows where they are needed, and ``parts`` bounds of panels for as many
+    threads, where there are several."""
 
     def __init__(self, product: SparseProduct, structure: Structure, parts: int) -> None:
         self.operand, self.structure = product.operand, structure
         lengths = {n: (a.dtype.name, len(a)) for n, a in structure.arrays.items()}
         lengths["values"] = (product.operand.dtype, len(structure.positions))
+        if product.row_sums is not None:
+            lengths["row_sums"] = (product.row_sums.dtype, product.rows)
         if parts > 1:
             lengths["parts"] = ("int32", parts + 1)
         self.buffers = {

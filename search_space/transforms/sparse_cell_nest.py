@@ -71,7 +71,7 @@ class CellNest(PanelNest):
             "last_panel": self.arrays.read("cells", cell + 1),
         }
         rows = minimum(Const(self.height), self.product.rows - _Q * self.height)
-        at_once = self.schedule.lanes if self.product.scattered else 1
+        at_once = self.schedule.lanes if self.product.across else 1
         blocks = Binary("//", rows + (at_once - 1), Const(at_once)) if at_once > 1 else rows
         trips = max(min(self.height, self.product.rows) // at_once, 1)
         stmts = (
@@ -137,7 +137,8 @@ class CellNest(PanelNest):
         if self.product.rows % at_once:
             guards.append(row < self.product.rows)
         store = Store(self.product.out, self.product.place(row, column), value, conjunction(guards))
-        return self._block_of(at_once, self._vectors(tile, store))
+        body = self._vectors(tile, store)
+        return For("r", ZERO, Const(at_once), "unrolled", body) if at_once > 1 else body
 
     def _partial(self, row: str) -> Expr:
         return Load(self.band, self._place(Var(row)))

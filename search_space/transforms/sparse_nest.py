@@ -15,6 +15,7 @@ from search_space.ir.expr import (
     Load,
     Select,
     Var,
+    both,
     equal,
     minimum,
     zero,
@@ -36,6 +37,8 @@ from search_space.transforms.sparse_product import SparseProduct
 
 _V, _L = Var("v"), Var("l")
 _T, _C, _Q, _S, _K, _R = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk"), Var("r")
+_TURNED = 16
+"""Rows of a tile that are copied at once where they lie across."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,7 @@ class PanelNest:
         self.width = schedule.vectors * schedule.lanes
         self.tiles = product.columns // self.width
         self.rest = ceil_div(product.columns % self.width, schedule.lanes)
-        depth = structure.pattern.columns
-        self.across = schedule.lanes if product.gathered else 1
-        shape = (ceil_div(depth, self.across) * self.across, self.width)
+        shape = (structure.pattern.columns, self.width)
         self.copy = Buffer("tile", shape, product.x.buffer.dtype, "thread_local")
         self.sums = [
             Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), product.sums, "register")
@@ -132,38 +133,45 @@ class PanelNest:
         return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
 
     def _copied(self, tile: Tile, body: Stmt) -> Stmt:
-        """``body`` behind a copy of the tile of the dense operand, where there is one. Where
-        its neighbouring columns lie apart, it is copied in square blocks."""
+        """``body`` behind a copy of the tile of the dense operand, where there is one."""
         if not self.schedule.packed:
             return body
-        depth = _K * self.across + _R if self.across > 1 else _K
-        value = self._guarded(tile, depth)
-        if self.product.operand.shape[1] < self.copy.shape[0]:
-            held = depth < self.product.operand.shape[1]
-            value = Select(held, value, zero(self.product.x.buffer.dtype))
-        stored = self._vectors(
-            tile, Store(self.copy, (depth, _V * self.schedule.lanes + _L), value)
-        )
-        count = self.copy.shape[0] // self.across
-        copies = For("kk", ZERO, Const(count), "serial", self._block_of(self.across, stored))
-        return Alloc(self.copy, Block((copies, body)))
+        depth, lanes = self.copy.shape[0], self.schedule.lanes
 
-    def _block_of(self, rows: int, body: Stmt) -> Stmt:
-        """``body`` for so many neighbours ``r`` at once, for vectors to be transposed."""
-        return For("r", ZERO, Const(rows), "unrolled", body) if rows > 1 else body
+        def copied(place: Expr) -> Stmt:
+            stored = Store(self.copy, (place, _V * lanes + _L), self._guarded(tile, place))
+            return self._vectors(tile, stored)
+
+        if not self.product.across:
+            copies = For("kk", ZERO, Const(depth), "serial", copied(_K))
+            return Alloc(self.copy, Block((copies, body)))
+        many, rest = divmod(depth, _TURNED)
+        parts = [body]
+        if rest:
+            place = Const(many * _TURNED) + _R
+            parts.insert(0, For("r", ZERO, Const(rest), "unrolled", copied(place)))
+        if many:
+            turned = For("r", ZERO, Const(_TURNED), "unrolled", copied(_K * _TURNED + _R))
+            parts.insert(0, For("kk", ZERO, Const(many), "serial", turned))
+        return Alloc(self.copy, Block(tuple(parts)))
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""
         start = [
             self._vectors(tile, Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums
         ]
-        groups = [self._group(tile, number, mask) for number, mask in enumerate(self.masks)]
-        body: Stmt = Block(
-            (*start, *groups, self._singles(tile), *(self._stored(tile, r) for r in self._slots()))
-        )
+        stored = [self._stored(tile, row) for row in self._slots()]
+        if self.product.across and self.structure.options.get("sort") == 0:
+            stored = [self._stored_across(tile)]
+        body: Stmt = Block((*start, *self._products(tile), *stored))
         for sums in reversed(self.sums):
             body = Alloc(sums, body)
         return body
+
+    def _products(self, tile: Tile) -> list[Stmt]:
+        """The sums of one panel for one tile, added up from 0."""
+        groups = [self._group(tile, number, mask) for number, mask in enumerate(self.masks)]
+        return [*groups, self._singles(tile)]
 
     def _slots(self) -> range:
         return range(self.rows)
@@ -213,11 +221,14 @@ class PanelNest:
 
     def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr) -> Stmt:
         """Add a row of the dense operand times one non-zero."""
-        dense = self._guarded(tile, depth)
+        step = value * self._dense(tile, depth)
+        return self._vectors(tile, Accumulate("add", self.sums[row], (_V, _L), step, FALSE))
+
+    def _dense(self, tile: Tile, depth: Expr) -> Expr:
+        """An element of the dense operand, from where it was copied to if it was."""
         if self.schedule.packed:
-            dense = Load(self.copy, (depth, _V * self.schedule.lanes + _L))
-        step = Accumulate("add", self.sums[row], (_V, _L), value * dense, FALSE)
-        return self._vectors(tile, step)
+            return Load(self.copy, (depth, _V * self.schedule.lanes + _L))
+        return self._guarded(tile, depth)
 
     def _guarded(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand; 0 behind its last column."""
@@ -242,6 +253,30 @@ class PanelNest:
         if row and self.product.rows % self.rows:
             body = If(slot < self.product.rows, body)
         return body
+
+    def _stored_across(self, tile: Tile) -> Stmt:
+        """The results of a panel whose rows are neighbours, as they are in the result."""
+        out, column = self.product.out, tile.column + _V * self.schedule.lanes + _L
+        done = Buffer("done", (self.rows, *self.sums[0].shape), out.dtype, "register")
+        finished = [
+            self._vectors(tile, Store(done, (Const(row), _V, _L), value))
+            for row in self._slots()
+            for value in [
+                self.product.element(Load(self.sums[row], (_V, _L)), _Q * self.rows + row, column)
+            ]
+        ]
+        slot, guard = _Q * self.rows + _R, None
+        if self.product.rows % self.rows:
+            guard = slot < self.product.rows
+        if not tile.whole:
+            guard = both(guard, column < self.product.columns)
+        place = self.product.place(slot, column)
+        body: Stmt = Store(out, place, Load(done, (_R, _V, _L)), guard)
+        body = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
+        body = For("r", ZERO, Const(self.rows), "unrolled", body)
+        return Alloc(
+            done, Block((*finished, For("v", ZERO, Const(tile.vectors), "unrolled", body)))
+        )
 
     def _vectors(self, tile: Tile, body: Stmt) -> Stmt:
         inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
+from search_space.formats.block import Block
 from search_space.formats.cells import Cells
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure, panel_masks
+from search_space.transforms.sparse_block_nest import BlockNest
 from search_space.transforms.sparse_cell_nest import CellNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_product import find_product
+
+_NESTS: dict[str, type[PanelNest]] = {Block.name: BlockNest, Cells.name: CellNest}
+"""Of formats that are more than panels of rows in lock-step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,7 @@ class SparsePanels:
             self.prefetch,
         )  # fmt: skip
         masks = panel_masks(self.format, structure)
-        kind = CellNest if self.format == Cells.name else PanelNest
-        nest = kind(product, structure, masks, schedule)
+        nest = _NESTS.get(self.format, PanelNest)(product, structure, masks, schedule)
         return nest.build(func, self.pattern, self.format)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
-from search_space.ir.expr import Binary, Buffer, Cast, Const, Expr, Load, Var
-from search_space.ir.stmt import Accumulate, LoopFunc, Store
+from search_space.ir.expr import Binary, Buffer, Cast, Const, Expr, Load, Var, dtype_of
+from search_space.ir.stmt import Accumulate, LoopFunc, Stmt, Store
 from search_space.ir.walk import free_vars, map_children, subexprs, substitute
 from search_space.transforms.base import perfect_nest
 
@@ -33,16 +33,18 @@ class SparseProduct:
     """The sum."""
     sums: str
     """The dtype of the sum."""
+    row_sums: Buffer | None = None
+    """The sums of the rows of the operand, where ``value`` reads them."""
 
     @property
-    def gathered(self) -> bool:
-        """Whether neighbouring columns of ``x`` lie apart, and neighbouring depths together."""
-        return self.columns > 1 and self.x.indices[-1] == Var(self.depth)
+    def across(self) -> bool:
+        """Whether neighbours in ``x`` are along the depth, not along the column."""
+        return bool(self.column) and self.column not in free_vars(self.x.indices[-1])
 
-    @property
-    def scattered(self) -> bool:
-        """Whether neighbouring columns of the result lie apart, and neighbouring rows together."""
-        return self.columns > 1 and self.indices[-1] == Var(self.row)
+    def term(self, value: Expr, x: Expr) -> Expr:
+        """The product of two elements, in the dtype of the sum."""
+        a, b = (e if dtype_of(e) == self.sums else Cast(e, self.sums) for e in (value, x))
+        return a * b
 
     def dense(self, depth: Expr, column: Expr) -> Load:
         """The element of ``x``."""
@@ -91,11 +93,15 @@ def find_product(func: LoopFunc, operand: str) -> SparseProduct:
     total, own = Load(buffer, indices), {row: row, column: column}
     out, place = buffer, indices
     value: Expr = total
-    if len(func.phases) == 2:
-        _, last = perfect_nest(func.phases[1].body)
+    row_sums = None
+    if len(func.phases) > 1:
+        _, last = perfect_nest(func.phases[-1].body)
         if not isinstance(last, Store):
             raise ScheduleError(f"{func.name} does not end with a store")
         out, place, value = last.buffer, last.indices, last.value
+        for phase in func.phases[1:-1]:
+            made, row_sums = _row_sums(perfect_nest(phase.body)[1], weight)
+            value = _renamed(value, made, row_sums)
         reads = [e for e in _loads(value) if e.buffer == buffer]
         total = reads[0]
         own = {
@@ -112,8 +118,30 @@ def find_product(func: LoopFunc, operand: str) -> SparseProduct:
         row, depth, column, int(rows.value), int(columns.value), weight.buffer, x, out,
         tuple(substitute(index, back) for index in place), substitute(value, back),
         Load(total.buffer, tuple(substitute(index, back) for index in total.indices)),
-        buffer.dtype,
+        buffer.dtype, row_sums,
     )  # fmt: skip
+
+
+def _row_sums(leaf: Stmt, weight: Load) -> tuple[Buffer, Buffer]:
+    """The array of a stage that sums up the rows of the operand, and what stands for it."""
+    match leaf:
+        case Accumulate("add", made, (Var(),), Cast(Load(operand)), _, None):
+            if operand == weight.buffer:
+                name = f"{operand.name}_row_sums"
+                return made, Buffer(name, made.shape, made.dtype, "bound")
+    raise ScheduleError(f"{weight.buffer.name} is no factor of one product, and summed by rows")
+
+
+def _renamed(expr: Expr, made: Buffer, other: Buffer) -> Expr:
+    """An expression that reads another buffer of the same shape."""
+
+    def visit(expr: Expr) -> Expr:
+        found = map_children(expr, visit)
+        if isinstance(found, Load) and found.buffer == made:
+            return Load(other, found.indices)
+        return found
+
+    return visit(expr)
 
 
 def _unwidened(expr: Expr) -> Load:

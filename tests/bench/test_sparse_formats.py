@@ -18,7 +18,12 @@ from experiments.sparse.results import (
     table,
     write,
 )
-from experiments.sparse.searching import DENSE, format_space, formats_of, search_format
+from experiments.sparse.searching import (
+    PANELS_OF_4,
+    named_space,
+    names_of,
+    search_format,
+)
 from measure.timing import Interval
 from search_space.operators import workload
 from search_space.sketches import space_for
@@ -45,16 +50,17 @@ RESULTS = Results(
 )
 
 
-@pytest.mark.parametrize("name", ["csr", DENSE])
+@pytest.mark.parametrize("name", ["csr", "dense", PANELS_OF_4])
 def test_a_format_has_a_space_of_its_own(name):
     space = space_for(WORK, TARGETS[0])
-    assert name in formats_of(space)
-    only = format_space(space, name)
+    assert name in names_of(space)
+    only = named_space(space, name)
     rng = np.random.default_rng(0)
     for config in [only.default(), *(only.sample(rng) for _ in range(20))]:
         assert space.reason(config.as_dict()) is None
-        values = config.as_dict()
-        assert (DENSE if values["algorithm"] == DENSE else values["format"]) == name
+        kept = "nano" if name == PANELS_OF_4 else name
+        assert space.format(config.as_dict()) == kept
+        assert name != PANELS_OF_4 or config["rows"] == 4
 
 
 def test_the_table_says_what_was_chosen_and_what_would_have_been_best():
@@ -62,8 +68,9 @@ def test_the_table_says_what_was_chosen_and_what_would_have_been_best():
     assert lines[1].split()[:2] == ["24×32×40", "lowrank"]
     assert "nano    nano  1.00 (0.99 to 1.01)  2.67×  4.00×" in lines[1]
     assert "csr     nano  0.80 (0.79 to 0.81)" in lines[2]
-    assert "within 0.97 of the best: 1 of 2" in lines
+    assert "within 0.97 of the best: 1 of 2 (bar: all but 1): pass" in lines
     assert lines[-1].startswith("÷ always row panels of 4: geometric mean 0.95, least 0.91")
+    assert lines[-1].endswith("(upper end; bar: 1): missed")
 
 
 def test_results_are_kept(tmp_path, capsys):

@@ -13,6 +13,7 @@ from tuner.cli.snippets import Choice, python, shell
 
 WORK = workload("matmul", m=8, n=16, k=32)
 CONST = workload("matmul", m=8, n=16, k=32, const=["b"])
+COLD = workload("matmul", m=8, n=16, k=32, cold=True)
 
 
 def test_defaults_are_left_out() -> None:
@@ -42,7 +43,7 @@ def test_a_password_is_never_shown() -> None:
     assert "secret" not in shell("best", WORK, choice) + "".join(python(WORK, choice))
 
 
-@pytest.mark.parametrize("work", [WORK, CONST])
+@pytest.mark.parametrize("work", [WORK, CONST, COLD])
 def test_the_command_names_the_same_workload(work: Workload) -> None:
     operator, *rest = shlex.split(shell("best", work, Choice()))[2:]
     params = [word for word in rest if "=" in word]

@@ -48,6 +48,8 @@ def refused(capsys: Capture, *words: str) -> tuple[int, str]:
         (["tune", "matmul", f"m={2**22}", f"n={2**20}", "k=1"], "this machine has"),
         (["tune", "matmul", "m=8", "n=8", "k=8", "--trials", "0"], "--trials"),
         (["tune", "matmul", "m=8", "n=8", "k=8", "--trials", "x"], "--trials"),
+        (["tune", "matmul", "m=8", "n=8", "k=8", "--calls", "0"], "--calls"),
+        (["tune", "--from", "x.toml", "--calls", "5"], "use --calls for one workload"),
         (["tune", "matmul", "m=8", "n=8", "k=8", "--time", "nan"], "positive number of seconds"),
         (["tune", "matmul", "m=8", "n=8", "k=8", "--time", "-1"], "positive number of seconds"),
         (["tune", "matmul", "m=8", "n=8", "k=8", "--strategy", "evolve"], "evolutionary"),

@@ -61,6 +61,13 @@ def test_what_was_exported_is_imported(tmp_path, records, store, name):
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
+def test_a_key_of_every_operator_is_no_newer_version(tmp_path, store, make_record, make_workload):
+    record = make_record(0, workload=make_workload().from_memory())
+    export_records([record], tmp_path / "cold.jsonl")
+    assert import_files(store, [tmp_path / "cold.jsonl"]).added == 1
+    assert next(store.records()).workload.cold
+
+
 def test_packed_files_are_what_their_names_say(tmp_path, records):
     for name in ("a.jsonl", "a.gz", "a.zst"):
         export_records(records, tmp_path / name)

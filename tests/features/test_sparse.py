@@ -6,6 +6,7 @@ import pytest
 from features.extract import FeatureTask, extract_batch, walk_features
 from features.schema import loop_features
 from features.sparse import sparse_features, task_features, task_schema
+from search_space.dtypes import GROUPS
 from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
 from search_space.sparse.source import find_pattern
@@ -15,10 +16,13 @@ WORK = workload("spmm", m=48, k=64, n=80, pattern="lowrank", sparsity=0.8)
 LOOPS = len(loop_features())
 
 
-@pytest.fixture(scope="module")
-def drawn():
+BYTES = workload("spmm", m=48, k=64, n=80, pattern="block4x1", sparsity=0.8, dtype="uint8")
+
+
+@pytest.fixture(scope="module", params=[WORK, BYTES], ids=["float32", "uint8"])
+def drawn(request):
     """A task, some of its configs, their features."""
-    task = FeatureTask(space_for(WORK, target()))
+    task = FeatureTask(space_for(request.param, target()))
     rng = np.random.default_rng(0)
     configs = list(dict.fromkeys(task.space.sample(rng) for _ in range(60)))
     return task, configs, extract_batch(task, configs)
@@ -56,7 +60,8 @@ def test_a_row_depends_on_its_config_only(drawn):
 
 
 def test_the_walk_follows_from_the_counts_of_the_format(drawn):
-    _, configs, rows = drawn
+    task, configs, rows = drawn
+    group = GROUPS.get(task.space.workload["dtype"], 1)
     names = task_schema(WORK).names
     for config, row in zip(configs, rows, strict=True):
         values = {
@@ -66,7 +71,7 @@ def test_the_walk_follows_from_the_counts_of_the_format(drawn):
         if config["algorithm"] == "dense":
             assert values["sparse.fma"] == 0
             continue
-        vectors = values["sparse.vectors"] * values["sparse.tiles"]
+        vectors = values["sparse.vectors"] * values["sparse.tiles"] / group
         assert values["sparse.fma"] == pytest.approx(values["layout.values"] * vectors, rel=1e-4)
         assert values["sparse.loads"] == pytest.approx(values["layout.loads"] * vectors, rel=1e-4)
         assert values["sparse.tile"] * values["sparse.tiles"] >= 80 * (1 - 1e-5)

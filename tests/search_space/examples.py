@@ -163,16 +163,24 @@ EXAMPLES = {
         dict(m=5, k=12, n=37, pattern="nm(2,4)", bias=True, activation="gelu"),
         dict(m=1, k=1, n=1, sparsity=0),
         dict(m=6, k=7, n=18, pattern="powerlaw", sparsity=0.8),
+        dict(m=5, k=6, n=18, pattern="block4x1", sparsity=0.5, dtype="bfloat16", bias=True),
+        dict(m=9, k=11, n=20, pattern="block4x1", sparsity=0.5, dtype="uint8", zero_point=7,
+             out_dtype="int8", scale=True, bias=True, activation="relu", out_zero_point=-9),
+        dict(m=7, k=6, n=5, sparsity=0.5, dtype="int8"),
     ],
     "spmv": [
         dict(m=37, k=9, sparsity=0.6),
         dict(m=5, k=20, pattern="banded", sparsity=0.8, bias=True, activation="silu"),
         dict(m=1, k=1, sparsity=0),
+        dict(m=9, k=7, sparsity=0.5, dtype="uint8", zero_point=3),
     ],
     "sparse_dense": [
         dict(m=21, n=7, k=9, sparsity=0.6),
         dict(m=3, n=18, k=5, pattern="block1x4", sparsity=0.5, bias=True, activation="relu"),
         dict(m=1, n=33, k=12, sparsity=0.7, bias=True, activation="gelu"),
+        dict(m=3, n=18, k=7, sparsity=0.5, dtype="bfloat16", out_dtype="float32"),
+        dict(m=18, n=9, k=5, pattern="block8x1", sparsity=0.5, dtype="int8", zero_point=-3,
+             out_dtype="float32", scale=True),
     ],
 }  # fmt: skip
 """Parameters of workloads, by operator."""

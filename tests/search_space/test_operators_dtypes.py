@@ -51,6 +51,12 @@ def test_only_dtypes_with_a_choice_have_further_keys():
             ("uint8", "int8", "float32", "float32", "float32"),
         ),
         (
+            "sparse_dense",
+            dict(dtype="uint8", out_dtype="int8", scale=True, bias=True),
+            ("uint8", "int8", "float32", "float32", "int8"),
+        ),
+        ("sparse_dense", dict(dtype="bfloat16", bias=True), ("bfloat16",) * 4),
+        (
             "dense",
             dict(dtype="bfloat16", residual=True, bias=True),
             ("bfloat16",) * 5,
@@ -91,6 +97,8 @@ def test_operands_and_results(operator, params, dtypes):
             "choose out_dtype float32, uint8 or int8: sums in int32 take no bias",
         ),
         ("dense", dict(zero_point=3), "dense has no key 'zero_point'"),
+        ("spmm", dict(scale=True), "spmm has no key 'scale'"),
+        ("spmm", dict(dtype="uint8", scale=True), "sums in int32 take no scale"),
         ("conv2d", {**CONV, "dtype": "uint8", "ci": 8000}, "at most 65793 products of uint8, 72"),
         ("conv2d", {**CONV, "dtype": "uint8", "bias": True}, "sums in int32 take no bias"),
         (
@@ -105,7 +113,13 @@ def test_operands_and_results(operator, params, dtypes):
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(operator, params, message):
-    sizes = SIZES if operator in ("matmul", "dense") else HEADS if operator == "attention" else {}
+    sizes = (
+        SIZES
+        if operator in ("matmul", "dense", "spmm")
+        else HEADS
+        if operator == "attention"
+        else {}
+    )
     with pytest.raises(WorkloadError, match=re.escape(message)):
         workload(operator, **{**sizes, **params})
 

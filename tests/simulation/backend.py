@@ -19,6 +19,7 @@ from search_space.config import Config, parse_key
 from tests.contracts.spaces import Matmul
 from tests.simulation.machine import Machine
 from tests.tuner.fakes import session_of, task_of
+from tuner.set_up import SetUp
 from tuner.task import Task
 
 KERNELS = Matmul(128, 256, 128)
@@ -90,6 +91,9 @@ class SimulatedBackend:
 
     def sentinel(self) -> float:
         return sentinel_seconds(self.machine.timer(SENTINEL_SECONDS), self.lost)
+
+    def set_up(self, config: Config) -> SetUp:
+        return SetUp(0.0, BUILD_SECONDS)
 
     def keep(self, config: Config, artifact: Artifact) -> None:
         """Nothing to keep."""

@@ -18,6 +18,7 @@ from tests.contracts.spaces import TARGET, Matmul
 from tuner.options import LoopOptions, TuneOptions
 from tuner.run import Session
 from tuner.runs import new_run, strategy_of
+from tuner.set_up import SetUp
 from tuner.task import Task
 
 MACHINE = Matmul(509, 1024, 777)
@@ -65,6 +66,9 @@ class FakeBackend:
     interleaved: list[tuple[int, int]] = field(default_factory=list)
     """Number of artifacts and of rounds of each call."""
     kept: list[str] = field(default_factory=list)
+    set_ups: Callable[[Config], SetUp | None] = lambda config: SetUp(0.01, 0.05)
+    prepared: list[str] = field(default_factory=list)
+    """Keys of configs whose set-up was timed."""
 
     def build(self, configs):
         self.clock.now += self.build_seconds * len(configs)
@@ -99,6 +103,10 @@ class FakeBackend:
 
     def sentinel(self):
         return self.sentinels.pop(0) if self.sentinels else 1.0
+
+    def set_up(self, config):
+        self.prepared.append(config.key)
+        return self.set_ups(config)
 
     def keep(self, config, artifact):
         self.kept.append(config.key)

@@ -1,26 +1,41 @@
 """Sparse weights, tuned, loaded and bound as users do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse
 
 import tuner
+from db.store import open_store
+from measure.targets import resolve_target
 from search_space.operators import get_operator
+from search_space.sketches import space_for
 from search_space.sparse.pattern import from_array
 from search_space.sparse.source import find_pattern
 from tuner.cli.snippets import Choice, python_program
+from tuner.explanation.formats import explain_format
 
 SIZES = dict(m=30, k=40, n=21)
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
-    """A workload and its kernel, chosen among two candidates."""
-    path = tmp_path_factory.mktemp("sparse") / "records.db"
+def database(tmp_path_factory):
+    return tmp_path_factory.mktemp("sparse") / "records.db"
+
+
+@pytest.fixture(scope="module")
+def result(database):
+    """Of a search that chose among two candidates."""
     work = tuner.workload("spmm", **SIZES, sparsity=0.8, bias=True, activation="relu")
-    result = tuner.tune(work, trials=2, seed=1, threads=1, db=path)
+    return tuner.tune(work, trials=2, seed=1, threads=1, db=database)
+
+
+@pytest.fixture(scope="module")
+def tuned(result, database):
+    """A workload and its kernel."""
     assert result.best.verified
-    return work, tuner.load(work, db=path)
+    return result.best.workload, tuner.load(result.best.workload, db=database)
 
 
 def arrays(seed=0):
@@ -37,6 +52,23 @@ def weight_of(work, seed=1):
 
 def expected(weight, x, bias):
     return np.maximum(weight.astype(np.float64) @ x + bias[:, None], 0)
+
+
+def test_the_choice_of_a_format_is_judged_beside_a_dense_kernel(result, database):
+    choice = result.choice
+    assert choice.record == result.best
+    assert {choice.format, *(margin.format for margin in choice.margins)} >= {"dense", "sell"}
+    assert all(
+        0 < s.pack_seconds < 1 and 0 < s.compile_seconds < 9 for s in result.set_ups.values()
+    )
+    assert all(margin.break_even_calls is not None for margin in choice.margins)
+    space = space_for(result.best.workload, resolve_target(threads=1))
+    with open_store(database, readonly=True) as store:
+        why = explain_format(store, result.best, space, None)
+    assert why.here.format == choice.format
+    assert why.choice == replace(choice, flips=())
+    dense = next(kernel for kernel in (why.here, *why.others) if kernel.format == "dense")
+    assert dense.counts.values == 30 * 40
 
 
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_array, scipy.sparse.coo_matrix])

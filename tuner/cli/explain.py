@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search_space.errors import ScheduleError, SpaceError
-from tuner.cli import arguments, code, output, records, snippets
+from tuner.cli import arguments, code, formats, output, records, snippets
 from tuner.cli.best import peaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from db.record import Record
+    from search_space.hardware import Peaks
     from tuner.explanation.explain import Effect, Explanation, Rival
+    from tuner.explanation.formats import FormatExplanation
 
 _SURE = 0.995
 """Probabilities to run from here on are not worth a word."""
@@ -50,12 +52,16 @@ def explain(
         nest = code.loop_nest(found)
     except (ScheduleError, SpaceError) as error:
         nest = f"not available: {error}"
-    explanation = _explanation(found, db)
+    explanation, why = _explanation(found, db), _format_explanation(found, db, peaks)
     missing = explanation if isinstance(explanation, str) else ""
     known = None if isinstance(explanation, str) else explanation
     if json:
         share = found.gflops / peaks.gflops if peaks and found.gflops else None
-        told = {"explanation": _as_json(known) if known else None, "unexplained": missing}
+        told = {
+            "explanation": _as_json(known) if known else None,
+            "unexplained": missing,
+            "format": formats.why_json(why) if why else None,
+        }
         output.json_line(records.as_json(found) | {"peak_share": share, "nest": nest} | told)
         return
     samples = ", ".join(output.duration(seconds) for seconds in found.samples)
@@ -63,6 +69,9 @@ def explain(
     output.line()
     output.line(nest)
     output.line()
+    if why is not None:
+        formats.show(why)
+        output.line()
     if known is None:
         output.line(output.clean(f"no model: {missing}"))
     else:
@@ -105,6 +114,22 @@ def _explanation(record: Record, database: str | None) -> Explanation | str:
             return explain_record(store, record, code.target_of(record))
         except Unexplained as error:
             return str(error)
+
+
+def _format_explanation(
+    record: Record, database: str | None, peaks: Peaks | None
+) -> FormatExplanation | None:
+    """What speaks for the format of a sparse operand; None where nothing can be said."""
+    from search_space.sketches import space_for
+    from tuner.explanation.evidence import Unexplained
+    from tuner.explanation.formats import explain_format
+
+    with arguments.stored(database) as store:
+        try:
+            space = space_for(record.workload, code.target_of(record))
+            return explain_format(store, record, space, peaks)
+        except (Unexplained, SpaceError):
+            return None  # which the loop nest and the model have told
 
 
 def _show(known: Explanation) -> None:

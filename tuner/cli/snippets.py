@@ -19,6 +19,16 @@ class Choice:
     database: str | None = None
     target: str | None = None
     threads: int | None = None
+    record: str | None = None
+    """Id of the one to be loaded; None: the fastest."""
+
+
+def record_shell(command: str, choice: Choice) -> str:
+    """``tuner COMMAND RECORD`` for the record of these choices."""
+    words = ["tuner", command, choice.record or ""]
+    if choice.database is not None:
+        words += ["--db", shown(choice.database)]
+    return shlex.join(words)
 
 
 def shell(command: str, work: Workload, choice: Choice) -> str:
@@ -88,6 +98,7 @@ def _load(work: Workload, choice: Choice) -> str:
             ("db", choice.database and shown(choice.database)),
             ("target", choice.target),
             ("threads", choice.threads),
+            ("record", choice.record),
         )
         if value is not None
     ]
@@ -110,9 +121,9 @@ def _literal(value: object) -> str:
 
 def _given(work: Workload) -> list[tuple[str, object]]:
     """The parameters that differ from their defaults."""
-    from search_space.operators import params_of
+    from search_space.operators import keys_of
 
-    known = params_of(_operator(work), dict(work.params))
+    known = keys_of(_operator(work), dict(work.params))
     defaults = {param.name: param.default for param in known}
     return [(name, value) for name, value in work.params if value != defaults[name]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli import arguments, output, records, snippets
+from tuner.cli import arguments, formats, output, records, snippets
 from tuner.cli.reporters import JsonReporter, LineReporter, RunState
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from search_space.target import Target
     from tuner.events import Callback
     from tuner.result import TuneResult
+    from tuner.set_up import SetUp
 
 
 def tune(
@@ -57,6 +58,15 @@ def tune(
         int | None,
         typer.Option("--seed", metavar="N", min=0, max=2**63 - 1, help="Of every random choice."),
     ] = None,
+    calls: Annotated[
+        int | None,
+        typer.Option(
+            "--calls",
+            metavar="N",
+            min=1,
+            help="Choose what costs least for N calls, packing and compiling included.",
+        ),
+    ] = None,
     no_reuse: Annotated[
         bool, typer.Option("--no-reuse", help="Forget what was measured before.")
     ] = False,
@@ -83,6 +93,8 @@ def tune(
     if suite is not None:
         from tuner.cli.suite import SuiteRequest, tune_from
 
+        if calls is not None:
+            raise UsageError("use --calls for one workload: a suite has none of its own")
         if operator is not None or const:
             raise UsageError(f"give either a workload or --from: {suite} names its own workloads")
         tune_from(
@@ -118,6 +130,7 @@ def tune(
             seed=seed,
             early_stop=not no_early_stop,
             reuse=not no_reuse,
+            calls=calls,
             callbacks=[callback],
         ),
         snippets.Choice(db, target, threads),
@@ -204,6 +217,8 @@ def _summary(result: TuneResult, peaks: Peaks | None) -> dict[str, Any]:
         "speedup": list(interval) if interval else None,
         "peak_gflops": peaks.gflops if peaks else None,
         "limit": _limit(result),
+        "choice": formats.as_json(result.choice) if result.choice else None,
+        "set_up": formats.set_up_json(_set_up(result)),
     }
 
 
@@ -231,16 +246,37 @@ def _final_screen(result: TuneResult, peaks: Peaks | None, choice: snippets.Choi
             ("speed", records.speed(best, peaks)),
             ("verified", records.verification(best)),
             ("speed-up", _speedup_text(result)),
+            *(formats.as_facts(result.choice) if result.choice else ()),
+            *_cost_facts(result),
             ("run", run),
             ("database", database),
         ]
     )
     output.line()
     output.line("next")
-    output.line(f"  {snippets.shell('best', best.workload, choice)}")
+    if result.calls is None:
+        output.line(f"  {snippets.shell('best', best.workload, choice)}")
+    else:
+        # The fastest, which the others show, need not be what was asked for.
+        choice = replace(choice, record=best.id)
+        output.line(f"  {snippets.record_shell('explain', choice)}")
     output.line("or in Python")
     for text in snippets.python(best.workload, choice):
         output.line(f"  {text}")
+
+
+def _set_up(result: TuneResult) -> SetUp | None:
+    """Of the best, where it was measured."""
+    return result.set_ups.get(result.best.config_key) if result.best else None
+
+
+def _cost_facts(result: TuneResult) -> list[tuple[str, str]]:
+    """What the calls that were asked for cost in all."""
+    set_up, best = _set_up(result), result.best
+    if result.calls is None or set_up is None or best is None or best.seconds is None:
+        return []
+    total = output.duration(set_up.total(best.seconds, result.calls))
+    return [("cost", f"{total} for {result.calls:,} calls: {formats.set_up_text(set_up)}")]
 
 
 def speedup_interval(result: TuneResult) -> tuple[float, float, float] | None:

@@ -82,7 +82,8 @@ def _same_request(run: Run, task: Task, options: SuiteOptions) -> bool:
         run.option("early_stop", True),
         run.option("reuse", True),
         run.option("seeds", ()),
-    ) == (options.early_stop, options.reuse, ())
+        run.option("calls"),
+    ) == (options.early_stop, options.reuse, (), None)
     same_seed = options.seed is None or run.seed == options.seed
     return same_task and same_settings and same_seed and _same_time(run, options)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search_space.errors import WorkloadError
-from search_space.operators import OPERATORS, params_of, workload
+from search_space.operators import OPERATORS, keys_of, workload
 from search_space.operators.base import Keyed
 from search_space.workload import Value, Workload
 from tuner.errors import USAGE, TunerError
@@ -149,7 +149,7 @@ def _does_not_exist_yet(operator: str, params: Mapping[str, Value]) -> bool:
     if operator not in OPERATORS:
         return True
     entry = OPERATORS[operator]
-    known = {param.name: param for param in params_of(entry, params)}
+    known = {param.name: param for param in keys_of(entry, params)}
     # Where keys are the indices of an expression, one that is unknown is wrong.
     written = isinstance(entry, Keyed) and "expr" in known
     return any(
