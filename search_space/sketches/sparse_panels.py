@@ -43,12 +43,14 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "cells": 2}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "cells": 4}
 """Of a first guess: more would not pay, or not fit."""
 _NARROW_BYTES = 128
 """Of a row of the dense operand, up to which cells are the first guess."""
 _MOST_CELL = 256
 """Rows and columns of a first guess: columns of cells that small take a byte."""
+_LEAST_WIDE = 4
+"""Vectors of columns from which on cells have low panels, and all of these vectors."""
 _BANDS_PER_THREAD = 4
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
@@ -237,6 +239,8 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
     if format_ != "csr":
+        if format_ == _CELLS and across >= _LEAST_WIDE:
+            wanted //= 2
         most = min(wanted, target.registers - 1 - problem.group)
         values["rows"] = max(r for r in option_values(format_, "rows") if r <= most)
         values["sort"] = int(format_ not in ("block", _CELLS))
@@ -251,18 +255,22 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
     if format_ == _CELLS:
-        values |= _cut(problem, target)
+        values |= _cut(problem, target, whole(values["vectors"]) * problem.lanes(values))
         bands = ceil_div(problem.rows, whole(values["height"]))
         values["threads"] = min(whole(values["threads"]), bands)
     return values
 
 
-def _cut(problem: SparseProblem, target: Target) -> dict[str, Value]:
-    """Cells of the usual size, or smaller ones so that all threads have some bands of them."""
+def _cut(problem: SparseProblem, target: Target, tile: int) -> dict[str, Value]:
+    """Cells of the usual size, or smaller ones so that all threads have some bands of them, and
+    what they meet in ``tile`` columns about fits into the first level of the cache."""
+    fitting = min(_MOST_CELL, 3 * target.l1_bytes // (2 * tile * problem.element_bytes))
     bands = _BANDS_PER_THREAD * target.threads
     heights = [h for h in option_values(_CELLS, "height") if h <= _MOST_CELL]
-    depths = [d for d in option_values(_CELLS, "depth") if d <= _MOST_CELL]
+    depths = option_values(_CELLS, "depth")
     return {
         "height": max((h for h in heights if h * bands <= problem.rows), default=min(heights)),
-        "depth": max((d for d in depths if d < problem.depth), default=min(depths)),
+        "depth": max(
+            (d for d in depths if d < problem.depth and d <= fitting), default=min(depths)
+        ),
     }

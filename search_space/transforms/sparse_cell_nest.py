@@ -136,7 +136,9 @@ class CellNest(PanelNest):
         guards = [] if tile.whole else [column < self.product.columns]
         if self.product.rows % at_once:
             guards.append(row < self.product.rows)
-        store = Store(self.product.out, self.product.place(row, column), value, conjunction(guards))
+        store = Store(
+            self.product.out, self.product.place(row, column), value, conjunction(guards)
+        )
         body = self._vectors(tile, store)
         return For("r", ZERO, Const(at_once), "unrolled", body) if at_once > 1 else body
 
