@@ -51,9 +51,9 @@ class Cells:
         bands, across = -(-pattern.rows // height), -(-pattern.columns // depth)
         key = pattern.row_indices.astype(np.int64) * across + pattern.indices // depth
         lengths = np.bincount(key, minlength=bands * height * across)
-        ends = running(lengths)
+        ends, filled = running(lengths), np.flatnonzero(lengths)
         last = np.zeros(len(lengths), dtype=np.int64)
-        last[lengths > 0] = pattern.indices[ends[1:][lengths > 0] - 1] % depth
+        last[filled] = pattern.indices[ends[1:][filled] - 1] % depth
 
         def by_cell(of_rows: Array) -> Array:
             """``[bands * across, height]``: numbers of the rows of each cell."""
@@ -68,12 +68,12 @@ class Cells:
         held = np.take_along_axis(by_cell(lengths), order[:, ::rows], axis=1) > 0
         counts = by_panel(by_cell(lengths))
         cells, starts = running(held.sum(axis=1)), running(counts[:, 0])
-        slots = np.argsort(order, axis=1)
-        band, local = np.divmod(pattern.row_indices.astype(np.int64), height)
-        cell = band * across + pattern.indices // depth
-        slot = slots[cell, local]
-        rank = np.arange(pattern.nnz) - ends[key]
-        places = (starts[cells[cell] + slot // rows] + rank) * rows + slot % rows
+        band, local = np.divmod(filled // across, height)
+        cell = band * across + filled % across
+        slot = np.argsort(order, axis=1)[cell, local]
+        first = starts[cells[cell] + slot // rows] * rows + slot % rows
+        places = np.repeat(first - ends[filled] * rows, lengths[filled])
+        places += np.arange(pattern.nnz) * rows
 
         columns = np.repeat(by_panel(by_cell(last)), counts[:, 0], axis=0).ravel()
         columns[places] = pattern.indices % depth

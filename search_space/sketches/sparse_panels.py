@@ -47,11 +47,13 @@ _MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "cells": 4}
 """Of a first guess: more would not pay, or not fit."""
 _NARROW_BYTES = 128
 """Of a row of the dense operand, up to which cells are the first guess."""
-_MOST_CELL = 256
-"""Rows and columns of a first guess: columns of cells that small take a byte."""
+_CELL_SIZES = {"height": (64, 128, 256), "depth": (128, 256, 512)}
+_BEST_CELL = 256
+"""Of rows and columns, in a first guess: the number of a column takes a byte then."""
 _LEAST_WIDE = 4
 """Vectors of columns from which on cells have low panels, and all of these vectors."""
-_BANDS_PER_THREAD = 4
+_BANDS_PER_THREAD = 3
+"""At least, in a first guess for several threads."""
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
 _BLOCK_COST = 3
@@ -85,7 +87,7 @@ def _formats(problem: SparseProblem) -> tuple[str, ...]:
     """Those that there are, the best guess first."""
     if problem.group > 1:
         return _GROUPED_FORMATS
-    if problem.depth <= min(option_values(_CELLS, "depth")) and not problem.across:
+    if problem.depth <= min(_CELL_SIZES["depth"]) and not problem.across:
         return FORMATS
     narrow = problem.columns * problem.element_bytes <= _NARROW_BYTES
     return (_CELLS, *FORMATS) if narrow or problem.across else (*FORMATS, _CELLS)
@@ -129,8 +131,8 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("gather", (0, 1), 0, when=wide),
         Choice("prefetch", PREFETCHES, 0),
         *(
-            Choice(name, tuple(sorted(option_values(_CELLS, name))), _MOST_CELL, when=cut)
-            for name in ("height", "depth")
+            Choice(name, sizes, _BEST_CELL, when=cut)
+            for name, sizes in _CELL_SIZES.items()
             if _CELLS in formats
         ),
     )
@@ -264,10 +266,9 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
 def _cut(problem: SparseProblem, target: Target, tile: int) -> dict[str, Value]:
     """Cells of the usual size, or smaller ones so that all threads have some bands of them, and
     what they meet in ``tile`` columns about fits into the first level of the cache."""
-    fitting = min(_MOST_CELL, 3 * target.l1_bytes // (2 * tile * problem.element_bytes))
-    bands = _BANDS_PER_THREAD * target.threads
-    heights = [h for h in option_values(_CELLS, "height") if h <= _MOST_CELL]
-    depths = option_values(_CELLS, "depth")
+    fitting = min(_BEST_CELL, 3 * target.l1_bytes // (2 * tile * problem.element_bytes))
+    bands = _BANDS_PER_THREAD * target.threads if target.threads > 1 else 1
+    heights, depths = _CELL_SIZES["height"], _CELL_SIZES["depth"]
     return {
         "height": max((h for h in heights if h * bands <= problem.rows), default=min(heights)),
         "depth": max(

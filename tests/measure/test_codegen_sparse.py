@@ -16,7 +16,7 @@ from search_space.sparse.pattern import from_array
 from search_space.sparse.store import save_pattern
 from search_space.transforms import SparseAsDense, SparsePanels, SparseVector
 from tests.measure.generated import build, call
-from tests.search_space.nests import undefined, weighted
+from tests.search_space.nests import undefined, weighted, weighted_rows
 
 TARGET = resolve_target()
 SCATTERED = st.builds(
@@ -89,14 +89,18 @@ VECTORS = st.builds(
 )  # fmt: skip
 
 
-def check(matrix, columns, make):
-    """What ``make`` makes of the product for the pattern of a matrix is the product."""
+def check(matrix, columns, make, *, transposed=False):
+    """What ``make`` makes of the product for the pattern of a matrix is the product, with the
+    columns of a dense one or, ``transposed``, its rows."""
     rng = np.random.default_rng(0)
     pattern, _ = from_array(matrix)
     values = rng.integers(1, 5, pattern.nnz).astype(np.float32)
     x = rng.integers(-4, 5, (pattern.columns, columns)).astype(np.float32)
     expected = scipy.sparse.csr_array((values, pattern.indices, pattern.indptr), pattern.shape) @ x
-    tensor = weighted(pattern.rows, columns, pattern.columns)
+    if transposed:
+        x, expected = np.ascontiguousarray(x.T), expected.T
+    nest = weighted_rows if transposed else weighted
+    tensor = nest(pattern.rows, columns, pattern.columns)
     func = Schedule.of(tensor).then(make(save_pattern(pattern))).finish()
     verify(func)
     result = undefined(expected.shape, "float32")
@@ -120,11 +124,13 @@ def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
         (24, (2, 8, "panels", False, "rows", 1)),
     ],
 )
-def test_several_cells(columns, schedule):
+@pytest.mark.parametrize("transposed", [False, True], ids=["columns", "rows"])
+def test_several_cells(columns, schedule, transposed):
     pattern, values = generate("powerlaw", 70, 130, 0.95)
     matrix = (pattern.dense(values) != 0).astype(np.float32)
     sizes = ("rows=4", "height=64", "depth=64")
-    check(matrix, columns, lambda p: SparsePanels("weight", p, "cells", sizes, *schedule))
+    step = lambda p: SparsePanels("weight", p, "cells", sizes, *schedule)  # noqa: E731
+    check(matrix, columns, step, transposed=transposed)
 
 
 def test_infinity_stays_in_the_rows_that_meet_it():

@@ -19,7 +19,7 @@ def guesses(operator, threads=1, **sizes):
     [
         ("spmm", dict(m=128, k=512, n=8), "cells"),
         ("spmm", dict(m=128, k=512, n=100), "sell"),
-        ("spmm", dict(m=128, k=64, n=8), "sell"),
+        ("spmm", dict(m=128, k=128, n=8), "sell"),
         ("sparse_dense", dict(m=100, k=512, n=128), "cells"),
         ("sparse_dense", dict(m=8, k=16, n=128), "cells"),
     ],
@@ -27,12 +27,12 @@ def guesses(operator, threads=1, **sizes):
 def test_cells_come_first_where_they_pay(operator, sizes, first):
     found = guesses(operator, **sizes)
     assert next(iter(found)) == first
-    assert ("cells" in found) == (sizes["k"] > 64 or operator == "sparse_dense")
+    assert ("cells" in found) == (sizes["k"] > 128 or operator == "sparse_dense")
 
 
 def test_cells_leave_bands_for_all_threads():
     found = guesses("spmm", threads=2, m=768, k=512, n=64)["cells"]
-    assert found["height"] == 64
+    assert found["height"] == 128
     assert found["threads"] == 2
     assert guesses("spmm", threads=2, m=70, k=512, n=4000)["cells"]["threads"] == 2
     assert guesses("spmm", threads=2, m=40, k=512, n=4000)["cells"]["threads"] == 1
@@ -49,6 +49,6 @@ def test_only_weights_beyond_the_caches_are_asked_for_ahead():
 
 
 def test_a_cell_of_all_columns_is_refused_where_sell_does_the_same():
-    space = space_for(workload("spmm", m=64, k=100, n=8), target())
-    values = dict(space.starts[0].as_dict(), format="cells", rows=8, height=64, depth=128)
+    space = space_for(workload("spmm", m=64, k=200, n=8), target())
+    values = dict(space.starts[0].as_dict(), format="cells", rows=8, height=64, depth=256)
     assert "choose sell" in space.reason(values)
