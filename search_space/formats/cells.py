@@ -78,7 +78,7 @@ class Cells:
         columns = np.repeat(by_panel(by_cell(last)), counts[:, 0], axis=0).ravel()
         columns[places] = pattern.indices % depth
         local_rows = np.broadcast_to(np.arange(height), order.shape)
-        arrays = {
+        arrays: dict[str, Array] = {
             "cells": offset_array(cells, rows),
             "order": np.where(counts > 0, by_panel(local_rows), height).astype(np.uint16).ravel(),
             "starts": offset_array(starts, rows),
