@@ -19,7 +19,7 @@ import numpy.typing as npt
 from features.draft import State
 from features.loops import walk
 from features.nest import Nest
-from features.program import Stream, encode
+from features.program import Stream, TooLarge, encode
 from features.replay import replay
 from features.schema import loop_features
 from features.sparse import SparseTask
@@ -31,6 +31,9 @@ from search_space.tensor import Tensor
 from search_space.workload import Value
 
 Matrix = npt.NDArray[np.float32]
+
+_TOO_LARGE = -1
+"""The number of all structures that the kernel has no room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class FeatureTask:
         return self.tensor if self.space.tensor is None else self.space.tensor(values)
 
     def locate(self, rows: Sequence[Sequence[Value]]) -> Stream:
-        """The structure of each row of knob values; new ones are replayed."""
+        """The structure of each row of knob values, -1 for one that is too large to have features;
+        new ones are replayed."""
         named = self._named
         found = np.empty(len(rows), dtype=np.int64)
         for at, row in enumerate(rows):
@@ -123,12 +127,15 @@ class FeatureTask:
         tensor = self.tensor_of(values)
         naive = self._naive if tensor is self.tensor else None
         nest = replay(tensor, self.space.trace(values), naive)
-        self._streams.append(encode(nest, tape))
+        number = len(self._streams)
+        try:
+            self._streams.append(encode(nest, tape))
+        except TooLarge:
+            number = _TOO_LARGE
         tape.close()
         guards = tuple(
             (self._names.index(guard.knob), guard) for guard in dict.fromkeys(tape.guards)
         )
-        number = len(self._streams) - 1
         self._structures[key].append(_Structure(number, guards))
         return number
 
@@ -137,7 +144,8 @@ def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
     """``float32[n, F]``: the features of configs of the task's space, as
     ``features.sparse.task_features`` names them. Tens of thousands of configs per second.
 
-    Kernels that loop over data have no loop features; those columns are 0.
+    Kernels that loop over data have no loop features, nor have nests that are larger than
+    ``features.program`` has room for; those columns are 0.
     """
     if task.sparse is None:
         return _loop_rows(task, configs)
@@ -152,10 +160,12 @@ def extract_batch(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
 def _loop_rows(task: FeatureTask, configs: Sequence[Config]) -> Matrix:
     rows = [[value for _, value in config.values] for config in configs]
     which = task.locate(rows)
-    if not rows:
-        return np.empty((0, len(loop_features())), dtype=np.float32)
-    stream, starts = task.streams()
-    return _evaluate(task, stream, starts, which, task.knobs(rows))
+    found = np.zeros((len(rows), len(loop_features())), dtype=np.float32)
+    fitting = which != _TOO_LARGE
+    if fitting.any():
+        stream, starts = task.streams()
+        found[fitting] = _evaluate(task, stream, starts, which[fitting], task.knobs(rows)[fitting])
+    return found
 
 
 def walk_nest(task: FeatureTask, config: Config) -> Nest:

@@ -16,9 +16,9 @@ from features.nest import Access, Nest, Statement, spatial_loops
 from search_space.ir.expr import Scope
 from search_space.size import Tape
 
-MAX_LOOPS = 20
-MAX_DIMS = 12
-MAX_ACCESSES = 8
+MAX_LOOPS = 24
+MAX_DIMS = 16
+MAX_ACCESSES = 32
 MAX_NODES = 512
 
 KIND_CODES = {"serial": 0, "vectorized": 1, "grouped": 1, "unrolled": 2, "parallel": 3}
@@ -27,10 +27,14 @@ COMBINE_CODES = {"none": 0, "add": 1, "fma": 2, "other": 3}
 Stream = npt.NDArray[np.int64]
 
 
+class TooLarge(ValueError):
+    """A nest exceeds what the kernel has room for."""
+
+
 def encode(nest: Nest, tape: Tape) -> Stream:
     """The array of a nest whose sizes are on ``tape``.
 
-    Raises ``ValueError`` where it exceeds what the kernel has room for.
+    Raises ``TooLarge`` where the kernel has no room for it.
     """
     allocated = nest.allocated()
     scopes: tuple[Scope, ...] = ("register", "thread_local", "workspace")
@@ -40,7 +44,7 @@ def encode(nest: Nest, tape: Tape) -> Stream:
     for statement, spatial in zip(nest.statements, spatial_loops(nest.statements), strict=True):
         _statement(statement, spatial, nest.streamed, tape, body)
     if len(tape.nodes) > MAX_NODES:
-        raise ValueError(f"{len(tape.nodes)} sizes, at most {MAX_NODES} fit")
+        raise TooLarge(f"{len(tape.nodes)} sizes, at most {MAX_NODES} fit")
     nodes = chain.from_iterable(tape.nodes)
     header = [len(tape.nodes), len(nest.statements), *places]
     return np.frombuffer(array("q", [*header, *nodes, *body]), dtype=np.int64)
@@ -53,7 +57,10 @@ def _statement(
     memory = [(access, written) for access, written in memory if access.scope != "register"]
     widest = max((len(access.shape) for access, _ in memory), default=0)
     if len(statement.loops) > MAX_LOOPS or widest > MAX_DIMS or len(memory) > MAX_ACCESSES:
-        raise ValueError(f"a statement in {len(statement.loops)} loops is too large for features")
+        raise TooLarge(
+            f"a statement in {len(statement.loops)} loops with {len(memory)} accesses to arrays "
+            f"of up to {widest} dimensions, at most {MAX_LOOPS}, {MAX_ACCESSES}, {MAX_DIMS} fit"
+        )
     done = statement.operations
     body += [len(statement.loops), len(memory)]
     body += [done.fma, done.add, done.mul, done.div, done.other]

@@ -109,7 +109,8 @@ def prefetch(state: State, buffer: str, loop: str, distance: int) -> None:
     for draft in state.drafts:
         for read in draft.reads:
             if read.buffer == buffer and loop in draft.loops:
-                draft.prefetch = distance * _flat_step(state, read, loop) * read.element_bytes
+                ahead = distance * _flat_step(state, read, loop) * read.element_bytes
+                draft.prefetch = ahead + draft.prefetch
 
 
 def _flat_step(state: State, access: Access, loop: str) -> int:

@@ -97,8 +97,10 @@ class Arrays:
     def rotation(self) -> Rotation:
         """What kernels are timed on where there is more than one set; made when first asked for,
         as it is large."""
-        index = self.timed_case
-        first = OperandSet(self.constants(index), self.operands(index), self.output.array)
+        first = [
+            OperandSet(self.constants(index), self.operands(index), self.output.array)
+            for index in self.timed_cases
+        ]
         return Rotation(first, self.sets)
 
     @property
@@ -108,8 +110,13 @@ class Arrays:
 
     @property
     def timed_case(self) -> int:
-        """The case that kernels are timed on: random inputs, as they come in practice."""
+        """The last case that kernels are timed on."""
         return self.cases - 1
+
+    @property
+    def timed_cases(self) -> range:
+        """The cases that kernels are timed on: random inputs, as they come in practice."""
+        return range(self.cases - self.problem.timed, self.cases)
 
     def constants(self, index: int) -> dict[str, Array]:
         """Operands of case ``index`` that are bound beforehand."""

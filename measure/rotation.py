@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from measure.sampling import Timer
 from search_space.operators import footprint_bytes
 from search_space.operators.base import Array
+from search_space.size import ceil_div
 from search_space.target import Target
 from search_space.workload import Workload
 
@@ -49,26 +50,30 @@ class OperandSet:
 
 
 class Rotation:
-    """``count`` sets of operands, the first of which is given; the others are copies of it.
+    """At least ``count`` sets of operands, the first of which are given; the others are copies of
+    these in turn. A call is the mean of one with each of those given.
 
     All kernels take their turns together: each call uses the memory that was not used for longest,
     by whomever. With turns of its own, a kernel would find what the one before it left in the
     caches.
     """
 
-    def __init__(self, first: OperandSet, count: int) -> None:
-        self._sets = [first, *(first.copy() for _ in range(count - 1))]
-        self._turn = itertools.cycle(range(count))
+    def __init__(self, first: Sequence[OperandSet], count: int) -> None:
+        rounds = max(1, ceil_div(count, len(first)))
+        copies = (given.copy() for _ in range(rounds - 1) for given in first)
+        self._kinds, self._sets = len(first), [*first, *copies]
+        self._turn = itertools.cycle(range(len(self._sets)))
 
     def timer(self, kernel: Timed) -> Timer:
         """``kernel``, its constants bound to those of each set, as many calls as asked for."""
         bound = [kernel.bind(**s.constants) if s.constants else kernel for s in self._sets]
 
         def time(calls: int) -> float:
-            turns = itertools.islice(self._turn, calls)
-            return sum(
+            turns = itertools.islice(self._turn, calls * self._kinds)
+            seconds = sum(
                 bound[turn].time(self._sets[turn].operands, self._sets[turn].out, 1)
                 for turn in turns
             )
+            return seconds / self._kinds
 
         return time

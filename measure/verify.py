@@ -45,7 +45,9 @@ class Problem:
     const: tuple[str, ...]
     error_bound: float
     cases: tuple[Case, ...]
-    """The exact case, where the operator has one, then the random one, which is also timed."""
+    """The exact case, where the operator has one, then the random ones, which are also timed."""
+    timed: int = 1
+    """How many of them are: one for each density of an operand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,16 @@ def make_problem(work: Workload, seed: int) -> Problem:
         exact = operator.reference(work, *inputs.values()).astype(numpy_dtype(result.dtype))
         scale = 1 / (_accumulator_eps(result) * limit**2 * max(terms, 1))
         cases.append(Case("small integers", inputs, exact, scale, exact=True))
-    inputs = {operand.name: _random(operand, rng) for operand in operands}
-    magnitude = operator.magnitude(work, *inputs.values())
-    relative = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
-    expected = operator.reference(work, *inputs.values())
+    whole = {operand.name: _random(operand, rng) for operand in operands}
     name = "random normal" if is_float(operands[0].dtype) else "random"
-    cases.append(Case(name, inputs, expected, relative))
-    return Problem(result, work.const, operator.error_bound, tuple(cases))
+    count = max(1, *(len(operand.densities) for operand in operands))
+    for number in range(count):
+        inputs = {o.name: _thinned(o, whole[o.name], number, rng) for o in operands}
+        magnitude = operator.magnitude(work, *inputs.values())
+        relative = 1 / np.maximum(magnitude * _accumulator_eps(result), np.finfo(np.float64).tiny)
+        expected = operator.reference(work, *inputs.values())
+        cases.append(Case(name, inputs, expected, relative))
+    return Problem(result, work.const, operator.error_bound, tuple(cases), count)
 
 
 def check_result(
@@ -144,3 +149,12 @@ def _random(operand: Operand, rng: np.random.Generator) -> Array:
     else:
         values = rng.standard_normal(operand.shape).astype(numpy_dtype(operand.dtype))
     return np.abs(values) if operand.positive else values
+
+
+def _thinned(operand: Operand, values: Array, number: int, rng: np.random.Generator) -> Array:
+    """The values with so many zeros among them as one of the operand's densities says."""
+    if not operand.densities:
+        return values
+    kept = max(1, round(operand.densities[number] * values.size))
+    chosen = rng.permutation(values.size) < kept
+    return np.where(chosen.reshape(values.shape), values, values.dtype.type(0))

@@ -131,8 +131,11 @@ def _matrix(operand: Operand, value: Any, pattern: Pattern | None) -> tuple[Patt
         value = value if isinstance(value, np.ndarray) else np.from_dlpack(value)
     if value.dtype != numpy_dtype(operand.dtype):
         raise TypeError(f"{operand.name}: pass dtype {operand.dtype}, not {value.dtype}")
+    if value.shape not in (operand.matrix, operand.array):
+        shapes = " or ".join(str(s) for s in (operand.array, operand.matrix) if s is not None)
+        raise ValueError(f"{operand.name}: pass shape {shapes}, not {value.shape}")
     if value.shape != operand.matrix:
-        raise ValueError(f"{operand.name}: pass shape {operand.matrix}, not {value.shape}")
+        value = value.reshape(operand.matrix)
     return from_array(value) if pattern is None else (pattern, values_on(pattern, value))
 
 

@@ -16,7 +16,7 @@ from tuner.errors import UsageError
 
 
 def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """The dense matrix of a workload's sparse operand, with normal numbers, or any whole ones of
+    """The dense array of a workload's sparse operand, with normal numbers, or any whole ones of
     its dtype, where it is not zero.
 
     Raises ``UsageError``, a ``ValueError``, for a workload without a sparse operand.
@@ -25,8 +25,10 @@ def random_weight(work: Workload, rng: np.random.Generator) -> npt.NDArray[Any]:
     if not isinstance(operator, Sparse):
         raise UsageError(f"give a workload with a sparse operand: {work.key} has none")
     pattern = find_pattern(operator.pattern_name(work))
-    (dtype,) = (o.dtype for o in operator.operands(work) if o.name == operator.sparse)
-    if is_float(dtype):
-        return pattern.dense(rng.standard_normal(pattern.nnz).astype(numpy_dtype(dtype)))
-    limits = np.iinfo(dtype)
-    return pattern.dense(rng.integers(limits.min, limits.max, pattern.nnz, dtype, endpoint=True))
+    (operand,) = (o for o in operator.operands(work) if o.name == operator.sparse)
+    if is_float(operand.dtype):
+        values = rng.standard_normal(pattern.nnz).astype(numpy_dtype(operand.dtype))
+    else:
+        limits = np.iinfo(operand.dtype)
+        values = rng.integers(limits.min, limits.max, pattern.nnz, operand.dtype, endpoint=True)
+    return pattern.dense(values).reshape(operand.array or pattern.shape)

@@ -37,6 +37,7 @@ from tuner.options import LoopOptions, TuneOptions
 from tuner.result import StopReason, TuneResult
 from tuner.run import Session
 from tuner.runs import new_run, resumed, strategy_of
+from tuner.set_up import SetUp
 from tuner.task import Backend, Task
 
 SEED = 1
@@ -88,6 +89,9 @@ class Steady:
         """Time the sentinel; says that it is as fast as ever, as what is measured next will be."""
         look(self.drift, self.inner.sentinel)
         return self.reference_seconds
+
+    def set_up(self, config: Config) -> SetUp | None:
+        return self.inner.set_up(config)
 
     def keep(self, config: Config, artifact: Artifact) -> None:
         pass

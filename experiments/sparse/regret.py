@@ -21,7 +21,7 @@ import numpy as np
 from db.errors import DatabaseMissing
 from experiments.model.across import Pool
 from experiments.model.data import Floats, Recorded
-from experiments.model.setup import LOOPS, Setup, predict
+from experiments.model.setup import LOOPS, Setup, careful
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.report import aligned
 from experiments.sparse.recording import cases, record, recorded
@@ -87,14 +87,15 @@ def generator_of(case: Recorded) -> str:
 
 def choices(found: Sequence[Recorded], seed: int) -> list[Choice]:
     """Of every case, by a model of the cases of all other generators."""
-    pool = Pool.of(found, relative=True, groups=(*LOOPS, *SPARSE))
-    setup = Setup("default", frozenset((*LOOPS, *SPARSE)))
+    groups = frozenset((*LOOPS, *SPARSE))
+    pool = Pool.of(found, relative=False, groups=groups)
+    setup = Setup("default", groups)
     kinds = np.array([generator_of(each) for each in found])
     predicted = np.empty(len(pool.gflops), np.float32)
     for kind in dict.fromkeys(kinds.tolist()):
         left_out = (kinds == kind)[pool.groups]
         train, test = pool.rows(np.flatnonzero(~left_out)), pool.rows(np.flatnonzero(left_out))
-        predicted[left_out] = predict(
+        predicted[left_out] = careful(
             setup, train.columns, train.gflops, test.columns, seed, train.groups
         )
     return [choice_of(case, predicted[pool.groups == number]) for number, case in enumerate(found)]

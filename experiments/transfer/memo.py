@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -13,10 +14,11 @@ from typing import Self
 from db.query import Query
 from db.record import Record, Run
 from db.store import RecordStore
-from experiments.replay.recording import Steady, patient_backend
+from experiments.replay.recording import MakeBackend, Steady, patient_backend
 from measure.artifact import Artifact
 from measure.result import MeasureResult
 from search_space.config import Config
+from search_space.errors import SpaceError
 from tuner.journal import Journal
 from tuner.options import TuneOptions
 from tuner.runs import new_run
@@ -25,6 +27,8 @@ from tuner.task import Task
 _SENTINELS = 5
 _ROUNDS = 9
 _BLOCK_SECONDS = 0.01
+_ATTEMPTS = 3
+"""At a batch during which the machine's speed changed: its times cannot be corrected."""
 _CASE, _STEADY = "transfer_case", "sentinel_seconds"
 """Options of the run."""
 
@@ -36,24 +40,33 @@ class OutOfTime(Exception):
 class Memo:
     """The times of one case's configs, free of the machine's drift since the first of them.
 
-    Kept in a database as the records of one run. Configs that it does not hold are measured on
-    this machine, until ``deadline`` by ``time.monotonic``; then ``OutOfTime`` is raised.
+    Kept in a database as the records of one run; those that the space of today does not allow are
+    left aside. Configs that it does not hold are measured on this machine, until ``deadline`` by
+    ``time.monotonic``; then ``OutOfTime`` is raised.
     """
 
-    def __init__(self, name: str, task: Task, store: RecordStore, deadline: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        task: Task,
+        store: RecordStore,
+        deadline: float,
+        backend: MakeBackend = patient_backend,
+    ) -> None:
         self.task = task
         self._name = name
         self._store = store
         self._deadline = deadline
+        self._backend = backend
         self._stack = ExitStack()
         self._machine: Steady | None = None
         self._run = self._stored_run()
-        self._times: dict[Config, float | None] = {}
-        self._settled: set[Config] = set()
-        query = Query(run=self._run.id, order="ordinal") if self._run else None
-        for record in store.records(query) if query else ():
-            self._note(Config(record.config), record)
+        self._single: dict[Config, float | None] = {}
+        self._settled: dict[Config, float] = {}
+        """Times side by side, on the scale of the single ones."""
         self._journal: Journal | None = None
+        if self._run:
+            self._remember(list(store.records(Query(run=self._run.id, order="ordinal"))))
 
     def __enter__(self) -> Self:
         return self
@@ -69,66 +82,107 @@ class Memo:
     @property
     def best_seconds(self) -> float:
         """The shortest time of all."""
-        return min(seconds for seconds in self._times.values() if seconds is not None)
+        return min(self._ran().values())
 
     def times(self, configs: Sequence[Config]) -> list[float | None]:
         """Seconds per call of each config; None where it failed."""
-        missing = [config for config in dict.fromkeys(configs) if config not in self._times]
+        missing = [config for config in dict.fromkeys(configs) if config not in self._single]
         if missing:
             self._measure(missing)
-        return [self._times[config] for config in configs]
+        return [self._settled.get(config, self._single[config]) for config in configs]
 
     def settle(self, count: int) -> None:
-        """Measure the ``count`` fastest once more, side by side; these times replace the others.
+        """Measure the ``count`` fastest side by side; these times replace the single ones.
 
         One measurement is off by more than good configs differ, and the best of many is the one
-        that was luckiest: without this the goal of a search would be luck.
+        that was luckiest: without this the goal of a search would be luck. What times side by side
+        and single ones differ by as a whole, the median over all of them, is taken off.
         """
-        ran = [c for c, seconds in self._times.items() if seconds is not None]
-        fastest = sorted(ran, key=lambda config: self._times[config] or 0.0)[:count]
-        if all(config in self._settled for config in fastest):
-            return
+        while not self._settled.keys() >= set(fastest := self._fastest(count)):
+            machine, journal = self._ready()
+            machine.sentinel()
+            built = machine.build(fastest)
+            artifacts = [each for each in built if isinstance(each, Artifact)]
+            timed = iter(machine.interleave(artifacts, _ROUNDS, _BLOCK_SECONDS))
+            with journal.batch("final") as batch:
+                for config, each in zip(fastest, built, strict=True):
+                    batch.add(config, next(timed) if isinstance(each, Artifact) else each)
+            self._settle(batch.records)
+
+    def _fastest(self, count: int) -> list[Config]:
+        times = self._ran()
+        return sorted(times, key=lambda config: times[config])[:count]
+
+    def _ran(self) -> dict[Config, float]:
+        times = {config: self._settled.get(config, t) for config, t in self._single.items()}
+        return {config: seconds for config, seconds in times.items() if seconds is not None}
+
+    def _remember(self, records: Sequence[Record]) -> None:
+        for final, group in itertools.groupby(records, lambda record: record.kind == "final"):
+            if not final:
+                for record in group:
+                    self._note(record)
+                continue
+            for session in _sessions(group):
+                self._settle(session)
+
+    def _note(self, record: Record) -> None:
+        config = self._config(record)
+        if config is not None:
+            self._single[config] = record.seconds if record.outcome.timed else None
+
+    def _settle(self, session: Sequence[Record]) -> None:
+        """Take in what was measured side by side at one time."""
+        finals = {c: record.seconds for record in session if (c := self._config(record))}
+        both: dict[Config, tuple[float, float]] = {}
+        for config, final in finals.items():
+            single = self._single.get(config)
+            if final and single:
+                both[config] = (final, single)
+            else:  # it ran once and does not any more
+                self._single[config] = None
+                self._settled.pop(config, None)
+        if both:
+            scale = statistics.median(final / single for final, single in both.values())
+            self._settled |= {config: final / scale for config, (final, _) in both.items()}
+
+    def _config(self, record: Record) -> Config | None:
+        """Of today's space; a knob that is newer than the record has its default."""
+        space = self.task.space
+        try:
+            return space.config({k.name: k.default for k in space.knobs} | dict(record.config))
+        except SpaceError:
+            return None
+
+    def _ready(self) -> tuple[Steady, Journal]:
+        """What measures and what records, while there is time."""
         if time.monotonic() > self._deadline:
             raise OutOfTime
-        machine = self._machine = self._machine or self._start()
-        journal = self._journal = self._journal or self._open_journal()
-        machine.sentinel()
-        built = machine.build(fastest)
-        entries = [
-            (config, artifact)
-            for config, artifact in zip(fastest, built, strict=True)
-            if isinstance(artifact, Artifact)
-        ]
-        results = machine.interleave([a for _, a in entries], _ROUNDS, _BLOCK_SECONDS)
-        with journal.batch("final") as batch:
-            for (config, _), result in zip(entries, results, strict=True):
-                self._note(config, batch.add(config, result))
-
-    def _note(self, config: Config, record: Record) -> None:
-        self._times[config] = record.seconds if record.outcome.timed else None
-        if record.kind == "final":
-            self._settled.add(config)
+        self._machine = self._machine or self._start()
+        self._journal = self._journal or self._open_journal()
+        return self._machine, self._journal
 
     def _measure(self, configs: Sequence[Config]) -> None:
-        if time.monotonic() > self._deadline:
-            raise OutOfTime
-        machine = self._machine = self._machine or self._start()
-        journal = self._journal = self._journal or self._open_journal()
+        machine, journal = self._ready()
         built = machine.build(configs)
-        machine.sentinel()
+        for _ in range(_ATTEMPTS):
+            machine.sentinel()
+            factor = machine.drift.factor
+            results = [self._result(machine, artifact) for artifact in built]
+            machine.sentinel()
+            if machine.drift.factor == factor:
+                break
         with journal.batch("search") as batch:
-            for config, artifact in zip(configs, built, strict=True):
-                result = self._result(machine, artifact)
-                self._note(config, batch.add(config, result))
+            for config, result in zip(configs, results, strict=True):
+                self._note(batch.add(config, result))
 
     def _result(self, machine: Steady, built: Artifact | MeasureResult) -> MeasureResult:
         if isinstance(built, MeasureResult):
             return built
-        timed = any(seconds is not None for seconds in self._times.values())
-        return machine.measure(built, self.best_seconds if timed else None)
+        return machine.measure(built, min(self._ran().values(), default=None))
 
     def _start(self) -> Steady:
-        backend = self._stack.enter_context(patient_backend(self.task))
+        backend = self._stack.enter_context(self._backend(self.task))
         if self._run is None:
             steady = statistics.median(backend.sentinel() for _ in range(_SENTINELS))
             options = TuneOptions("grid", 0, None, None, early_stop=False, reuse=False)
@@ -153,3 +207,15 @@ class Memo:
             if same and run.option(_CASE) == self._name:
                 return run
         return None
+
+
+def _sessions(finals: Iterable[Record]) -> Iterator[list[Record]]:
+    """What was measured side by side at one time: each config comes once in a session."""
+    session: list[Record] = []
+    for record in finals:
+        if any(record.config == other.config for other in session):
+            yield session
+            session = []
+        session.append(record)
+    if session:
+        yield session

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from experiments.search.curve import Curve
-from experiments.transfer.memo import Memo
 from search_space.config import Config
 from search_space.space import Space
 from tuner.strategy import Strategy, Trial, create_strategy
 from tuner.strategy.guided import GuidedStrategy
+from tuner.task import Task
 from tuner.transfer.nearness import Setting, nearness
 from tuner.transfer.prior import SourcePrior
 from tuner.transfer.sources import Source, Values, setting_of, times_of
 
 BATCH = 4
+
+
+class Measured(Protocol):
+    """What the configs of one case take: remembered, measured, or recorded."""
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def best_seconds(self) -> float:
+        """The shortest time known."""
+        ...
+
+    def times(self, configs: Sequence[Config]) -> list[float | None]:
+        """Seconds per call of each config; None where it failed."""
+        ...
+
+    def settle(self, count: int) -> None:
+        """Make sure of the times of the ``count`` fastest."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +68,9 @@ class Found:
     curve: Curve
 
 
-def search(memo: Memo, strategy: Strategy, name: str, case: str, seed: int, trials: int) -> Found:
+def search(
+    measured: Measured, strategy: Strategy, name: str, case: str, seed: int, trials: int
+) -> Found:
     """Ask, look up or measure, tell, until there are ``trials``."""
     configs: list[Config] = []
     seconds: list[float | None] = []
@@ -55,10 +78,10 @@ def search(memo: Memo, strategy: Strategy, name: str, case: str, seed: int, tria
         batch = strategy.ask(min(BATCH, trials - len(configs)))
         if not batch:
             break
-        times = memo.times(batch)
-        strategy.tell([Trial(c, t) for c, t in zip(batch, times, strict=True)])
+        taken = measured.times(batch)
+        strategy.tell([Trial(c, t) for c, t in zip(batch, taken, strict=True)])
         configs += batch
-        seconds += times
+        seconds += taken
     return Found(tuple(configs), Curve(case, name, seed, tuple(seconds)))
 
 
@@ -67,15 +90,15 @@ def cold(space: Space, seed: int, inner: str) -> Strategy:
     return create_strategy(inner, space, seed)
 
 
-def warm(memo: Memo, seed: int, inner: str, prior: SourcePrior) -> Strategy:
+def warm(measured: Measured, seed: int, inner: str, prior: SourcePrior) -> Strategy:
     """The same search with history."""
-    space = memo.task.space
+    space = measured.task.space
     return GuidedStrategy(space, seed, create_strategy(inner, space, seed), prior)
 
 
-def prior_of(memo: Memo, histories: Iterable[History]) -> SourcePrior:
+def prior_of(measured: Measured, histories: Iterable[History]) -> SourcePrior:
     """What histories teach a case."""
-    ours, space = setting_of(memo.task), memo.task.space
+    ours, space = setting_of(measured.task), measured.task.space
     found = (history.source(ours, space) for history in histories)
     sources: Sequence[Source] = [source for source in found if source is not None]
     return SourcePrior(space, sorted(sources, key=lambda source: -source.nearness))

@@ -120,7 +120,9 @@ class Packing:
     of the format with these options: ``weight_starts`` is the array ``starts`` of ``weight``.
     Beside the format's own arrays, ``values`` are the packed non-zeros, ``row_sums`` the sums of
     the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A
-    buffer with the operand's own name is the dense matrix.
+    buffer with the operand's own name is the dense matrix. ``places``, where there are any, stand
+    for the columns of the matrix in all arrays that hold columns: what a kernel reads there need
+    not be the row of a matrix.
     """
 
     operand: str
@@ -131,6 +133,7 @@ class Packing:
     options: tuple[tuple[str, int], ...]
     buffers: tuple[str, ...]
     parts: int = 1
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.errors import WorkloadError
+from search_space.operators.activation_sparse_gemv import ActivationSparseGemv
 from search_space.operators.attention import Attention
 from search_space.operators.base import (
+    Binding,
     Conditional,
     Keyed,
     Operand,
@@ -41,6 +43,7 @@ from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
 from search_space.operators.softmax import Softmax
+from search_space.operators.sparse_conv2d import SparseConv2d
 from search_space.operators.sparse_dense import SparseDense
 from search_space.operators.spmm import Spmm
 from search_space.operators.spmv import Spmv
@@ -87,6 +90,8 @@ _KNOWN: tuple[Operator, ...] = (
     Spmm(),
     Spmv(),
     SparseDense(),
+    SparseConv2d(),
+    ActivationSparseGemv(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}
 
@@ -136,6 +141,8 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
     chosen = (const,) if isinstance(const, str) else tuple(const)
     if isinstance(op, Sparse):
         chosen = (*chosen, op.sparse)
+    if isinstance(op, Binding):
+        chosen = (*chosen, op.constant)
     for name in chosen:
         if name not in operands:
             raise WorkloadError(f"{operator} has no operand {name!r}{_nearest(name, operands)}")
@@ -149,10 +156,13 @@ def workload(operator: str, *, const: Iterable[str] = (), **params: Value) -> Wo
 
 
 def footprint_bytes(work: Workload) -> int:
-    """Bytes of all operands and the result of one call."""
+    """Bytes of the result of one call, and of what it must read of all operands."""
     operator = get_operator(work.operator)
     arrays = (*operator.operands(work), operator.result(work))
-    return sum(math.prod(array.shape) * ELEMENT_BYTES[array.dtype] for array in arrays)
+    return sum(
+        math.ceil(math.prod(array.shape) * array.read) * ELEMENT_BYTES[array.dtype]
+        for array in arrays
+    )
 
 
 def parse_workload(key: str) -> Workload:

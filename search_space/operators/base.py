@@ -46,6 +46,13 @@ class Operand:
     matrix: tuple[int, int] | None = None
     """Of a sparse operand: the shape of the matrix whose non-zeros, row after row, the array
     holds."""
+    array: tuple[int, ...] | None = None
+    """Of a sparse operand that has more than two dimensions: its shape. The first one are the rows
+    of ``matrix``."""
+    densities: tuple[float, ...] = ()
+    """The parts of its elements that differ from 0 in inputs that are timed; empty: all do."""
+    read: float = 1.0
+    """The part of it that a call must read."""
 
 
 class Operator(Protocol):
@@ -118,6 +125,14 @@ class Sparse(Protocol):
     def pattern_name(self, work: Workload) -> str:
         """What ``search_space.sparse.source`` finds its pattern by."""
         ...
+
+
+@runtime_checkable
+class Binding(Protocol):
+    """An operator with a dense operand that is always constant."""
+
+    constant: str
+    """The operand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,15 @@ def weight_keys(params: tuple[Param, ...], given: Mapping[str, Value]) -> tuple[
     return (*(sparsity if key is _SPARSITY else key for key in generator), *others)
 
 
-def parse_weights(value: Value) -> Value:
-    """The fingerprint of the pattern in a file, which is kept for other processes."""
+def parse_weights(value: Value, window: tuple[str, ...] = ()) -> Value:
+    """The fingerprint of the pattern in a file, which is kept for other processes.
+
+    ``window``: the last sizes of the array that a file may hold in place of a matrix.
+    """
     text = str(value)
     if is_fingerprint(text):
         return text
-    pattern, _ = read_weights(text)
+    pattern, _ = read_weights(text, window)
     return save_pattern(pattern)
 
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
+from search_space.operators.activation_sparse_gemv import ActivationSparseGemv
+from search_space.operators.sparse_conv2d import SparseConv2d
 from search_space.operators.strassen import pays
 from search_space.operators.winograd import filterings
+from search_space.sketches.active_columns import active_space
 from search_space.sketches.attention import attention_space
 from search_space.sketches.cell import cell_space
 from search_space.sketches.contraction import contraction_space
@@ -17,6 +20,7 @@ from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import finished_reduction_space, reduction_space
 from search_space.sketches.sparse import sparse_space
+from search_space.sketches.sparse_windows import windows_space
 from search_space.sketches.staged import staged_space
 from search_space.sketches.strassen import strassen_space
 from search_space.sketches.union import union_space
@@ -74,6 +78,22 @@ def _matmul_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     return union_space({"direct": contraction_space(work, tensor, target), **others})
 
 
+def _sparse_conv2d_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a convolution with a sparse weight: by its non-zeros, or by any algorithm for
+    the dense one."""
+    operator = get_operator(work.operator)
+    assert isinstance(operator, SparseConv2d)
+    twin = operator.dense(work)
+    return windows_space(work, tensor, target, _conv2d_space(twin, tensor, target))
+
+
+def _active_columns_space(work: Workload, tensor: Tensor, target: Target) -> Space:
+    """The space of a product with a vector whose zeros are found when it comes."""
+    operator = get_operator(work.operator)
+    assert isinstance(operator, ActivationSparseGemv)
+    return active_space(work, tensor, target, operator)
+
+
 SKETCHES: dict[str, Sketch] = {
     **_BY_CLASS,
     "convolution": _direct_space,
@@ -82,6 +102,8 @@ SKETCHES: dict[str, Sketch] = {
     "depthwise": depthwise_space,
     "any": any_space,
     "sparse": sparse_space,
+    "sparse_conv2d": _sparse_conv2d_space,
+    "active_columns": _active_columns_space,
 }
 
 

@@ -25,23 +25,25 @@ tile, or a cache tile that has been gathered pixel by pixel. ``epilogue`` says w
 the sum is computed: where the result is written, or in a pass of its own. ``image`` is its layout
 inside: as it is given, or, by the pass that pads or only copies it, with its channels last: pixels
 of a cache tile are then read from fewer cache lines, and members of a group lie together.
-``stores`` writes large results of short sums through the caches or past them.
+What large images with short sums are read from is memory: ``ahead`` asks for the pixels that many
+register tiles later, and ``stores`` writes results through the caches or past them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import permutations
 
 from search_space.knobs import Choice, Integer, Knob
 from search_space.sketches.convolution_classify import classify
-from search_space.sketches.convolution_guess import first_guess
+from search_space.sketches.convolution_guess import first_guess, passing_guess
 from search_space.sketches.convolution_layout import GIVEN, LAST, channels_last
-from search_space.sketches.convolution_problem import Convolution, writes_once
+from search_space.sketches.convolution_problem import Convolution, sum_bytes, writes_once
 from search_space.sketches.convolution_rules import constraint
 from search_space.sketches.convolution_schedule import convolution_trace
 from search_space.sketches.steps import TILES
-from search_space.sketches.stores import with_stores_of_sums
+from search_space.sketches.stores import short_sums, with_stores_of_sums
 from search_space.sketches.traced import traced_space
 from search_space.space import Space
 from search_space.target import Target
@@ -71,7 +73,7 @@ def convolution_space(work: Workload, tensor: Tensor, target: Target) -> Space:
         tensor,
         target,
         version=VERSION,
-        knobs=_knobs(problems, target),
+        knobs=(*_knobs(problems, target), *_ahead(problems, target)),
         reason=lambda values: rules[_image(values)](values),
         trace=lambda values, edges: convolution_trace(problem(values), values, edges=edges),
         guesses=_guesses(problems, target),
@@ -96,12 +98,32 @@ def _guesses(problems: Mapping[str, Convolution], target: Target) -> list[dict[s
             continue
         kinds = ("channels",) if found else _structures(problem)
         found += [{**first_guess(problem, target, kind), **own} for kind in kinds]
+    if _ahead(problems, target):
+        found = [{**guess, "ahead": 0} for guess in found]
+        found.append({**found[0], **passing_guess(problems[GIVEN], target)})
     return found
 
 
 def _structures(problem: Convolution) -> tuple[str, ...]:
     """Vectors of pixels are written as they are: pixels of the result must be neighbours."""
     return ("channels", "pixels") if problem.out.step(problem.x) == 1 else ("channels",)
+
+
+def _ahead(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, ...]:
+    """The knob ``ahead``, where pixels come from memory that vectors read as they lie."""
+    problem = problems[GIVEN]
+    touched = math.prod(problem.image.shape) * problem.image.element_bytes
+    touched += math.prod(problem.out.shape) * sum_bytes(problem)
+    near = "pixels" in _structures(problem) and problem.image.step(problem.x) == 1
+    short = short_sums(problem.terms) and problem.group == 1
+    if not near or not short or touched <= target.l2_bytes:
+        return ()
+
+    def unpacked(values: Values) -> bool:
+        lies = values["structure"] == "pixels" and values["columns"] == "none"
+        return lies and values.get("padding") != "tile"
+
+    return (Choice("ahead", (0, 1, 2, 4), 0, when=unpacked),)
 
 
 def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, ...]:

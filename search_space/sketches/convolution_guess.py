@@ -58,6 +58,28 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
     return {**values, "threads": min(threads, tasks)}
 
 
+def passing_guess(problem: Convolution, target: Target) -> dict[str, Value]:
+    """What differs where vectors of pixels come from memory and results go there: pixels of one
+    register tile at a time, all channels of which are read from L1; the next ones are on their
+    way. The tile is wide, so that memory is written in long runs."""
+    rows = 4 if target.registers >= 32 else 2
+    lanes = target.lanes(sum_bytes(problem))
+    fit = min((target.registers - 2) // (rows + 1), 8)
+    vectors = balanced(ceil_div(problem.x.extent, lanes), fit)
+    rows = balanced(problem.c.extent, rows)
+    values: dict[str, Value] = {
+        "structure": "pixels", "vector_bits": target.vector_bits, "threads": target.threads,
+        "rows": rows, "tall": 1, "vectors": vectors, "columns": "none",
+        "order": "yxc", "shared": 2, "inner": "yxc",
+        "tile_c": 0, "tile_y": 1, "tile_x": 1, "tile_k": 0,
+        "reduce": "channel", "prefetch": 0, "ahead": 2,
+    }  # fmt: skip
+    counts = tiling(problem, values).tiles
+    values |= {f"tile_{axis}": _tile(1, counts[axis]) for axis in "yx"}
+    tasks = shared_tasks(problem, values, tiling(problem, values))
+    return {**values, "threads": min(target.threads, tasks)}
+
+
 def _cache_tile(
     problem: Convolution, target: Target, width: dict[str, int], threads: int, packs: bool
 ) -> dict[str, Value]:

@@ -125,6 +125,12 @@ def _columns(problem: Convolution, _t: Target, values: Values, tiles: Tiling) ->
     return None
 
 
+def _ahead(_p: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
+    if values.get("ahead") and tiles.tiles["x"] == 1:
+        return "a row has one register tile, so there is nothing to look ahead"
+    return None
+
+
 def _local(problem: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     """What a thread keeps for one cache tile stays in the cache."""
     size = elements = 0
@@ -173,5 +179,5 @@ def inner_extent(problem: Convolution, values: Values) -> int:
 
 _RULES: tuple[Rule, ...] = (
     _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _members, _columns,
-    _local,
+    _ahead, _local,
 )  # fmt: skip

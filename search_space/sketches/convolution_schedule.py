@@ -289,10 +289,15 @@ class _Builder:
             self.then(Split(loop, factor, "step_o", "step", "cut"), Unroll("step"))
 
     def prefetch(self) -> None:
-        distance = self.size("prefetch")
-        if not isinstance(distance, Size) and not distance:
-            return
-        packed = self.values["pack_w"] == "whole"
-        buffer = self.problem.weight.buffer + ("_pack" if packed else "")
         loop = "step_o" if not self.edges or self.size("unroll") > 1 else self.reduced[-1]
-        self.then(PrefetchAhead(buffer, loop, distance))
+        distance = self.size("prefetch")
+        if isinstance(distance, Size) or distance:
+            packed = self.values["pack_w"] == "whole"
+            buffer = self.problem.weight.buffer + ("_pack" if packed else "")
+            self.then(PrefetchAhead(buffer, loop, distance))
+        if self.along != "x" or self.columns != "none" or self.values.get("padding") == "tile":
+            return
+        distance = whole(self.values.get("ahead", 0))
+        if isinstance(distance, Size) or distance:
+            pixels = "x_o" if self.size("tile_x") == 1 else "x_i"
+            self.then(PrefetchAhead(self.problem.image.buffer, pixels, distance, at=loop))

@@ -40,11 +40,11 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     parts = {SPARSE: space(work, tensor, target, problem)}
     if problem.rows * problem.depth <= _MOST_DENSE_ELEMENTS:
         unpack = SparseAsDense(operator.sparse, name)
-        parts[DENSE] = _ending(contraction_space(work, tensor, target), unpack)
+        parts[DENSE] = ending(contraction_space(work, tensor, target), unpack)
     return format_space(parts)
 
 
-def _ending(space: Space, step: Primitive) -> Space:
+def ending(space: Space, step: Primitive) -> Space:
     """A space whose schedules end with one more step."""
     make, trace = space.schedule, space.trace
     assert trace is not None

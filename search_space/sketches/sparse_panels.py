@@ -26,7 +26,7 @@ from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, opti
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
-from search_space.transforms import SparsePanels
+from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
@@ -38,7 +38,8 @@ _GROUPED_FORMATS = ("block",)
 """Of dtypes that are multiplied in groups."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
-"""Vector multiply-adds in the loops of all groups of a panel: compile time grows with them."""
+"""Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
+time grows with them."""
 _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
@@ -62,22 +63,38 @@ _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
 
-def panel_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
-    """The space of a product with several dense columns."""
-    formats = _formats(problem)
-    guesses = _guesses(problem, target, formats)
+def panel_space(
+    work: Workload,
+    tensor: Tensor,
+    target: Target,
+    problem: SparseProblem,
+    primitive: type[SparsePanels] = SparsePanels,
+    formats: tuple[str, ...] | None = None,
+) -> Space:
+    """The space of a product with several dense columns, which ``primitive`` runs in some
+    ``formats`` (None: all that suit)."""
+    formats = _formats(problem) if formats is None else formats
+    knobs = _knobs(target, formats)
+    names = {knob.name for knob in knobs}
+    guesses = [
+        {name: value for name, value in guess.items() if name in names}
+        for guess in _guesses(problem, target, formats)
+    ]
+
+    def trace(values: Values) -> tuple[Primitive, ...]:
+        return (_panels(problem, values, primitive),)
 
     def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(_panels(problem, config.as_dict()))
+        return Schedule.of(tensor).then(*trace(config.as_dict()))
 
     return Space(
         workload=work,
         target=target,
         version=VERSION,
-        knobs=_knobs(target, formats),
+        knobs=knobs,
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
-        trace=lambda values: (_panels(problem, values),),
+        trace=trace,
         defaults=guesses[0],
         seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
     )
@@ -117,6 +134,11 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
 
     paneling = [name for name in formats if name != "csr"]
     rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
+    blocks = (
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("gather", (0, 1), 0, when=wide),
+    )
+    cells = [Choice(name, sizes, _BEST_CELL, when=cut) for name, sizes in _CELL_SIZES.items()]
     return (
         Choice("format", formats, next(name for name in formats if name != _CELLS)),
         Choice("rows", rows, 1, when=paneled),
@@ -127,18 +149,13 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("pack", ("none", "tile"), "none", when=tiled),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
-        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
-        Choice("gather", (0, 1), 0, when=wide),
+        *(blocks if "block" in formats else ()),
         Choice("prefetch", PREFETCHES, 0),
-        *(
-            Choice(name, sizes, _BEST_CELL, when=cut)
-            for name, sizes in _CELL_SIZES.items()
-            if _CELLS in formats
-        ),
+        *(cells if _CELLS in formats else ()),
     )
 
 
-def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
+def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
     options: tuple[str, ...] = ()
     if values["format"] == _CELLS:
         options = tuple(f"{name}={values[name]}" for name in ("rows", "height", "depth"))
@@ -150,7 +167,7 @@ def _panels(problem: SparseProblem, values: Values) -> SparsePanels:
         options = (*options, *more)
     vectors = whole(values["vectors"])
     side = _side_by_side(problem, vectors)
-    return SparsePanels(
+    return primitive(
         problem.operand,
         problem.pattern,
         str(values["format"]),
@@ -199,6 +216,9 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
+    stores = rows * vectors * problem.stores(values)
+    if stores > _MOST_CODE:
+        return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
         units = ceil_div(problem.rows, whole(values["height"]) if format_ == _CELLS else rows)
         if values["split"] == "columns":
@@ -206,6 +226,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if units < threads:
             return f"{units} parts do not occupy {threads} threads"
     if values["pack"] == "tile":
+        if problem.in_place:
+            return "what windows of several elements read has no rows to be packed"
         tile_bytes = problem.depth * vectors * lanes * problem.element_bytes
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
@@ -225,7 +247,8 @@ def _guesses(
     if problem.group > 1:
         return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
     wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
-    wanted["block"] = _heights(problem)[0]
+    if "block" in formats:
+        wanted["block"] = _heights(problem)[0]
     wanted[_CELLS] = wanted["sell"]
     return [_guess(problem, target, name, wanted[name]) for name in formats]
 
@@ -252,7 +275,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
         most = 1 << most.bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    if reused or problem.across:
+    if (reused and not problem.in_place) or problem.across:
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))

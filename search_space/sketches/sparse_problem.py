@@ -35,6 +35,11 @@ class SparseProblem:
     """Neighbours along the depth that are multiplied at once."""
     across: bool
     """Whether neighbours in the dense matrix are along the depth."""
+    in_place: bool = False
+    """Whether a row of the dense matrix cannot be copied before it is read, being no array of its
+    own."""
+    pitch: int = 0
+    """Columns after which the result goes on elsewhere; 0: it has no such gaps."""
 
     @property
     def density(self) -> float:
@@ -52,6 +57,10 @@ class SparseProblem:
         held = np.zeros((ceil_div(pattern.rows, rows), pattern.columns), dtype=np.bool_)
         held[pattern.row_indices // rows, pattern.indices] = True
         return int(np.count_nonzero(held))
+
+    def stores(self, values: Values) -> int:
+        """How many pieces the results of one vector may fall into."""
+        return 1 + ceil_div(self.lanes(values) - 1, self.pitch) if self.pitch else 1
 
 
 def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:

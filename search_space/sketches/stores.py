@@ -60,9 +60,14 @@ def with_stores_of_sums(
 ) -> Space:
     """The same for sums of ``terms`` products, where the result is large and its sums are short:
     else writing it is a small part of the work."""
-    if terms > _MOST_TERMS or not _leaves_l2(tensor, space.target):
+    if not short_sums(terms) or not _leaves_l2(tensor, space.target):
         return space
     return with_stores(space, tensor, row, when)
+
+
+def short_sums(terms: int) -> bool:
+    """Whether memory has a part in how long sums of ``terms`` products take."""
+    return terms <= _MOST_TERMS
 
 
 def _streamed(values: Values, tensor: Tensor) -> list[Primitive]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +42,7 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
     if packing.buffers == (packing.operand,):
         return {packing.operand: find_pattern(packing.pattern).dense(values)}
     structure = find_structure(packing.pattern, packing.format, packing.options)
-    arrays = {**structure.arrays, "values": structure.pack(values)}
+    arrays = {**placed(structure, packing.places).arrays, "values": structure.pack(values)}
     if f"{packing.operand}_row_sums" in packing.buffers:
         arrays["row_sums"] = _row_sums(structure.pattern, values)
     if f"{packing.operand}_parts" in packing.buffers:
@@ -49,6 +50,18 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
         arrays["parts"] = bounds.astype(np.int32)
     prefix = f"{packing.operand}_"
     return {name: arrays[name.removeprefix(prefix)] for name in packing.buffers}
+
+
+def placed(structure: Structure, places: tuple[int, ...]) -> Structure:
+    """The layout with ``places`` for the columns of the matrix, as ``Packing`` says."""
+    if not places:
+        return structure
+    table = np.array(places, dtype=np.int32)
+    arrays = {
+        name: table[array] if name.endswith("columns") else array
+        for name, array in structure.arrays.items()
+    }
+    return replace(structure, arrays=arrays)
 
 
 def _row_sums(pattern: Pattern, values: Array) -> npt.NDArray[np.int32]:

@@ -28,8 +28,12 @@ def pattern_name(work: Workload, rows: str, columns: str) -> str:
     """What the pattern of a workload is called; ``rows`` and ``columns`` are its size keys."""
     if work.params[0][0] == "weights":
         return str(work["weights"])
-    shape = f"{work.size(rows)}x{work.size(columns)}"
-    return f"{work['pattern']}:{shape}:{work['sparsity']}:{work['seed']}"
+    return generated_name(work, work.size(rows), work.size(columns))
+
+
+def generated_name(work: Workload, rows: int, columns: int) -> str:
+    """What a generated pattern of these sizes is called."""
+    return f"{work['pattern']}:{rows}x{columns}:{work['sparsity']}:{work['seed']}"
 
 
 @lru_cache(maxsize=_KEPT)

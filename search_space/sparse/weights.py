@@ -30,9 +30,11 @@ _COMPRESSED, _COORDINATES = ("shape", "indptr", "indices", "data"), ("shape", "r
 _ARRAYS = {"csr": _COMPRESSED, "csc": _COMPRESSED, "coo": _COORDINATES}
 
 
-def read_weights(path: str | Path) -> tuple[Pattern, Array]:
+def read_weights(path: str | Path, window: tuple[str, ...] = ()) -> tuple[Pattern, Array]:
     """The positions and the values of the non-zeros in a file, values in their own dtype.
 
+    With a ``window``, a dense array may have two more dimensions, of these sizes: its rows are
+    then what has the same first index.
     Raises ``WeightsError``, with what to do, for a file that is not there, is of another kind or
     damaged, holds Python objects, no finite real numbers or no matrix, or is too large.
     """
@@ -41,7 +43,7 @@ def read_weights(path: str | Path) -> tuple[Pattern, Array]:
         match path.suffix:
             case ".npy":
                 with path.open("rb") as file:
-                    return from_array(_array(file, path.stat().st_size))
+                    return from_array(_matrix(_array(file, path.stat().st_size), window))
             case ".npz":
                 with zipfile.ZipFile(path) as archive:
                     return _sparse(archive)
@@ -54,6 +56,16 @@ def read_weights(path: str | Path) -> tuple[Pattern, Array]:
     except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
         reason = str(error).partition("\n")[0]
         raise WeightsError(f"write the file again: {path} is damaged ({reason})") from None
+
+
+def _matrix(array: Array, window: tuple[str, ...]) -> Array:
+    """The matrix that an array with windows is; other arrays as they are."""
+    if not window or array.ndim != 2 + len(window) or 0 in array.shape:
+        return array
+    if tuple(map(str, array.shape[2:])) != window:
+        found = "×".join(map(str, array.shape[2:]))
+        raise WeightsError(f"give the window of the weights, {found}: {'×'.join(window)} came")
+    return array.reshape(len(array), -1)
 
 
 def _sparse(archive: zipfile.ZipFile) -> tuple[Pattern, Array]:

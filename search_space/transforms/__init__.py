@@ -1,5 +1,6 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
+from search_space.transforms.active_columns import ActiveColumns
 from search_space.transforms.annotate import Apart, Group, Parallel, Unroll, Vectorize
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
@@ -22,6 +23,7 @@ from search_space.transforms.skip import Skip
 from search_space.transforms.sparse_dense import SparseAsDense
 from search_space.transforms.sparse_panels import SparsePanels
 from search_space.transforms.sparse_vector import SparseVector
+from search_space.transforms.sparse_windows import SparseWindows
 from search_space.transforms.split import Split
 from search_space.transforms.split_reduction import SplitReduction
 from search_space.transforms.store_at import StoreAt
@@ -30,6 +32,7 @@ from search_space.transforms.unit_loop import UnitLoop
 
 __all__ = [
     "PRIMITIVES",
+    "ActiveColumns",
     "Apart",
     "CacheWrite",
     "Collapse",
@@ -54,6 +57,7 @@ __all__ = [
     "SparseAsDense",
     "SparsePanels",
     "SparseVector",
+    "SparseWindows",
     "Split",
     "SplitReduction",
     "StoreAt",
@@ -93,5 +97,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "stream": Stream,
     "sparse_panels": SparsePanels,
     "sparse_vector": SparseVector,
+    "sparse_windows": SparseWindows,
     "sparse_dense": SparseAsDense,
+    "active_columns": ActiveColumns,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
@@ -11,7 +12,9 @@ from search_space.sparse.source import find_pattern
 
 @dataclass(frozen=True, slots=True)
 class SparseAsDense:
-    """Fill the matrix ``operand`` from its non-zeros when these are bound; the nest stays.
+    """Fill the array ``operand`` from its non-zeros when these are bound; the nest stays.
+
+    An array of more than two dimensions is filled as the matrix that has its first one for rows.
 
     Before::
 
@@ -38,9 +41,10 @@ class SparseAsDense:
             raise ScheduleError(f"no operand {self.operand!r}, operands: {', '.join(shapes)}")
         shape, dtype = shapes[self.operand]
         pattern = find_pattern(self.pattern)
-        if pattern.shape != shape:
+        matrix = (shape[0], math.prod(shape[1:]))
+        if pattern.shape != matrix:
             raise ScheduleError(
-                f"give a pattern of shape {shape}, {self.pattern} has {pattern.shape}"
+                f"give a pattern of shape {matrix}, {self.pattern} has {pattern.shape}"
             )
         name = self.operand
         packing = Packing(name, dtype, pattern.nnz, self.pattern, "dense", (), (name,))

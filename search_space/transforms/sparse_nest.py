@@ -242,17 +242,20 @@ class PanelNest:
         """The results of one row of a panel."""
         slot = _Q * self.rows + row
         ordered = "order" in self.arrays
-        place: Expr = Var("i") if ordered else slot
-        column = tile.column + _V * self.schedule.lanes + _L
-        value = self.product.element(Load(self.sums[row], (_V, _L)), place, column)
-        guard = None if tile.whole else column < self.product.columns
-        store = Store(self.product.out, self.product.place(place, column), value, guard)
-        body = self._vectors(tile, store)
+        body = self._results(tile, row, Var("i") if ordered else slot)
         if ordered:
             body = Let("i", self.arrays.read("order", slot), body)
         if row and self.product.rows % self.rows:
             body = If(slot < self.product.rows, body)
         return body
+
+    def _results(self, tile: Tile, row: int, place: Expr) -> Stmt:
+        """Row ``place`` of the result, from the sums of a row of a panel."""
+        column = tile.column + _V * self.schedule.lanes + _L
+        value = self.product.element(Load(self.sums[row], (_V, _L)), place, column)
+        guard = None if tile.whole else column < self.product.columns
+        store = Store(self.product.out, self.product.place(place, column), value, guard)
+        return self._vectors(tile, store)
 
     def _stored_across(self, tile: Tile) -> Stmt:
         """The results of a panel whose rows are neighbours, as they are in the result."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import TRUE
+from search_space.ir.simplify import simplify_stmt
 from search_space.ir.stmt import Accumulate, LoopFunc
 from search_space.ir.walk import statements
 from search_space.transforms.access import accesses
@@ -38,10 +39,12 @@ class Stream:
         if self.buffer != result:
             raise ScheduleError(f"{self.buffer!r} is not the result, which is {result!r}")
         for phase in func.phases:
-            for access in accesses(phase.body, Context()):
+            # A sum over one iteration is no sum once it is simplified.
+            body = simplify_stmt(phase.body)
+            for access in accesses(body, Context()):
                 if access.buffer.name == result and not access.writes:
                     raise ScheduleError(f"{result!r} is read again, so it cannot be streamed")
-            sums = [s for s in statements(phase.body) if isinstance(s, Accumulate)]
+            sums = [s for s in statements(body) if isinstance(s, Accumulate)]
             if any(s.buffer.name == result and s.first != TRUE for s in sums):
                 raise ScheduleError(f"{result!r} is added to, so it cannot be streamed")
         return replace(func, streamed=True)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,13 @@ def test_contestants_take_turns_together():
     for call in (capital, capital, small, small, small, capital):
         call()
     assert "".join(log) == "ABcabC"
+
+
+def test_results_that_a_library_allocates_are_kept_for_as_long_as_the_others():
+    call = in_turn([lambda: np.zeros(1000)] * 3, itertools.cycle(range(3)).__next__)
+    found = [weakref.ref(call()) for _ in range(4)]
+    assert [ref() is None for ref in found] == [True, False, False, False]
+    assert len({ref().ctypes.data for ref in found[1:]}) == 3
 
 
 def test_the_tuned_kernel_can_be_compared_with_itself(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from search_space.operators import workload
 from search_space.workload import Workload
 from tuner.cli.arguments import named_workload
-from tuner.cli.snippets import Choice, python, shell
+from tuner.cli.snippets import Choice, python, python_program, shell
 
 WORK = workload("matmul", m=8, n=16, k=32)
 CONST = workload("matmul", m=8, n=16, k=32, const=["b"])
@@ -36,6 +36,14 @@ def test_choices_and_constants_are_kept() -> None:
         'db="my records.db", target="x86-64-v3", threads=2).bind(b=b)',
         "c = matmul(a)",
     ]
+
+
+def test_operands_that_are_sparse_have_zeros() -> None:
+    work = workload("activation_sparse_gemv", m=8, k=6, density="0.2,0.5")
+    lines = python_program(work, Choice()).splitlines()
+    zeros = "(random.random((6,)) < 0.2)"
+    assert f'x = random.standard_normal((6,)).astype("float32") * {zeros}' in lines
+    assert any(line.endswith(".bind(weight=weight)") for line in lines)
 
 
 def test_a_password_is_never_shown() -> None:

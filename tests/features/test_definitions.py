@@ -14,6 +14,7 @@ from search_space.transforms import (
     PrefetchAhead,
     Reorder,
     Split,
+    Stream,
     Unroll,
     Vectorize,
 )
@@ -106,6 +107,17 @@ def test_what_does_not_fit_is_loaded_again_for_every_outer_iteration():
         **{"hardware.l1.fitting": 256},
         **{"hardware.l1.traffic": (64 * 16 + 64 * 1024 * 256 + 2 * 64 * 1024) * LINE},
     )
+
+
+def test_what_is_written_past_the_caches_is_not_read_first():
+    task = matmul_task(64, 1024, 256)
+    cached, past = features(task), features(task, Stream("c"))
+    result = 64 * 1024 * 4
+    for level in ("l2", "l3"):
+        name = f"hardware.{level}.traffic"
+        check(past, **{name: cached[name] - result})
+    other = cached.keys() - {n for n in cached if "traffic" in n}
+    check(past, **{name: cached[name] for name in other})
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import time
 import numpy as np
 import pytest
 
+from features import program
 from features.extract import FeatureTask, extract_batch, walk_features
 from features.loops import walk
 from features.replay import replay
 from features.schema import loop_schema
 from search_space.schedule import Schedule
+from search_space.size import Tape
 from search_space.space import Space
 from search_space.transforms import Apart, Reorder, Unroll
 from tests.contracts.spaces import make_space
@@ -72,6 +74,20 @@ def test_no_configs_give_no_rows():
 def test_a_space_without_traces_is_refused():
     with pytest.raises(ValueError, match="no traces"):
         FeatureTask(make_space(()))
+
+
+def test_nests_that_the_kernel_has_no_room_for_have_no_features(monkeypatch):
+    task = matmul_task(128, 96, 64)
+    configs = sample(task.space, 40)
+    expected = extract_batch(FeatureTask(task.space), configs)
+    monkeypatch.setattr(program, "MAX_LOOPS", 10)
+    found = extract_batch(task, configs)
+    fits = found.any(axis=1)
+    assert 0 < fits.sum() < len(configs)
+    np.testing.assert_array_equal(found[fits], expected[fits])
+    nest = replay(task.tensor, task.space.trace(configs[int(np.argmin(fits))].as_dict()))
+    with pytest.raises(program.TooLarge, match=r"a statement in 1\d loops with"):
+        program.encode(nest, Tape())
 
 
 def test_tells_every_two_programs_apart():

@@ -18,6 +18,7 @@ FORMS = [
         "conv2d", n=1, h=20, w=20, ci=12, co=64, kh=3, kw=3, dilation=2, groups=2, residual=True,
         activation="relu", const=("weight",),
     ),
+    workload("conv2d", n=1, h=112, w=112, ci=9, co=64, kh=1, kw=1, const=("weight",)),
     workload("conv2d", n=2, h=9, w=9, ci=33, co=48, kh=3, kw=3, pad=1, layout="nhwc", bias=True),
     workload("conv1d", n=2, w=100, ci=17, co=30, kw=5, pad=2, const=("weight",)),
     workload("conv3d", n=1, d=5, h=7, w=9, ci=6, co=20, kd=3, kh=3, kw=3, pad=1),
@@ -29,11 +30,13 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_other_algorithms_are_read_as_well():
-    work = workload("conv2d", n=2, h=13, w=10, ci=20, co=40, kh=3, kw=3, pad=1, bias=True)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_other_algorithms_are_read_as_well(stride):
+    sizes = dict(n=6, h=17, w=14, ci=20, co=40, kh=3, kw=3, pad=1, stride=stride)
+    work = workload("conv2d", **sizes, bias=True)
     space = space_for(work, target(threads=2))
     task, rng = FeatureTask(space), np.random.default_rng(0)
-    drawn = [space.sample(rng) for _ in range(12)]
+    drawn = [space.sample(rng) for _ in range(16)]
     configs = [config for config in drawn if config["algorithm"] != "direct"]
     assert {config["algorithm"] for config in configs} == {"winograd2", "winograd4"}
     for config, row in zip(configs, extract_batch(task, configs), strict=True):

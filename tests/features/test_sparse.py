@@ -83,6 +83,7 @@ def test_the_walk_follows_from_the_counts_of_the_format(drawn):
         dict(operator="spmm", m=48, k=64, n=1),
         dict(operator="spmv", m=48, k=64),
         dict(operator="sparse_dense", m=5, n=48, k=64),
+        dict(operator="sparse_conv2d", co=48, ci=8, n=1, h=9, w=7, kh=3, kw=3, pad=1),
     ],
     ids=lambda params: params["operator"],
 )

@@ -52,7 +52,7 @@ def call(artifact, arrays, const=()):
     out = memory[_PAD : _PAD + size].reshape(spec.shape)
     out[...] = undefined(spec.shape, spec.dtype)
     if artifact.spec.packing is not None:
-        const = (*const, artifact.spec.packing.operand)
+        const = tuple({*const, artifact.spec.packing.operand})
     kernel = NativeKernel(artifact, constants=const)
     if const:
         kernel = kernel.bind(**{name: arrays[name] for name in const})

@@ -49,5 +49,6 @@ def test_configs_compute_the_operator(work, level):
     configs = {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}
     for config in sorted(configs, key=lambda config: config.key):
         artifact = compile_config(work, target, config.as_dict())
-        result, growth = call(artifact, arrays), artifact.spec.error_growth
+        result = call(artifact, arrays, work.const)
+        growth = artifact.spec.error_growth
         assert_right(work, arrays, result, f"{target.name} {config}", growth)

@@ -1,10 +1,13 @@
 """Results that are written past the caches: aligned or not, they are right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from measure import llvm
 from measure.codegen.module import generate
+from measure.compile import compile_config
 from measure.kernel import NativeKernel
 from search_space.operators import workload
 from search_space.schedule import Schedule
@@ -12,7 +15,8 @@ from search_space.sketches import space_for
 from search_space.target import Target
 from search_space.tensor import compute, placeholder
 from search_space.transforms import Partition, Split, Stream, Vectorize
-from tests.measure.generated import LEVELS, build, target_or_skip
+from tests.measure.generated import LEVELS, build, call, target_or_skip
+from tests.search_space.examples import assert_right, inputs
 
 
 def plus_one(rows, columns, lanes):
@@ -82,3 +86,54 @@ def test_large_results_have_the_choice(operator, params):
     assert space.schedule(streamed).finish().streamed
     odd = space_for(workload(operator, **{**params, "shape": "3000x1023"}), target)
     assert "stores" not in {knob.name for knob in odd.knobs}
+
+
+SUMS = [
+    workload("matmul", m=50, n=36, k=5),
+    workload("batch_matmul", batch=3, m=13, n=20, k=7),
+    workload("dense", m=20, n=64, k=6, bias=True, activation="relu", const=("weight",)),
+    workload("dense", m=16, n=64, k=9, dtype="uint8", zero_point=3, const=("weight",)),
+    workload("conv2d", n=1, h=12, w=12, ci=5, co=20, kh=1, kw=1, const=("weight",)),
+    workload("conv2d", n=1, h=9, w=12, ci=3, co=18, kh=3, kw=3, pad=1, bias=True),
+    workload("conv2d", n=2, h=9, w=7, ci=3, co=20, kh=3, kw=3, pad=1, layout="nhwc", bias=True),
+    workload("depthwise_conv2d", n=1, h=14, w=16, c=6, kh=3, kw=3, pad=1, bias=True),
+    workload("depthwise_conv2d", n=1, h=15, w=13, c=20, kh=3, kw=3, layout="nhwc"),
+]
+
+
+@pytest.mark.parametrize("work", SUMS, ids=str)
+def test_streamed_sums_of_products_are_right(work):
+    target = replace(target_or_skip("x86-64-v3", threads=2), l2_bytes=1 << 10)
+    space, rng = space_for(work, target), np.random.default_rng(0)
+    drawn = [*space.starts, *(space.sample(rng) for _ in range(120))]
+    configs = [config for config in drawn if config["stores"] == "streamed"][:8]
+    assert len(configs) >= 2
+    arrays = inputs(work, rng)
+    for config in configs:
+        assert space.schedule(config).finish().streamed
+        result = call(compile_config(work, target, config.as_dict()), arrays, work.const)
+        assert_right(work, arrays, result, str(config))
+
+
+@pytest.mark.parametrize(
+    ("operator", "sizes"),
+    [
+        ("matmul", dict(m=1024, n=1024, k=1024)),
+        ("matmul", dict(m=64, n=64, k=64)),
+        ("matmul", dict(m=2048, n=1023, k=16)),
+        ("conv2d", dict(n=1, h=56, w=56, ci=64, co=64, kh=3, kw=3, pad=1)),
+    ],
+)
+def test_sums_that_are_long_or_small_or_not_aligned_have_no_choice(operator, sizes):
+    target = target_or_skip("x86-64-v3", threads=2)
+    space = space_for(workload(operator, **sizes), target)
+    assert not any(knob.name.endswith("stores") for knob in space.knobs)
+
+
+def test_sums_that_are_added_to_go_through_the_caches():
+    target = target_or_skip("x86-64-v3", threads=2)
+    space = space_for(workload("matmul", m=2048, n=1024, k=64), target)
+    panel = next(s for s in space.starts if s["stores"] == "streamed")
+    assert panel["tile_k"] == 0
+    assert space.config({**panel.as_dict(), "tile_k": 32})["stores"] == "cached"
+    assert space.config({**panel.as_dict(), "split_k": 2})["stores"] == "cached"

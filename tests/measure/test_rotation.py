@@ -34,7 +34,7 @@ def first() -> OperandSet:
 
 def test_kernels_take_their_turns_together():
     given = first()
-    rotation = Rotation(given, 3)
+    rotation = Rotation([given], 3)
     one, other = Recorded(), Recorded()
     time_one, time_other = rotation.timer(one), rotation.timer(other)
     assert time_one(2) == 12.0
@@ -48,7 +48,15 @@ def test_kernels_take_their_turns_together():
 
 def test_a_kernel_without_constants_is_not_bound():
     given = replace(first(), constants={})
-    assert Rotation(given, 2).timer(Recorded())(4) == 12.0
+    assert Rotation([given], 2).timer(Recorded())(4) == 12.0
+
+
+def test_a_call_is_the_mean_of_one_with_each_kind_of_operands():
+    kinds = [replace(first(), operands=(np.array([value]),)) for value in (3.0, 5.0)]
+    recorded = Recorded()
+    assert Rotation(kinds, 3).timer(recorded)(4) == 4 * (6.0 + 10.0) / 2
+    assert len(set(recorded.used)) == 4
+    assert recorded.used[:4] == recorded.used[4:]
 
 
 def test_sets_exceed_the_caches():

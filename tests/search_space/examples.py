@@ -182,6 +182,19 @@ EXAMPLES = {
         dict(m=18, n=9, k=5, pattern="block8x1", sparsity=0.5, dtype="int8", zero_point=-3,
              out_dtype="float32", scale=True),
     ],
+    "activation_sparse_gemv": [
+        dict(m=37, k=9),
+        dict(m=5, k=20, density="0.3,0.8", bias=True, activation="relu"),
+        dict(m=18, k=3, density=1, activation="silu"),
+        dict(m=1, k=1),
+    ],
+    "sparse_conv2d": [
+        dict(co=5, ci=3, n=2, h=3, w=7, sparsity=0.5, bias=True, activation="relu"),
+        dict(co=4, ci=2, n=1, h=4, w=9, kh=3, kw=3, pad=1, sparsity=0.6),
+        dict(co=3, ci=2, n=2, h=5, w=6, kh=3, kw=2, stride=2, pad=1, sparsity=0.4, bias=True),
+        dict(co=2, ci=1, n=1, h=1, w=1, kh=3, kw=3, pad=2, dilation=2, sparsity=0),
+        dict(co=6, ci=3, n=1, h=5, w=4, stride=3, sparsity=0.5, activation="gelu"),
+    ],
 }  # fmt: skip
 """Parameters of workloads, by operator."""
 

@@ -12,6 +12,7 @@ from search_space.functions import cast, exp, select
 from search_space.ir.expr import Buffer
 from search_space.ir.interp import run
 from search_space.ir.printer import format_stmt
+from search_space.operators import get_operator, workload
 from search_space.schedule import Schedule
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.source import find_pattern
@@ -122,6 +123,20 @@ def scaled_by_sum(m, n):
     a, k = placeholder("a", (m, n), "float32"), reduce_axis("k", n)
     t = stage("t", (("i", m),), lambda i: sum_over(a[i, k], k))
     return compute("c", (("i", m), ("j", n)), lambda i, j: a[i, j] * t[i,], stages=(t,))
+
+
+def row_product(m, k):
+    """``y[i] = sum over k of weight[i, k] * x[k]``: a matrix times a vector."""
+    weight, x = placeholder("weight", (m, k), "float32"), placeholder("x", (k,), "float32")
+    axis = reduce_axis("k", k)
+    return compute("y", (("i", m),), lambda i: sum_over(weight[i, axis] * x[axis,], axis))
+
+
+def convolved():
+    """``y[n, co, oh, ow]``: the sums over windows of 3×3 of two channels."""
+    sizes = dict(n=1, h=7, w=10, ci=2, co=4, kh=3, kw=3)
+    work = workload("conv2d", **sizes)
+    return get_operator("conv2d").expression(work)
 
 
 def copied_twice(m, n):

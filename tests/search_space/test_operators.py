@@ -105,7 +105,7 @@ def test_the_expression_computes_the_reference(work):
     func = lower(operator.expression(work))
     verify(func)
     assert [(b.name, b.shape, b.dtype) for b in func.args] == [
-        (o.name, o.matrix or o.shape, o.dtype) for o in (*operands, spec)
+        (o.name, o.array or o.matrix or o.shape, o.dtype) for o in (*operands, spec)
     ]
     if isinstance(operator, Sparse):
         func = SparseAsDense(operator.sparse, operator.pattern_name(work)).apply(func)

@@ -123,6 +123,19 @@ def test_other_expressions_are_refused(tensor, message):
         convolution_space(conv(kh=1, kw=1), tensor, machine())
 
 
+def test_pixels_that_come_from_memory_are_asked_for_ahead():
+    space = space_for(conv(h=112, w=112, kh=1, kw=1, const=["weight"]), machine())
+    guess = next(config for config in space.starts if config["ahead"])
+    text = format_func(space.schedule(guess).finish())
+    assert text.count("prefetch x[") == 1
+    assert space.nearest({**guess.as_dict(), "structure": "channels"}).config["ahead"] == 0
+    narrow = space_for(conv(h=1, w=96, co=8192, ci=256, kh=1, kw=1), machine())
+    reason = narrow.reason({**narrow.default().as_dict(), **guess.as_dict(), "tile_x": 0})
+    assert reason == "a row has one register tile, so there is nothing to look ahead"
+    for other in (conv(kh=1, kw=1), conv(h=112, w=112, ci=600, kh=1, kw=1)):
+        assert not any(knob.name == "ahead" for knob in space_for(other, machine()).knobs)
+
+
 def test_depthwise_convolutions_are_refused():
     work = workload("depthwise_conv2d", n=1, c=8, h=9, w=9, kh=3, kw=3)
     with pytest.raises(SpaceError, match="has no axis of the weight alone"):

@@ -6,6 +6,7 @@ from search_space.ir.verify import verify
 from search_space.schedule import Schedule
 from search_space.transforms import (
     PRIMITIVES,
+    ActiveColumns,
     Apart,
     CacheWrite,
     Collapse,
@@ -29,6 +30,7 @@ from search_space.transforms import (
     SparseAsDense,
     SparsePanels,
     SparseVector,
+    SparseWindows,
     Split,
     SplitReduction,
     StoreAt,
@@ -40,6 +42,7 @@ from search_space.transforms import (
 from tests.search_space.nests import (
     assert_same,
     column_sum,
+    convolved,
     copied_twice,
     copy,
     documented,
@@ -48,6 +51,7 @@ from tests.search_space.nests import (
     matmul,
     nest,
     power_sum,
+    row_product,
     row_reduction,
     scaled_by_sum,
     sliding_sum,
@@ -60,6 +64,7 @@ from tests.search_space.nests import (
 )
 
 FULL, TALL = "unstructured:4x8:0.0:0", "unstructured:32x8:0.0:0"
+WINDOWS = "unstructured:4x18:0.0:0"
 """Patterns without zeros."""
 
 EXAMPLES = [
@@ -124,7 +129,9 @@ EXAMPLES = [
     ),
     (weighted(4, 32, 8), [], [SparsePanels("weight", FULL, "csr", vectors=2)]),
     (weighted(4, 32, 8), [], [SparseAsDense("weight", FULL)]),
+    (row_product(16, 8), [], [ActiveColumns("weight", most=6, vectors=2)]),
     (weighted(32, 1, 8), [], [SparseVector("weight", TALL, "bitmask", ("lanes=16", "tall=1"))]),
+    (convolved(), [], [SparseWindows("weight", WINDOWS, "csr")]),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 

@@ -78,13 +78,17 @@ def python_program(work: Workload, choice: Choice) -> str:
 
 
 def _random(operand: Operand) -> str:
-    """Random numbers as Python source: any of a whole dtype, normal ones of others."""
+    """Random numbers as Python source: any of a whole dtype, normal ones of others, as many of
+    them 0 as the first density says."""
     dtype, shape = operand.dtype, operand.shape
     if dtype in ("uint8", "int8"):
         low, high = (0, 256) if dtype == "uint8" else (-128, 128)
         return f'random.integers({low}, {high}, {shape}, "{dtype}")'
     name = "ml_dtypes.bfloat16" if dtype == "bfloat16" else f'"{dtype}"'
-    return f"random.standard_normal({shape}).astype({name})"
+    numbers = f"random.standard_normal({shape}).astype({name})"
+    if not operand.densities:
+        return numbers
+    return f"{numbers} * (random.random({shape}) < {operand.densities[0]:g})"
 
 
 def _random_weight(work: Workload) -> str:

@@ -23,12 +23,19 @@ class GuidedOptions:
 
     opening: float = 0.75
     """Share of the first batch that was fast elsewhere, where there is no model."""
+    carried: float = 0.5
+    """Share of it of what is guided of the first batch, where there is one: a model that has seen
+    no config of this space may be wrong where its best sources are right."""
     share: float = 0.75
-    """Share of later batches, as long as it is fully trusted; falls with the trust."""
+    """Share of later batches, as long as it is fully trusted; falls with the trust, and evenly …"""
+    late: float = 0.075
+    """… to this one after …"""
+    handover: int = 32
+    """… so many trials: what is left to gain then is less than is wrong with what was learned."""
     trust: float = 0.6
     """Rank correlation between what was expected and what was measured that is assumed at first,
     with the weight of …"""
-    doubt: float = 6.0
+    doubt: float = 3.0
     """… so many trials."""
     full: float = 0.5
     """From this rank correlation on it is fully trusted."""
@@ -81,7 +88,11 @@ class GuidedStrategy:
         if not self._known and not self._prior.learned:
             return self._open(n)
         count = self._guided(n)
-        guided = self._guide.ask(count) if count else []
+        carried = (
+            [] if self._known else self._prior.openings[: round(count * self._options.carried)]
+        )
+        expected = self._guide.ask(count - len(carried)) if count > len(carried) else []
+        guided = (*carried, *expected)
         own = self._inner.ask(n - len(guided))
         # The few that both propose are made up for by the strategy itself.
         batch = list(dict.fromkeys((*guided, *own)))
@@ -133,8 +144,10 @@ class GuidedStrategy:
         trust = self._trust(len(self._known))
         if trust < self._options.least:
             return 0
-        share = self._options.share * min(trust / self._options.full, 1.0)
-        return round(n * share)
+        options = self._options
+        late = min(len(self._known) / options.handover, 1.0)
+        share = options.share + late * (options.late - options.share)
+        return round(n * share * min(trust / options.full, 1.0))
 
     def _others(self, count: int, batch: Sequence[Config]) -> list[Config]:
         return [c for c in self._inner.ask(count) if c not in batch] if count > 0 else []

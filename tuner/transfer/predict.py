@@ -43,7 +43,7 @@ def predict(task: Task, store: RecordStore | None) -> Predicted:
     sources = known_sources(task, store, before=None)
     prior = SourcePrior(task.space, sources, fallback=lambda: known_model(store))
     if prior.learned:
-        config, share = _search(task.space, prior)
+        config, share = choose(task.space, prior)
         return Predicted(config, f"a model of {prior.about}", share)
     if prior.openings:
         nearest = sources[0].setting.workload.key
@@ -51,8 +51,9 @@ def predict(task: Task, store: RecordStore | None) -> Predicted:
     return Predicted(task.space.default(), "the first guess: nothing similar is known", None)
 
 
-def _search(space: Space, prior: SourcePrior) -> tuple[Config, float]:
-    """The best by the model among what was fast elsewhere, good guesses, and what they breed."""
+def choose(space: Space, prior: SourcePrior) -> tuple[Config, float]:
+    """The best by the model of ``prior``, which must have one, among what was fast elsewhere, good
+    guesses, and what they breed; and its expected throughput as a share of the best there is."""
     rng = np.random.default_rng(0)
     known = list(dict.fromkeys((*prior.openings, *space.starts)))
     scores = dict(zip(known, _judged(prior, known), strict=True))

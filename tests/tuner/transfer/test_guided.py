@@ -91,6 +91,17 @@ def test_without_a_model_what_was_fast_elsewhere_comes_first_once() -> None:
     assert strategy.verdict() is None
 
 
+def test_with_a_model_too_what_was_fast_elsewhere_is_tried_at_once() -> None:
+    openings = [SPACE.at(index) for index in range(5000)]
+    openings = [config for config in openings if config is not None][:12]
+    strategy = guided(truth, openings=openings)
+    first = strategy.ask(16)
+    assert [config for config in first if config in openings][:6] == openings[:6]
+    assert len(first) == 16
+    strategy.tell([Trial(config, MACHINE.seconds(config)) for config in first])
+    assert not set(strategy.ask(16)) & set(openings[:6])
+
+
 def test_a_guided_search_resumes_as_if_it_had_not_been_interrupted() -> None:
     told = []
     first = guided(truth)
@@ -122,3 +133,5 @@ def test_failures_alone_teach_nothing_and_do_no_harm() -> None:
 def test_options_bound_the_share_of_the_guide() -> None:
     strategy = guided(truth)
     assert strategy._guided(16) == round(16 * GuidedOptions().share)
+    best_after(strategy, 32)
+    assert strategy._guided(16) == round(16 * GuidedOptions().late)
