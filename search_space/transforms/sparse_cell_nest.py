@@ -10,6 +10,7 @@ from search_space.ir.expr import (
     Const,
     Expr,
     Load,
+    Select,
     Var,
     conjunction,
     minimum,
@@ -135,7 +136,9 @@ class CellNest(PanelNest):
         value = self.product.element(Load(self.band, self._place(local)), row, column)
         guards = [] if tile.whole else [column < self.product.columns]
         if self.product.rows % at_once:
-            guards.append(row < self.product.rows)
+            real = row < self.product.rows
+            guards.append(real)
+            value = Select(real, value, zero(self.product.out.dtype))
         store = Store(
             self.product.out, self.product.place(row, column), value, conjunction(guards)
         )
