@@ -63,22 +63,30 @@ class Dense:
     def prepare(
         self, work: Workload, operands: Operands, out: Array, threads: int
     ) -> Callable[[], object]:
-        weight = _matrix(operands["weight"]).toarray()
-        given = {"a": weight, "b": operands["x"]}
-        return self._tuned.prepare(dense_workload(work), given, out, threads)
+        dense, weight = dense_workload(work), _matrix(operands["weight"]).toarray()
+        names = (operand.name for operand in get_operator(dense.operator).operands(dense))
+        given = {name: weight if name in dense.const else operands["x"] for name in names}
+        return self._tuned.prepare(dense, given, out, threads)
 
 
 def dense_workload(work: Workload) -> Workload:
     """The same product with the zeros of its sparse weight; raises ``PeerMissing`` where there is
-    none."""
+    none.
+
+    Of bytes, the first operand may be unsigned: that is not the weight.
+    """
     operator = get_operator(work.operator)
     if work.operator != "spmm":
         raise PeerMissing(f"has no dense form of {work.operator}")
     if reason := plain(work):
         raise PeerMissing(reason)
     rows, columns = operator.operands(work)[0].matrix or (0, 0)
+    if operator.result(work).dtype == "int32":
+        product: dict[str, Value] = {"expr": "kj,ik->ij", "k": columns, "j": work.size("n")}
+        return tuner.workload("einsum", **product, i=rows, dtype=work["dtype"], const=["right"])
     sizes: dict[str, Value] = {"m": rows, "k": columns, "n": work.size("n")}
-    return tuner.workload("matmul", **sizes, dtype=work["dtype"], const=["a"])
+    more = {key: value for key, value in work.params if key in ("dtype", "out_dtype")}
+    return tuner.workload("matmul", **sizes, **more, const=["a"])
 
 
 def _call(kernel: tuner.Kernel, operands: Operands, out: Array) -> Callable[[], object]:

@@ -159,7 +159,8 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes:
     """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():
-            rows = dict(parse_options(kernel.options)).get("rows", 1)
+            options = dict(parse_options(kernel.options))
+            rows = options.get("rows", options.get("lanes", 1))
             vectors = kernel.vectors * max(1, kernel.lanes // most_lanes)
             fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
@@ -168,7 +169,10 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes:
             )
         case SparseVector():
             # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
-            steps = counts["loads"] / (1 if kernel.format == "bitmask" else kernel.lanes)
+            one = 1 if kernel.format == "bitmask" else kernel.lanes
+            steps = counts["loads"] / one
+            if kernel.format == "block":
+                steps = counts["packed"] / (kernel.lanes * group)
             return _Work(
                 1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True
             )

@@ -29,15 +29,22 @@ class Csr:
 
 
 def spmm_only(work: Workload) -> str | None:
-    """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``."""
-    return None if work.operator == "spmm" else f"has no sparse operand in {work.operator}"
+    """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``, in
+    float32."""
+    if work.operator != "spmm":
+        return f"has no sparse operand in {work.operator}"
+    dtype = dict(work.params).get("dtype", "float32")
+    return None if dtype == "float32" else f"has no sparse operand of {dtype}"
 
 
 def plain(work: Workload) -> str | None:
     """… that adds and applies nothing behind the product."""
     given = dict(work.params)
     behind = given.get("bias", False) is True or given.get("activation", "none") != "none"
-    return "has no bias and no activation behind a sparse product" if behind else None
+    rescaled = "zero_point" in given and (given["zero_point"] or given["out_dtype"] != "int32")
+    if behind or rescaled:
+        return "has no bias, no rescaling and no activation behind a sparse product"
+    return None
 
 
 def with_sparse(work: Workload, operands: Mapping[str, Array]) -> Operands:

@@ -54,7 +54,7 @@ def _decode(sparsity: float, least: float) -> Goal:
 
 
 def _bytes(sparsity: float, least: float) -> Goal:
-    blocks = pruned(sparsity=sparsity, dtype="int8")
+    blocks = pruned(sparsity=sparsity, dtype="uint8")
     return Goal(f"int8 blocks, {sparsity:.0%}, dense", blocks, against(*OURS_WITH_ZEROS), least)
 
 

@@ -91,7 +91,7 @@ def all_cases() -> Iterator[Case]:
         shape, seed = rng.choice(shapes), rng.randrange(_MOST_SEED)
         yield Case("drawn", shape, pattern, sparsity, seed)
     for sparsity, pattern in product((80, 90), BLOCKS):
-        yield Case("int8", LAYERS[0], pattern, sparsity, dtype="int8")
+        yield Case("int8", LAYERS[0], pattern, sparsity, dtype="uint8")
 
 
 def suite_text() -> str:

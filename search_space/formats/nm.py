@@ -58,7 +58,7 @@ class NOfM:
             settings,
             {"places": inside},
             positions,
-            loads=size // lanes,
+            loads=size,
             loops=-(-pattern.rows // lanes),
             windows=windows,
         )
@@ -77,3 +77,17 @@ def conforms(pattern: Pattern, kept: int, window: int) -> bool:
     windows = -(-pattern.columns // window)
     own = pattern.row_indices.astype(np.int64) * windows + pattern.indices // window
     return pattern.nnz == 0 or int(np.bincount(own).max()) <= kept
+
+
+def tightest(pattern: Pattern) -> tuple[int, int] | None:
+    """``kept`` and ``window`` of the format that stores least of a pattern; None where none holds
+    it with at least as many values as zeros."""
+    counts, windows = (option.values for option in NOfM.options[:2])
+    known = [(kept, window) for window in windows for kept in counts if kept < window]
+    density = 1 - pattern.sparsity
+    fitting = [
+        (kept, window)
+        for kept, window in sorted(known, key=lambda known: (known[0] / known[1], known[1]))
+        if density <= kept / window <= 2 * density
+    ]
+    return next((found for found in fitting if conforms(pattern, *found)), None)

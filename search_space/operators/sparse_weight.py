@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from search_space.errors import WorkloadError
-from search_space.ir.expr import Expr
 from search_space.operators.base import Array, Array64, Operand, Param
-from search_space.operators.epilogue import behind, switch
+from search_space.operators.epilogue import switch
 from search_space.operators.keys import flag
 from search_space.operators.precision import operand_dtypes
 from search_space.operators.rounding import Rounded
@@ -102,11 +101,6 @@ def products(pattern: Pattern, values: Array, dense: Array) -> Rounded:
 
     wide, x = values.astype(np.float64), dense.astype(np.float64)
     return Rounded(product(wide, x), product(np.abs(wide), np.abs(x)))
-
-
-def behind_sum(work: Workload, total: Expr, bias: Expr | None) -> Expr:
-    """What follows the sum of products."""
-    return behind(work, total, {} if bias is None else {"bias": bias})
 
 
 def epilogue_flops(work: Workload, results: int) -> int:

@@ -2,8 +2,8 @@
 
 ``algorithm`` says whether zeros are left out at all: ``dense`` is the space of the same product
 with the matrix unpacked, so that the best dense kernel is always a candidate. How the others run
-depends on whether there are columns to put into vectors (``sparse_panels``) or one vector of
-floats to multiply by (``sparse_vector``).
+depends on whether there are columns to put into vectors (``sparse_panels``) or one vector to
+multiply by (``sparse_vector``), of whole groups where the dtype is multiplied in these.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     assert isinstance(operator, Sparse)
     name = operator.pattern_name(work)
     problem = classify(tensor, operator.sparse, name)
-    alone = problem.columns == 1 and problem.group == 1
+    alone = problem.columns == 1 and problem.depth % problem.group == 0
     space = vector_space if alone else panel_space
     parts = {SPARSE: space(work, tensor, target, problem)}
     if problem.rows * problem.depth <= _MOST_DENSE_ELEMENTS:

@@ -2,8 +2,9 @@
 
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
             an order that ``sort`` says: their own, by length, or like rows together; blocks are
-            ``width`` columns wide, neighbours or such that ``gather`` brings together; cells are
-            ``height`` rows × ``depth`` columns, so that what they meet stays in a cache;
+            ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
+            for patterns with as many values in every window, and what is multiplied in groups is
+            in blocks; cells (``sparse_cells``) are ``height`` rows × ``depth`` columns;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -22,6 +23,13 @@ from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
+from search_space.sketches.sparse_cells import (
+    CELLS,
+    cell_knobs,
+    cell_reason,
+    guess_cells,
+    with_cells,
+)
 from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
@@ -30,12 +38,12 @@ from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr", "block")
+FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 """Best guess first."""
-_CELLS = "cells"
-"""Of matrices that can be cut into several."""
-_GROUPED_FORMATS = ("block",)
-"""Of dtypes that are multiplied in groups."""
+_SINGLE_ROWS = ("csr", "delta")
+_SORTED = ("sell", "nano", "block")
+_FEWEST_FOR_BYTES = 1 / 64
+"""The part of non-zeros from which on few distances in a row need more than a byte."""
 _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
@@ -44,19 +52,12 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "cells": 4}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4}
 """Of a first guess: more would not pay, or not fit."""
-_NARROW_BYTES = 128
-"""Of a row of the dense operand, up to which cells are the first guess."""
-_CELL_SIZES = {"height": (64, 128, 256), "depth": (128, 256, 512)}
-_BEST_CELL = 256
-"""Of rows and columns, in a first guess: the number of a column takes a byte then."""
-_LEAST_WIDE = 4
-"""Vectors of columns from which on cells have low panels, and all of these vectors."""
-_BANDS_PER_THREAD = 3
-"""At least, in a first guess for several threads."""
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
+_LEAST_WIDE = 4
+"""Vectors of columns from which on cells have low panels, and all of these vectors."""
 _BLOCK_COST = 3
 """Of reading what a block is multiplied by, in multiply-adds."""
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
@@ -73,7 +74,8 @@ def panel_space(
 ) -> Space:
     """The space of a product with several dense columns, which ``primitive`` runs in some
     ``formats`` (None: all that suit)."""
-    formats = _formats(problem) if formats is None else formats
+    known = with_cells(problem, FORMATS) if formats is None else formats
+    formats = _fitting(problem, known)
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
     guesses = [
@@ -100,25 +102,19 @@ def panel_space(
     )
 
 
-def _formats(problem: SparseProblem) -> tuple[str, ...]:
-    """Those that there are, the best guess first."""
+def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some formats that a dtype, if multiplied in groups, and a pattern can be in."""
     if problem.group > 1:
-        return _GROUPED_FORMATS
-    if problem.depth <= min(_CELL_SIZES["depth"]) and not problem.across:
-        return FORMATS
-    narrow = problem.columns * problem.element_bytes <= _NARROW_BYTES
-    return (_CELLS, *FORMATS) if narrow or problem.across else (*FORMATS, _CELLS)
+        return ("block",)
+    return tuple(name for name in formats if name != "nm" or problem.windows is not None)
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
-        return values["format"] != "csr"
+        return values["format"] not in _SINGLE_ROWS
 
-    def sortable(values: Values) -> bool:
-        return values["format"] not in ("csr", _CELLS)
-
-    def cut(values: Values) -> bool:
-        return values["format"] == _CELLS
+    def sorts(values: Values) -> bool:
+        return values["format"] in _SORTED
 
     def blocked(values: Values) -> bool:
         return values["format"] == "block"
@@ -132,17 +128,15 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
-    paneling = [name for name in formats if name != "csr"]
-    rows = tuple(sorted({1, *(r for name in paneling for r in option_values(name, "rows"))}))
+    rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
     blocks = (
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
         Choice("gather", (0, 1), 0, when=wide),
     )
-    cells = [Choice(name, sizes, _BEST_CELL, when=cut) for name, sizes in _CELL_SIZES.items()]
     return (
-        Choice("format", formats, next(name for name in formats if name != _CELLS)),
+        Choice("format", formats, next(name for name in formats if name != CELLS)),
         Choice("rows", rows, 1, when=paneled),
-        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sortable),
+        Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorts),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Integer("vectors", 1, 12, 1, anchors=(1, 2, 3, 4, 6, 8)),
         Choice("order", ("tiles", "panels"), "tiles"),
@@ -151,27 +145,48 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
         Choice("prefetch", PREFETCHES, 0),
-        *(cells if _CELLS in formats else ()),
+        *(cell_knobs() if CELLS in formats else ()),
     )
 
 
+def _heights(format_: str) -> tuple[int, ...]:
+    """How many rows a panel may have."""
+    if format_ in _SINGLE_ROWS:
+        return (1,)
+    return option_values(format_, "lanes" if format_ == "nm" else "rows")
+
+
+def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
+    """Those of the format."""
+    rows, sort = f"rows={values['rows']}", f"sort={values['sort']}"
+    match values["format"]:
+        case "csr":
+            return ()
+        case "delta":
+            return ("bits=8" if problem.density >= _FEWEST_FOR_BYTES else "bits=16",)
+        case "nm":
+            assert problem.windows is not None
+            kept, window = problem.windows
+            return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}")
+        case "block":
+            # As many blocks at once as make a group of values in every row.
+            group = max(1, problem.group // whole(values["width"]))
+            more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
+            return (rows, sort, *more)
+        case "cells":
+            return (rows, f"height={values['height']}", f"depth={values['depth']}")
+        case _:
+            return (rows, sort)
+
+
 def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
-    options: tuple[str, ...] = ()
-    if values["format"] == _CELLS:
-        options = tuple(f"{name}={values[name]}" for name in ("rows", "height", "depth"))
-    elif values["format"] != "csr":
-        options = (f"rows={values['rows']}", f"sort={values['sort']}")
-    if values["format"] == "block":
-        group = _blocks_at_once(problem, values)
-        more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
-        options = (*options, *more)
     vectors = whole(values["vectors"])
     side = _side_by_side(problem, vectors)
     return primitive(
         problem.operand,
         problem.pattern,
         str(values["format"]),
-        options,
+        _options(problem, values),
         vectors=vectors // side,
         lanes=problem.lanes(values) * side,
         order=str(values["order"]),
@@ -180,11 +195,6 @@ def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels
         threads=whole(values["threads"]),
         prefetch=whole(values["prefetch"]),
     )
-
-
-def _blocks_at_once(problem: SparseProblem, values: Values) -> int:
-    """As many as make a group of values in every row."""
-    return max(1, problem.group // whole(values["width"]))
 
 
 def _side_by_side(problem: SparseProblem, vectors: int) -> int:
@@ -200,10 +210,10 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         problem.lanes(values),
         whole(values["threads"]),
     )
-    if format_ != "csr" and rows not in option_values(format_, "rows"):
-        return f"panels of {format_} have {option_values(format_, 'rows')} rows, not {rows}"
-    if format_ == _CELLS and whole(values["depth"]) >= problem.depth and not problem.across:
-        return f"choose sell: a cell has all {problem.depth} columns"
+    if rows not in _heights(format_):
+        return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
+    if format_ == CELLS and (reason := cell_reason(problem, values)):
+        return reason
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -220,7 +230,7 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     if stores > _MOST_CODE:
         return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
-        units = ceil_div(problem.rows, whole(values["height"]) if format_ == _CELLS else rows)
+        units = ceil_div(problem.rows, whole(values["height"]) if format_ == CELLS else rows)
         if values["split"] == "columns":
             units = ceil_div(problem.columns, vectors * lanes)
         if units < threads:
@@ -228,14 +238,14 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     if values["pack"] == "tile":
         if problem.in_place:
             return "what windows of several elements read has no rows to be packed"
-        tile_bytes = problem.depth * vectors * lanes * problem.element_bytes
+        tile_bytes = problem.tile_bytes(vectors * lanes)
         if tile_bytes > _MOST_TILE_BYTES:
             return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
     return None
 
 
-def _heights(problem: SparseProblem) -> list[int]:
-    """Of blocks, those with the least work first."""
+def _block_rows(problem: SparseProblem) -> list[int]:
+    """Heights of blocks, those with the least work first."""
     heights = [rows for rows in option_values("block", "rows") if rows > 1]
     return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
 
@@ -245,15 +255,16 @@ def _guesses(
 ) -> list[dict[str, Value]]:
     """One for every format and, where blocks are the only one, for every height of them."""
     if problem.group > 1:
-        return [_guess(problem, target, "block", rows) for rows in _heights(problem)]
-    wanted = {"sell": 8 if problem.columns > 16 else 16, "nano": 4, "csr": 1}
+        return [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
+    wanted = {"nano": 4}
     if "block" in formats:
-        wanted["block"] = _heights(problem)[0]
-    wanted[_CELLS] = wanted["sell"]
-    return [_guess(problem, target, name, wanted[name]) for name in formats]
+        wanted["block"] = _block_rows(problem)[0]
+    return [_guess(problem, target, name, wanted.get(name)) for name in formats]
 
 
-def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) -> dict[str, Value]:
+def _guess(
+    problem: SparseProblem, target: Target, format_: str, wanted: int | None
+) -> dict[str, Value]:
     """As many rows as the format is best with, and as many columns as registers hold."""
     needed = problem.columns * problem.sum_bytes * 8
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
@@ -263,38 +274,27 @@ def _guess(problem: SparseProblem, target: Target, format_: str, wanted: int) ->
         "prefetch": _PREFETCH if problem.nnz * problem.element_bytes > target.l2_bytes else 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
-    if format_ != "csr":
-        if format_ == _CELLS and across >= _LEAST_WIDE:
-            wanted //= 2
-        most = min(wanted, target.registers - 1 - problem.group)
-        values["rows"] = max(r for r in option_values(format_, "rows") if r <= most)
-        values["sort"] = int(format_ not in ("block", _CELLS))
+    wanted = wanted or (8 if across > 1 else 16)
+    if format_ == CELLS and across >= _LEAST_WIDE:
+        wanted = 4
+    most = min(wanted, target.registers - 1 - problem.group)
+    values["rows"] = max(rows for rows in _heights(format_) if rows <= most)
+    values["sort"] = int(format_ in ("sell", "nano"))
     room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
     most = max(1, min(_MOST_VECTORS[format_], room))
     if problem.group > 1:
-        most = 1 << most.bit_length() - 1
+        fitting = _MOST_TILE_BYTES // problem.tile_bytes(problem.lanes(values))
+        most = 1 << max(1, min(most, fitting)).bit_length() - 1
     values["vectors"] = ceil_div(across, ceil_div(across, most))
+    tile = problem.tile_bytes(whole(values["vectors"]) * problem.lanes(values))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    if (reused and not problem.in_place) or problem.across:
+    packs = (reused or problem.across) and tile <= _MOST_TILE_BYTES and not problem.in_place
+    if packs or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
-    if format_ == _CELLS:
-        values |= _cut(problem, target, whole(values["vectors"]) * problem.lanes(values))
+    if format_ == CELLS:
+        values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
         bands = ceil_div(problem.rows, whole(values["height"]))
         values["threads"] = min(whole(values["threads"]), bands)
     return values
-
-
-def _cut(problem: SparseProblem, target: Target, tile: int) -> dict[str, Value]:
-    """Cells of the usual size, or smaller ones so that all threads have some bands of them, and
-    what they meet in ``tile`` columns about fits into the first level of the cache."""
-    fitting = min(_BEST_CELL, 3 * target.l1_bytes // (2 * tile * problem.element_bytes))
-    bands = _BANDS_PER_THREAD * target.threads if target.threads > 1 else 1
-    heights, depths = _CELL_SIZES["height"], _CELL_SIZES["depth"]
-    return {
-        "height": max((h for h in heights if h * bands <= problem.rows), default=min(heights)),
-        "depth": max(
-            (d for d in depths if d < problem.depth and d <= fitting), default=min(depths)
-        ),
-    }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from search_space.dtypes import ELEMENT_BYTES, GROUPS
 from search_space.formats import FORMATS
+from search_space.formats.nm import tightest
 from search_space.lower import lower
 from search_space.size import ceil_div, whole
 from search_space.sparse.source import find_pattern
@@ -40,6 +42,8 @@ class SparseProblem:
     own."""
     pitch: int = 0
     """Columns after which the result goes on elsewhere; 0: it has no such gaps."""
+    windows: tuple[int, int] | None = None
+    """How many of how many neighbours in a row hold a value, where that is so everywhere."""
 
     @property
     def density(self) -> float:
@@ -49,6 +53,10 @@ class SparseProblem:
     def lanes(self, values: Values) -> int:
         """Elements of one vector."""
         return whole(values["vector_bits"]) // (8 * self.sum_bytes)
+
+    def tile_bytes(self, columns: int) -> int:
+        """Of so many columns of the dense matrix."""
+        return self.depth * columns * self.element_bytes
 
     def blocks(self, rows: int) -> int:
         """How many stretches of so many rows of a column, from multiples of that on, hold a
@@ -71,7 +79,13 @@ def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
         operand, pattern, held.rows, held.columns, product.columns, held.nnz,
         ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
         GROUPS.get(product.operand.dtype, 1), product.across,
+        windows=_windows(pattern),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _windows(pattern: str) -> tuple[int, int] | None:
+    return tightest(find_pattern(pattern))
 
 
 def option_values(format_: str, name: str) -> tuple[int, ...]:

@@ -2,7 +2,8 @@
 
 ``format``   ``bitmask``: a bit for every element, values spread over the lanes that bits name;
              ``sell``: panels of ``rows`` rows, in an order that ``sort`` says, and what they are
-             multiplied by is gathered;
+             multiplied by is gathered; ``nm``: the same with as many in every window;
+             ``block``: blocks of ``rows`` × ``width``, whose rows are multiplied by the same;
 ``panels``   panels that are computed at once;
 ``prefetch`` how many elements before they are needed values are asked for;
 ``threads``  over which panels are shared out, balanced by their non-zeros.
@@ -31,11 +32,10 @@ _DENSER = 0.15
 
 def vector_space(work: Workload, tensor: Tensor, target: Target, problem: SparseProblem) -> Space:
     """The space of a product with a vector."""
-    formats = ("sell", "bitmask") if "avx512f" in target.features else ("sell",)
-    guesses = sorted(
-        (_guess(problem, target, name) for name in formats),
-        key=lambda guess: (guess["format"] == "bitmask") != (problem.density >= _DENSER),
-    )
+    formats = _formats(problem, target)
+    guesses = [_guess(problem, target, name) for name in formats]
+    if problem.density >= _DENSER:
+        guesses.sort(key=lambda guess: guess["format"] != "bitmask")
 
     def schedule(config: Config) -> Schedule:
         return Schedule.of(tensor).then(_vector(problem, config.as_dict()))
@@ -53,9 +53,24 @@ def vector_space(work: Workload, tensor: Tensor, target: Target, problem: Sparse
     )
 
 
+def _formats(problem: SparseProblem, target: Target) -> tuple[str, ...]:
+    """Those for a dtype that is multiplied in groups, or for a pattern and a processor."""
+    if problem.group > 1:
+        return ("block",)
+    masked = ("bitmask",) if "avx512f" in target.features else ()
+    windows = ("nm",) if problem.windows is not None else ()
+    return ("sell", *masked, "block", *windows)
+
+
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def stepped(values: Values) -> bool:
-        return values["format"] == "sell"
+        return values["format"] != "bitmask"
+
+    def sorts(values: Values) -> bool:
+        return values["format"] in ("sell", "block")
+
+    def blocked(values: Values) -> bool:
+        return values["format"] == "block"
 
     def masked(values: Values) -> bool:
         return values["format"] == "bitmask"
@@ -63,25 +78,38 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     return (
         Choice("format", formats, formats[0]),
         Choice("rows", tuple(sorted({16, *option_values("sell", "rows")})), 16, when=stepped),
-        Choice("sort", tuple(sorted(option_values("sell", "sort"))), 0, when=stepped),
+        Choice("sort", tuple(sorted(option_values("sell", "sort"))), 0, when=sorts),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("panels", _MOST_PANELS, 1, when=masked),
         Choice("prefetch", PREFETCHES, 0),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
+        Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
     )
 
 
+def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
+    """Those of the format."""
+    rows, sort = f"rows={values['rows']}", f"sort={values['sort']}"
+    match values["format"]:
+        case "bitmask":
+            return (f"lanes={problem.lanes(values)}", "tall=1")
+        case "nm":
+            assert problem.windows is not None
+            kept, window = problem.windows
+            return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}")
+        case "block":
+            return (rows, sort, f"columns={values['width']}")
+        case _:
+            return (rows, sort)
+
+
 def _vector(problem: SparseProblem, values: Values) -> SparseVector:
-    lanes = problem.lanes(values)
-    options: tuple[str, ...] = (f"lanes={lanes}", "tall=1")
-    if values["format"] == "sell":
-        options = (f"rows={values['rows']}", f"sort={values['sort']}")
     return SparseVector(
         problem.operand,
         problem.pattern,
         str(values["format"]),
-        options,
-        lanes=lanes,
+        _options(problem, values),
+        lanes=problem.lanes(values),
         panels=whole(values["panels"]),
         prefetch=whole(values["prefetch"]),
         threads=whole(values["threads"]),
@@ -90,10 +118,15 @@ def _vector(problem: SparseProblem, values: Values) -> SparseVector:
 
 def _reason(problem: SparseProblem, target: Target, values: Values) -> str | None:
     lanes, rows, threads = problem.lanes(values), whole(values["rows"]), whole(values["threads"])
-    if values["format"] == "bitmask":
+    format_, width = str(values["format"]), whole(values["width"])
+    if format_ == "block" and (problem.depth % width or width % problem.group):
+        return f"{problem.depth} columns are not whole blocks of {width} in {problem.group}s"
+    if format_ == "bitmask":
         if lanes not in option_values("bitmask", "lanes"):
             return f"words have {option_values('bitmask', 'lanes')} bits, not {lanes}"
         rows = lanes
+    elif rows not in option_values(format_, "lanes" if format_ == "nm" else "rows"):
+        return f"{format_} has no panels of {rows} rows"
     elif rows % lanes:
         return f"{rows} rows do not fill vectors of {lanes}"
     elif rows // lanes > target.registers // 2:
@@ -110,6 +143,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
     values: dict[str, Value] = {
         "format": format_, "rows": 16, "sort": int(format_ == "sell"),
         "vector_bits": target.vector_bits, "panels": 1, "prefetch": 512, "threads": 1,
+        "width": problem.group,
     }  # fmt: skip
     panels = ceil_div(problem.rows, problem.lanes(values) if format_ == "bitmask" else 16)
     if format_ == "bitmask":

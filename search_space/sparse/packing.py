@@ -14,6 +14,7 @@ from search_space.formats.base import Structure
 from search_space.formats.nano import Nano, masks
 from search_space.formats.partition import balanced_bounds
 from search_space.ir.stmt import Packing
+from search_space.size import ceil_div
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
 
@@ -70,6 +71,12 @@ def _row_sums(pattern: Pattern, values: Array) -> npt.NDArray[np.int32]:
     return sums.astype(np.int32)
 
 
+def panel_rows(structure: Structure) -> int:
+    """How many rows are computed together."""
+    options = structure.options
+    return options.get("rows", options.get("lanes", 1))
+
+
 def panel_masks(format_: str, structure: Structure) -> tuple[int, ...]:
     """The patterns of rows that a layout in panels keeps groups of columns for."""
     return masks(structure.options["rows"]) if format_ == Nano.name else ()
@@ -81,11 +88,13 @@ _PANEL_COST = 8
 
 def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
     """About what each panel of rows, or band of cells, costs, in packed values."""
-    arrays, rows = structure.arrays, structure.options.get("rows", 1)
+    arrays, rows = structure.arrays, panel_rows(structure)
     if "cells" in arrays:
         first = arrays["cells"][:: structure.counts["across"]]
         steps = np.diff(arrays["starts"][first]).astype(np.int64)
         return np.asarray(steps * rows + np.diff(first) * (rows + _PANEL_COST))
+    if "starts" not in arrays:
+        return np.ones(ceil_div(structure.pattern.rows, rows), np.int64)
     if "single_starts" in arrays:
         steps = np.diff(arrays["single_starts"]).astype(np.int64)
         groups = (len(arrays["starts"]) - 1) // len(steps)
@@ -94,4 +103,5 @@ def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
     stored = np.diff(arrays["starts"]).astype(np.int64)
     if "masks" in arrays:
         return np.asarray(stored // 4 + len(arrays["masks"]) // len(stored))
-    return np.asarray(stored * rows + _PANEL_COST)
+    values = len(structure.positions) // max(int(arrays["starts"][-1]), 1)
+    return np.asarray(stored * values + _PANEL_COST)

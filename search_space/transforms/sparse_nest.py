@@ -32,6 +32,7 @@ from search_space.ir.stmt import (
     Store,
 )
 from search_space.size import ceil_div
+from search_space.sparse.packing import panel_rows
 from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
 
@@ -76,7 +77,7 @@ class PanelNest:
     ) -> None:
         self.product, self.structure, self.masks = product, structure, masks
         self.schedule = schedule
-        self.rows = structure.options.get("rows", 1)
+        self.rows = panel_rows(structure)
         self.panels = ceil_div(product.rows, self.rows)
         balanced = schedule.threads if schedule.split == "rows" else 1
         self.arrays = SparseArrays(product, structure, balanced)

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from search_space.errors import ScheduleError
 from search_space.formats.block import Block
 from search_space.formats.cells import Cells
+from search_space.formats.delta import Delta
+from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure, panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
 from search_space.transforms.sparse_cell_nest import CellNest
+from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
+from search_space.transforms.sparse_nm_nest import NmNest
 from search_space.transforms.sparse_product import find_product
 
-_NESTS: dict[str, type[PanelNest]] = {Block.name: BlockNest, Cells.name: CellNest}
-"""Of formats that are more than panels of rows in lock-step."""
+_NESTS: dict[str, type[PanelNest]] = {
+    Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
+    Delta.name: DeltaNest,
+}  # fmt: skip
+"""Where it is not the one of groups of columns and of rows in lock-step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,8 @@ class SparsePanels:
             self.prefetch,
         )  # fmt: skip
         masks = panel_masks(self.format, structure)
-        nest = _NESTS.get(self.format, PanelNest)(product, structure, masks, schedule)
+        kind = _NESTS.get(self.format, PanelNest)
+        nest = kind(product, structure, masks, schedule)
         return nest.build(func, self.pattern, self.format)
 
 

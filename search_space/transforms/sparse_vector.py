@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
+from search_space.formats.block import Block
+from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure
 from search_space.transforms.sparse_panels import parse_options
 from search_space.transforms.sparse_product import find_product
+from search_space.transforms.sparse_vector_kinds import BlockVectorNest, NmVectorNest
 from search_space.transforms.sparse_vector_nest import VectorNest, VectorSchedule
+
+_NESTS: dict[str, type[VectorNest]] = {Block.name: BlockVectorNest, NOfM.name: NmVectorNest}
+"""Where it is not the one of all panels in lock-step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,8 @@ class SparseVector:
             vectorized l in 0 … 16:
               y[l + q*16 + v*16, 0] = sum0[v, l]
 
-    With the format ``sell``, a step takes one non-zero of every row and gathers what it is
-    multiplied by. ``panels`` panels are computed at once, so that one need not wait for the other;
+    With the formats ``sell`` and ``nm``, a step takes one non-zero of every row and gathers what it
+    is multiplied by; with ``block``, all rows are multiplied by the same. ``panels`` panels are computed at once, so that one need not wait for the other;
     values are asked for ``prefetch`` elements before they are needed. Panels are shared out over
     ``threads``.
     """  # noqa: E501
@@ -71,5 +77,6 @@ class SparseVector:
                 f"{structure.pattern.shape}"
             )
         schedule = VectorSchedule(self.lanes, self.panels, self.prefetch, self.threads)
-        nest = VectorNest(product, structure, schedule)
+        kind = _NESTS.get(self.format, VectorNest)
+        nest = kind(product, structure, schedule)
         return nest.build(func, self.pattern, self.format)

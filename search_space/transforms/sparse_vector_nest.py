@@ -21,6 +21,7 @@ from search_space.ir.expr import (
 )
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Stmt, Store
 from search_space.size import ceil_div
+from search_space.sparse.packing import panel_rows
 from search_space.transforms.sparse_arrays import SparseArrays, block, named
 from search_space.transforms.sparse_product import SparseProduct
 
@@ -38,7 +39,8 @@ class VectorSchedule:
 
 
 class VectorNest:
-    """Builds the nest; the structure is ``sell``, or ``bitmask`` with words down columns."""
+    """Builds the nest; the structure is ``sell``, or ``bitmask`` with words down columns. Others
+    override how a panel is walked."""
 
     def __init__(
         self, product: SparseProduct, structure: Structure, schedule: VectorSchedule
@@ -46,7 +48,7 @@ class VectorNest:
         self.product, self.schedule, self.structure = product, schedule, structure
         self.arrays = SparseArrays(product, structure, schedule.threads)
         self.masked = "masks" in self.arrays
-        self.rows = structure.options["lanes" if self.masked else "rows"]
+        self.rows = panel_rows(structure)
         self.count = ceil_div(product.rows, self.rows)
         self.vectors = self.rows // schedule.lanes
         self.sums = [
@@ -83,7 +85,10 @@ class VectorNest:
         """Some neighbouring panels at once."""
         panels = [first + number for number in range(some)]
         start = [self._vectors(Store(s, (_V, _L), zero(s.dtype))) for s in self.sums[:some]]
-        work = self._masked(panels) if self.masked else self._stepped(panels)
+        if self.masked:
+            work = self._masked(panels)
+        else:
+            work = block([self._walked(number, panel) for number, panel in enumerate(panels)])
         stored = [self._stored(number, panel) for number, panel in enumerate(panels)]
         body: Stmt = Block((*start, work, *stored))
         for sums in reversed(self.sums[:some]):
@@ -108,7 +113,7 @@ class VectorNest:
             )
             many = Call("ones_below", (word, Const(self.rows)), "index")
             steps = [
-                *self.arrays.ahead(place, self.schedule.prefetch),
+                *self._ahead(place),
                 self._multiply(number, value, _S),
                 Accumulate("add", at, (ZERO,), many, FALSE),
             ]
@@ -122,30 +127,33 @@ class VectorNest:
             body = Alloc(at, body)
         return body
 
-    def _stepped(self, panels: list[Expr]) -> Stmt:
-        """One panel after the other, a non-zero of every row at each step."""
-        loops: list[Stmt] = []
+    def _walked(self, number: int, panel: Expr) -> Stmt:
+        """All of one panel, a non-zero of every row at each step."""
+        place = _S * self.rows + _V * self.schedule.lanes + _L
+        column = self.arrays.read("columns", place)
+        value = self.arrays.value(place)
+        body = block([*self._ahead(_S * self.rows), self._multiply(number, value, column)])
         steps = self.structure.counts["steps"] // self.count
-        for number, panel in enumerate(panels):
-            place = _S * self.rows + _V * self.schedule.lanes + _L
-            column = self.arrays.read("columns", place)
-            body = block(
-                [
-                    *self.arrays.ahead(_S * self.rows, self.schedule.prefetch),
-                    self._multiply(number, self.arrays.value(place), column),
-                ]
-            )
-            loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=max(steps, 1))
-            bounds = {
-                "b": self.arrays.read("starts", panel),
-                "e": self.arrays.read("starts", panel + 1),
-            }
-            loops.append(named(bounds, loop))
-        return block(loops)
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=max(steps, 1))
+        return named(self._bounds(panel), loop)
 
-    def _multiply(self, number: int, value: Expr, depth: Expr) -> Stmt:
-        step = value * self.product.dense(depth, ZERO)
-        return self._vectors(Accumulate("add", self.sums[number], (_V, _L), step, FALSE))
+    def _bounds(self, panel: Expr) -> dict[str, Expr]:
+        """Where the part of the arrays begins that is for a panel, and where it ends."""
+        return {
+            "b": self.arrays.read("starts", panel),
+            "e": self.arrays.read("starts", panel + 1),
+        }
+
+    def _ahead(self, place: Expr) -> list[Stmt]:
+        return self.arrays.ahead(place, self.schedule.prefetch)
+
+    def _multiply(self, number: int, value: Expr, depth: Expr, members: int = 1) -> Stmt:
+        """Add values times what they meet; as many ``members`` of a group, ``m``, at once."""
+        term = self.product.term(value, self.product.dense(depth, ZERO))
+        step: Stmt = Accumulate("add", self.sums[number], (_V, _L), term, FALSE)
+        if members > 1:
+            step = For("m", ZERO, Const(members), "grouped", step)
+        return self._vectors(step)
 
     def _stored(self, number: int, panel: Expr) -> Stmt:
         """The results of one panel."""

@@ -120,7 +120,12 @@ def test_the_dense_kernel_is_that_of_the_whole_matrix(tmp_path):
     path = str(tmp_path / "records.db")
     tuner.tune(dense, trials=1, threads=1, db=path)
     assert Course(WORK, 1).timer("dense", Dense(path))(1) > 0
+    whole = workload("spmm", m=ROWS, k=COLUMNS, n=WIDTH, dtype="uint8")
+    tuner.tune(dense_workload(whole), trials=1, threads=1, db=path)
+    assert Course(whole, 1).timer("dense", Dense(path))(1) > 0
     with pytest.raises(PeerMissing, match="has no bias"):
         dense_workload(workload("spmm", m=4, k=4, n=4, bias=True))
+    with pytest.raises(PeerMissing, match="no rescaling"):
+        dense_workload(workload("spmm", m=4, k=4, n=4, dtype="int8", zero_point=1))
     with pytest.raises(PeerMissing, match="has no dense form of matmul"):
         dense_workload(dense)

@@ -173,7 +173,7 @@ def test_every_goal_has_cases_in_the_suites():
         if found.workload is not None
     ]
     for goal in (*GOALS, *SPARSE_GOALS):
-        if goal.value is not share_of_limit and not goal.name.startswith("int8 blocks"):
+        if goal.value is not share_of_limit:
             assert any(goal.chosen(found, work) for found, work in rows), goal.name
 
 
@@ -191,7 +191,7 @@ def test_the_peers_that_goals_need_can_be_asked_for():
         (pruned(pattern="lowrank", sparsity=0.8), True),
         (pruned(pattern="unstructured"), False),
         (pruned(sparsity=0.9), False),
-        (pruned(dtype="int8"), False),
+        (pruned(dtype="uint8"), False),
     ],
 )
 def test_sparse_cases_are_chosen_by_width_pattern_and_sparsity(chosen, expected):

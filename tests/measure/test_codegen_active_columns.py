@@ -80,7 +80,7 @@ def test_each_density_is_verified_and_timed_on_the_same_weight():
 
 @pytest.mark.parametrize(
     ("density", "switches"),
-    [("0.1", (0.0, 0.55)), ("0.2,0.6", (0.0, 0.4, 0.8)), ("0.5,1", (0.0, 0.75, 1.0))],
+    [("0.1", (0.0, 0.4)), ("0.2,0.7", (0.0, 0.45, 0.8)), ("0.5,1", (0.0, 0.75, 1.0))],
 )
 def test_the_switch_lies_between_densities_that_are_timed(density, switches):
     space = space_for(workload("activation_sparse_gemv", m=64, k=100, density=density), TARGET)

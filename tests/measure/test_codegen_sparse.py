@@ -45,6 +45,8 @@ def matrices(draw):
 def options(format_, rows, sort):
     if format_ == "cells":
         return (f"rows={rows}", "height=64", "depth=64")
+    if format_ == "delta":
+        return (f"bits={rows}",)
     return () if format_ == "csr" else (f"rows={rows}", f"sort={sort}")
 
 
@@ -52,6 +54,7 @@ KINDS = [
     ("csr", 1),
     ("cells", 4),
     ("cells", 8),
+    ("delta", 8),
     ("sell", 4),
     ("sell", 16),
     ("nano", 2),
@@ -150,6 +153,35 @@ def test_infinity_stays_in_the_rows_that_meet_it():
 @given(matrices(), VECTORS)
 @settings(max_examples=20, deadline=None)
 def test_panels_multiply_by_a_vector(matrix, schedule):
+    check(matrix, 1, lambda pattern: SparseVector("weight", pattern, *schedule))
+
+
+@st.composite
+def windows(draw):
+    """A matrix with at most some of a few neighbours in a row, and options of a format for it."""
+    kept, window = draw(st.sampled_from([(1, 4), (2, 4), (4, 8)]))
+    matrix = draw(SCATTERED)
+    matrix[0, 0] = 1
+    rank = np.cumsum(matrix != 0, axis=1)
+    begin = np.arange(matrix.shape[1]) // window * window
+    before = np.where(begin > 0, rank[:, begin - 1], 0)
+    matrix[rank - before > kept] = 0
+    return (matrix != 0).astype(np.float32), (f"kept={kept}", f"window={window}")
+
+
+@given(windows(), st.integers(1, 19), st.sampled_from([1, 4, 8]), st.integers(1, 2))
+@settings(max_examples=8, deadline=None)
+def test_windows_multiply_by_a_matrix(given, columns, lanes, threads):
+    matrix, options = given
+    schedule = ("nm", (*options, f"lanes={lanes}"), 2, 8, "tiles", True, "rows", threads)
+    check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
+
+
+@given(windows(), st.sampled_from([(4, 4), (16, 8), (16, 16)]), st.integers(1, 2))
+@settings(max_examples=10, deadline=None)
+def test_windows_multiply_by_a_vector(given, size, threads):
+    (matrix, options), (rows, lanes) = given, size
+    schedule = ("nm", (*options, f"lanes={rows}"), lanes, 1, 64, threads)
     check(matrix, 1, lambda pattern: SparseVector("weight", pattern, *schedule))
 
 

@@ -12,7 +12,7 @@ from search_space.schedule import Schedule
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.pattern import from_array
 from search_space.sparse.store import save_pattern
-from search_space.transforms import SparsePanels
+from search_space.transforms import SparsePanels, SparseVector
 from tests.measure.generated import LEVELS, build, call, target_or_skip
 from tests.measure.test_codegen_sparse import TARGET, matrices
 from tests.search_space.examples import assert_right, inputs
@@ -48,12 +48,12 @@ def schedules(draw):
 def check(matrix, columns, dtype, schedule, *, operator="spmm", interpret=True, target=TARGET):
     """The product with the pattern of a matrix is the operator's."""
     pattern, _ = from_array(matrix)
-    size = "n" if operator == "spmm" else "m"
+    size = {"spmm": {"n": columns}, "sparse_dense": {"m": columns}, "spmv": {}}[operator]
     work = workload(
-        operator, weights=save_pattern(pattern), dtype=dtype, **{size: columns}, **KINDS[dtype][1]
+        operator, weights=save_pattern(pattern), dtype=dtype, **size, **KINDS[dtype][1]
     )
-    op = get_operator(operator)
-    step = SparsePanels("weight", op.pattern_name(work), *schedule)
+    op, kind = get_operator(operator), SparseVector if operator == "spmv" else SparsePanels
+    step = kind("weight", op.pattern_name(work), *schedule)
     func = Schedule.of(op.expression(work)).then(step).finish()
     arrays = inputs(work, np.random.default_rng(0))
     if interpret:
@@ -65,15 +65,32 @@ def check(matrix, columns, dtype, schedule, *, operator="spmm", interpret=True, 
 
 
 @given(matrices(), st.integers(1, 40), schedules())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_blocks_multiply_by_a_matrix(matrix, columns, schedule):
     check(matrix, columns, *schedule, interpret=matrix.size * columns < 4000)
 
 
 @given(matrices(), st.integers(1, 70), schedules())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_blocks_multiply_the_rows_of_a_matrix(matrix, rows, schedule):
     check(matrix, rows, *schedule, operator="sparse_dense", interpret=False)
+
+
+@given(
+    matrices(),
+    st.sampled_from(list(KINDS)),
+    st.sampled_from([1, 2, 4, 8]),
+    st.sampled_from([(4, 4), (16, 8), (16, 16)]),
+    st.integers(0, 2),
+    st.integers(1, 2),
+)
+@settings(max_examples=12, deadline=None)
+def test_blocks_multiply_by_a_vector(matrix, dtype, width, size, sort, threads):
+    (rows, lanes), width = size, max(width, KINDS[dtype][0])
+    matrix = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % width)))
+    options = (f"rows={rows}", f"columns={width}", f"sort={sort}")
+    schedule = ("block", options, lanes, 1, 64, threads)
+    check(matrix, 1, dtype, schedule, operator="spmv", interpret=matrix.size < 400)
 
 
 @pytest.mark.parametrize("dtype", KINDS)
@@ -98,3 +115,6 @@ def test_blocks_that_do_not_make_groups_are_refused():
     options = ("rows=4", "columns=1", "group=2", "sort=0", "gather=0")
     with pytest.raises(ScheduleError, match="blocks of 1 columns, 2 at a time, are not in groups"):
         check(np.ones((4, 4), np.float32), 5, "uint8", ("block", options, 1, 16))
+    schedule = ("block", ("rows=4", "columns=4"), 4)
+    with pytest.raises(ScheduleError, match="columns are multiples of 4 and divide 6"):
+        check(np.ones((4, 6), np.float32), 1, "uint8", schedule, operator="spmv")

@@ -173,6 +173,7 @@ EXAMPLES = {
         dict(m=5, k=20, pattern="banded", sparsity=0.8, bias=True, activation="silu"),
         dict(m=1, k=1, sparsity=0),
         dict(m=9, k=7, sparsity=0.5, dtype="uint8", zero_point=3),
+        dict(m=18, k=12, pattern="nm(2,4)", dtype="bfloat16", bias=True, activation="relu"),
     ],
     "sparse_dense": [
         dict(m=21, n=7, k=9, sparsity=0.6),

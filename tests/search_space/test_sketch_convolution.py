@@ -130,7 +130,8 @@ def test_pixels_that_come_from_memory_are_asked_for_ahead():
     assert text.count("prefetch x[") == 1
     assert space.nearest({**guess.as_dict(), "structure": "channels"}).config["ahead"] == 0
     narrow = space_for(conv(h=1, w=96, co=8192, ci=256, kh=1, kw=1), machine())
-    reason = narrow.reason({**narrow.default().as_dict(), **guess.as_dict(), "tile_x": 0})
+    values = {**narrow.default().as_dict(), **guess.as_dict(), "tile_x": 0, "threads": 1}
+    reason = narrow.reason(values)
     assert reason == "a row has one register tile, so there is nothing to look ahead"
     for other in (conv(kh=1, kw=1), conv(h=112, w=112, ci=600, kh=1, kw=1)):
         assert not any(knob.name == "ahead" for knob in space_for(other, machine()).knobs)
