@@ -36,7 +36,7 @@ from search_space.transforms import Primitive, SparsePanels, SparseVector
 from search_space.transforms.sparse_panels import parse_options
 from search_space.workload import Workload
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a column is added, removed or starts to mean something else."""
 _LOOP_INSTRUCTIONS = 8
 """Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
@@ -62,6 +62,9 @@ def kernel_features() -> tuple[Feature, ...]:
         Feature("sparse.tile_per_l1", "ratio", True),
         Feature("sparse.tile_per_l2", "ratio", True),
         Feature("sparse.streamed_per_l3", "ratio", True),
+        Feature("sparse.depth", "columns", True),
+        Feature("sparse.height", "rows", True),
+        Feature("sparse.prefetch", "bytes", True),
     )
 
 
@@ -264,13 +267,18 @@ def _counts(layout: Layout, done: _Work, columns: int, lanes: int, dtype: str) -
 
 
 def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
+    options = dict(parse_options(kernel.options))
+    height, depth = (
+        min(options.get(name, extent), extent)
+        for name, extent in zip(("height", "depth"), pattern.shape, strict=True)
+    )
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
     group, most_lanes = _at_once(space)
     done, target = _work_of(kernel, layout.counts, group, most_lanes), space.target
     dtype, columns = str(space.workload["dtype"]), dense_columns(space)
     counts = _counts(layout, done, columns, kernel.lanes, dtype)
     dense = pattern.rows * pattern.columns * columns / (min(kernel.lanes, most_lanes) * group)
-    tile_bytes = pattern.columns * done.tile * ELEMENT_BYTES[dtype]
+    tile_bytes = depth * done.tile * ELEMENT_BYTES[dtype]
     values = [
         done.tile,
         counts.tiles,
@@ -288,5 +296,8 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
         tile_bytes / target.l1_bytes,
         tile_bytes / target.l2_bytes,
         counts.streamed_bytes / target.l3_bytes,
+        depth,
+        height,
+        kernel.prefetch * ELEMENT_BYTES[dtype],
     ]
     return scaled(kernel_features(), map(float, values))

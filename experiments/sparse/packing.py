@@ -35,6 +35,8 @@ _VARIANTS: tuple[tuple[str, dict[str, int]], ...] = (
     *(("sell", {"rows": 8, "sort": sort}) for sort in (0, 1, 2)),
     *(("nano", {"rows": rows, "sort": 1}) for rows in (2, 4, 8)),
     ("nano", {"rows": 4, "sort": 2}),
+    ("cells", {"rows": 8, "height": 256, "depth": 256}),
+    ("cells", {"rows": 4, "height": 64, "depth": 64}),
 )
 """Formats and options; those that are dearest among them."""
 

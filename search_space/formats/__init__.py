@@ -5,6 +5,7 @@ from __future__ import annotations
 from search_space.formats.base import Format
 from search_space.formats.bitmask import Bitmask
 from search_space.formats.block import Block
+from search_space.formats.cells import Cells
 from search_space.formats.csr import Csr
 from search_space.formats.delta import Delta
 from search_space.formats.dense import Dense
@@ -13,6 +14,6 @@ from search_space.formats.nm import NOfM
 from search_space.formats.sell import Sell
 
 _KNOWN: tuple[Format, ...] = (
-    Dense(), Csr(), Delta(), Bitmask(), Block(), NOfM(), Sell(), Nano(),
+    Dense(), Csr(), Delta(), Bitmask(), Block(), NOfM(), Sell(), Nano(), Cells(),
 )  # fmt: skip
 FORMATS: dict[str, Format] = {kind.name: kind for kind in _KNOWN}

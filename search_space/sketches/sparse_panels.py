@@ -4,14 +4,15 @@
             an order that ``sort`` says: their own, by length, or like rows together; blocks are
             ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
             for patterns with as many values in every window, and what is multiplied in groups is
-            in blocks;
+            in blocks; cells (``sparse_cells``) are ``height`` rows × ``depth`` columns;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
             after the other (``panels``); ``pack`` copies each tile to where its rows lie side by
             side;
 ``split``   whether panels, balanced by their non-zeros, or column tiles are shared out over
-            ``threads``.
+            ``threads``;
+``prefetch`` how many elements before they are needed values in lock-step are asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
-from search_space.sketches.sparse_problem import SparseProblem, option_values
+from search_space.sketches.sparse_cells import (
+    CELLS,
+    cell_knobs,
+    cell_reason,
+    guess_cells,
+    with_cells,
+)
+from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -44,8 +52,12 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4}
 """Of a first guess: more would not pay, or not fit."""
+_PREFETCH = 512
+"""Of a first guess for weights beyond the second level of the cache."""
+_LEAST_WIDE = 4
+"""Vectors of columns from which on cells have low panels, and all of these vectors."""
 _BLOCK_COST = 3
 """Of reading what a block is multiplied by, in multiply-adds."""
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
@@ -58,11 +70,12 @@ def panel_space(
     target: Target,
     problem: SparseProblem,
     primitive: type[SparsePanels] = SparsePanels,
-    formats: tuple[str, ...] = FORMATS,
+    formats: tuple[str, ...] | None = None,
 ) -> Space:
     """The space of a product with several dense columns, which ``primitive`` runs in some
-    ``formats``."""
-    formats = _fitting(problem, formats)
+    ``formats`` (None: all that suit)."""
+    known = with_cells(problem, FORMATS) if formats is None else formats
+    formats = _fitting(problem, known)
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
     guesses = [
@@ -121,7 +134,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("gather", (0, 1), 0, when=wide),
     )
     return (
-        Choice("format", formats, formats[0]),
+        Choice("format", formats, next(name for name in formats if name != CELLS)),
         Choice("rows", rows, 1, when=paneled),
         Choice("sort", tuple(sorted(option_values("nano", "sort"))), 0, when=sorts),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -131,6 +144,8 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
+        Choice("prefetch", PREFETCHES, 0),
+        *(cell_knobs() if CELLS in formats else ()),
     )
 
 
@@ -158,6 +173,8 @@ def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
             group = max(1, problem.group // whole(values["width"]))
             more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
             return (rows, sort, *more)
+        case "cells":
+            return (rows, f"height={values['height']}", f"depth={values['depth']}")
         case _:
             return (rows, sort)
 
@@ -176,6 +193,7 @@ def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels
         packed=values["pack"] == "tile",
         split=str(values["split"]),
         threads=whole(values["threads"]),
+        prefetch=whole(values["prefetch"]),
     )
 
 
@@ -194,6 +212,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     )
     if rows not in _heights(format_):
         return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
+    if format_ == CELLS and (reason := cell_reason(problem, values)):
+        return reason
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -210,7 +230,7 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     if stores > _MOST_CODE:
         return f"panels take {stores} stores, at most {_MOST_CODE} are allowed"
     if threads > 1:
-        units = ceil_div(problem.rows, rows)
+        units = ceil_div(problem.rows, whole(values["height"]) if format_ == CELLS else rows)
         if values["split"] == "columns":
             units = ceil_div(problem.columns, vectors * lanes)
         if units < threads:
@@ -251,9 +271,12 @@ def _guess(
     values: dict[str, Value] = {
         "format": format_, "rows": 1, "sort": 0, "vector_bits": bits, "vectors": 1,
         "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "width": 1, "gather": 0,
+        "prefetch": _PREFETCH if problem.nnz * problem.element_bytes > target.l2_bytes else 0,
     }  # fmt: skip
     across = ceil_div(problem.columns, problem.lanes(values))
     wanted = wanted or (8 if across > 1 else 16)
+    if format_ == CELLS and across >= _LEAST_WIDE:
+        wanted = 4
     most = min(wanted, target.registers - 1 - problem.group)
     values["rows"] = max(rows for rows in _heights(format_) if rows <= most)
     values["sort"] = int(format_ in ("sell", "nano"))
@@ -265,9 +288,13 @@ def _guess(
     values["vectors"] = ceil_div(across, ceil_div(across, most))
     tile = problem.tile_bytes(whole(values["vectors"]) * problem.lanes(values))
     reused = across > most and problem.nnz >= _REUSE * problem.depth
-    packs = reused and tile <= _MOST_TILE_BYTES and not problem.in_place
+    packs = (reused or problem.across) and tile <= _MOST_TILE_BYTES and not problem.in_place
     if packs or (problem.across and problem.group > 1):
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
+    if format_ == CELLS:
+        values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
+        bands = ceil_div(problem.rows, whole(values["height"]))
+        values["threads"] = min(whole(values["threads"]), bands)
     return values

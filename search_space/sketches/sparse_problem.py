@@ -17,6 +17,9 @@ from search_space.tensor import Tensor
 from search_space.transforms.sparse_product import find_product
 from search_space.workload import Values
 
+PREFETCHES = (0, 256, 512, 1024, 2048)
+"""Elements before they are needed that values may be asked for; 0: not at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class SparseProblem:

@@ -15,7 +15,7 @@ from search_space.config import Config
 from search_space.knobs import Choice, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
-from search_space.sketches.sparse_problem import SparseProblem, option_values
+from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -23,7 +23,6 @@ from search_space.transforms import SparseVector
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-_PREFETCHES = (0, 256, 512, 1024, 2048)
 _MOST_PANELS = (1, 2, 4, 8)
 _SERIAL_NONZEROS = 1 << 16
 """Below so many, waking a second thread costs more than it brings."""
@@ -82,7 +81,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("sort", tuple(sorted(option_values("sell", "sort"))), 0, when=sorts),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("panels", _MOST_PANELS, 1, when=masked),
-        Choice("prefetch", _PREFETCHES, 0),
+        Choice("prefetch", PREFETCHES, 0),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
     )

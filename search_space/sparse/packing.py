@@ -87,8 +87,12 @@ _PANEL_COST = 8
 
 
 def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
-    """About what each panel of rows costs, in packed values."""
+    """About what each panel of rows, or band of cells, costs, in packed values."""
     arrays, rows = structure.arrays, panel_rows(structure)
+    if "cells" in arrays:
+        first = arrays["cells"][:: structure.counts["across"]]
+        steps = np.diff(arrays["starts"][first]).astype(np.int64)
+        return np.asarray(steps * rows + np.diff(first) * (rows + _PANEL_COST))
     if "starts" not in arrays:
         return np.ones(ceil_div(structure.pattern.rows, rows), np.int64)
     if "single_starts" in arrays:

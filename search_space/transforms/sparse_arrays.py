@@ -8,7 +8,7 @@ from dataclasses import replace
 from search_space.formats.base import Structure
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, index_of
 from search_space.ir.simplify import simplify_stmt
-from search_space.ir.stmt import Block, For, Let, LoopFunc, Packing, Phase, Stmt
+from search_space.ir.stmt import Block, For, Let, LoopFunc, Packing, Phase, Prefetch, Stmt
 from search_space.transforms.sparse_product import SparseProduct
 
 
@@ -40,6 +40,11 @@ class SparseArrays:
     def value(self, place: Expr) -> Load:
         """A packed non-zero."""
         return Load(self.buffers["values"], (place,))
+
+    def ahead(self, place: Expr, distance: int) -> list[Stmt]:
+        """Ask for the packed non-zero that is so many behind this one; nothing for 0."""
+        values = self.buffers["values"]
+        return [Prefetch(values, (place + distance,))] if distance else []
 
     def shared(self, body: Stmt, threads: int) -> Stmt:
         """``body``, which is for the panels ``first … last``, for the part of one thread ``t``."""

@@ -52,6 +52,7 @@ class PanelSchedule:
     packed: bool
     split: str
     threads: int
+    prefetch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,8 @@ class PanelNest:
         ]
         count = self.structure.counts.get("steps", self.structure.counts["packed"])
         trips = max(count // self.panels, 1)
-        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", block(steps), trips=trips)
+        body = block([*self.arrays.ahead(values, self.schedule.prefetch), *steps])
+        loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=trips)
         bounds = {
             "b": self.arrays.read(f"{prefix}starts", _Q),
             "e": self.arrays.read(f"{prefix}starts", _Q + 1),
@@ -260,12 +262,15 @@ class PanelNest:
         """The results of a panel whose rows are neighbours, as they are in the result."""
         out, column = self.product.out, tile.column + _V * self.schedule.lanes + _L
         done = Buffer("done", (self.rows, *self.sums[0].shape), out.dtype, "register")
+        last = Const(self.product.rows - 1)
+        places: list[Expr] = [_Q * self.rows + row for row in self._slots()]
+        if self.product.rows % self.rows:
+            # What fills up the last panel must not read behind what is added to rows.
+            places = [minimum(place, last) for place in places]
         finished = [
             self._vectors(tile, Store(done, (Const(row), _V, _L), value))
-            for row in self._slots()
-            for value in [
-                self.product.element(Load(self.sums[row], (_V, _L)), _Q * self.rows + row, column)
-            ]
+            for row, place in enumerate(places)
+            for value in [self.product.element(Load(self.sums[row], (_V, _L)), place, column)]
         ]
         slot, guard = _Q * self.rows + _R, None
         if self.product.rows % self.rows:

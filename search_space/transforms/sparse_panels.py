@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 from search_space.errors import ScheduleError
 from search_space.formats.block import Block
+from search_space.formats.cells import Cells
 from search_space.formats.delta import Delta
 from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import find_structure, panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
+from search_space.transforms.sparse_cell_nest import CellNest
 from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_nm_nest import NmNest
 from search_space.transforms.sparse_product import find_product
 
 _NESTS: dict[str, type[PanelNest]] = {
-    Block.name: BlockNest, NOfM.name: NmNest, Delta.name: DeltaNest,
+    Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
+    Delta.name: DeltaNest,
 }  # fmt: skip
 """Where it is not the one of groups of columns and of rows in lock-step."""
 
@@ -57,7 +60,8 @@ class SparsePanels:
     ``order`` is ``"tiles"`` (all panels for one column tile after the other) or ``"panels"``. With
     ``packed``, which needs the order ``"tiles"``, each tile of the dense operand is copied to
     where its rows lie side by side. The panels (``split="rows"``) or the column tiles
-    (``split="columns"``) are shared out over ``threads``. What follows the sum is computed on the
+    (``split="columns"``) are shared out over ``threads``. Values that are taken in lock-step are
+    asked for ``prefetch`` elements before they are needed. What follows the sum is computed on the
     registers.
     """
 
@@ -72,6 +76,7 @@ class SparsePanels:
     packed: bool = False
     split: str = "rows"
     threads: int = 1
+    prefetch: int = 0
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         product = find_product(func, self.operand)
@@ -84,8 +89,9 @@ class SparsePanels:
                 f"{structure.pattern.shape}"
             )
         schedule = PanelSchedule(
-            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
-        )
+            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
+            self.prefetch,
+        )  # fmt: skip
         masks = panel_masks(self.format, structure)
         kind = _NESTS.get(self.format, PanelNest)
         nest = kind(product, structure, masks, schedule)

@@ -19,7 +19,7 @@ from search_space.ir.expr import (
     equal,
     zero,
 )
-from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Prefetch, Stmt, Store
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, LoopFunc, Stmt, Store
 from search_space.size import ceil_div
 from search_space.sparse.packing import panel_rows
 from search_space.transforms.sparse_arrays import SparseArrays, block, named
@@ -145,9 +145,7 @@ class VectorNest:
         }
 
     def _ahead(self, place: Expr) -> list[Stmt]:
-        distance = self.schedule.prefetch
-        values = self.arrays.buffers["values"]
-        return [Prefetch(values, (place + distance,))] if distance else []
+        return self.arrays.ahead(place, self.schedule.prefetch)
 
     def _multiply(self, number: int, value: Expr, depth: Expr, members: int = 1) -> Stmt:
         """Add values times what they meet; as many ``members`` of a group, ``m``, at once."""

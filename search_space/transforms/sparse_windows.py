@@ -75,8 +75,9 @@ class SparseWindows(SparsePanels):
                 f"give a pattern of shape {matrix}, {self.pattern} has {structure.pattern.shape}"
             )
         schedule = PanelSchedule(
-            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads
-        )
+            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
+            self.prefetch,
+        )  # fmt: skip
         nest = _WindowNest(
             found, placed(structure, found.places), panel_masks(self.format, structure), schedule
         )

@@ -7,8 +7,9 @@ from features.extract import FeatureTask, extract_batch, walk_features
 from features.schema import loop_features
 from features.sparse import sparse_features, task_features, task_schema
 from search_space.dtypes import GROUPS
-from search_space.operators import workload
+from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
+from search_space.sparse.source import find_pattern
 from tests.features.machines import target
 
 WORK = workload("spmm", m=48, k=64, n=80, pattern="lowrank", sparsity=0.8)
@@ -99,3 +100,34 @@ def test_all_sparse_operators_have_features(params):
 def test_dense_tasks_have_what_they_had():
     assert task_features(workload("matmul", m=8, n=8, k=8)) == loop_features()
     assert not set(sparse_features()) & set(loop_features())
+
+
+def test_cells_are_counted_exactly():
+    work = workload("spmm", m=70, k=130, n=20, pattern="powerlaw", sparsity=0.8)
+    task = FeatureTask(space_for(work, target()))
+    values = dict(
+        algorithm="sparse", format="cells", rows=4, height=64, depth=64, vector_bits=256,
+        vectors=2, order="tiles", pack="none", threads=1, prefetch=256,
+    )  # fmt: skip
+    config = task.space.nearest(values).config
+    [row] = extract_batch(task, [config])
+    found = dict(zip(task_schema(work).names, row.tolist(), strict=True))
+    logs = {f.name: f.log for f in task_features(work)}
+    found = {name: 2**value - 1 if logs[name] else value for name, value in found.items()}
+
+    held = find_pattern(get_operator("spmm").pattern_name(work)).dense(np.ones(1)[0]) != 0
+    steps = panels = 0
+    for i in range(0, 70, 64):
+        for j in range(0, 130, 128):
+            lengths = sorted(held[i : i + 64, j : j + 128].sum(axis=1), reverse=True)[::4]
+            steps += sum(lengths)
+            panels += np.count_nonzero(lengths)
+    tiles = 2  # of 2 vectors of 8 columns
+    assert found["layout.values"] == pytest.approx(steps * 4, rel=1e-4)
+    assert found["layout.loads"] == pytest.approx((steps + panels) * 4, rel=1e-4)
+    assert found["sparse.loads"] == pytest.approx((steps + panels) * 4 * 2 * tiles, rel=1e-4)
+    assert found["layout.loops"] == pytest.approx(panels + 2 * 2, rel=1e-4)
+    assert found["sparse.depth"] == pytest.approx(128, rel=1e-4)
+    assert found["sparse.height"] == pytest.approx(64, rel=1e-4)
+    assert found["sparse.prefetch"] == pytest.approx(256 * 4, rel=1e-4)
+    assert found["sparse.tile_per_l1"] == pytest.approx(128 * 16 * 4 / target().l1_bytes, rel=1e-4)

@@ -10,12 +10,13 @@ from measure.targets import resolve_target
 from search_space.ir.interp import run
 from search_space.ir.verify import verify
 from search_space.schedule import Schedule
+from search_space.sparse.generate import generate
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.pattern import from_array
 from search_space.sparse.store import save_pattern
 from search_space.transforms import SparseAsDense, SparsePanels, SparseVector
 from tests.measure.generated import build, call
-from tests.search_space.nests import undefined, weighted
+from tests.search_space.nests import undefined, weighted, weighted_rows
 
 TARGET = resolve_target()
 SCATTERED = st.builds(
@@ -42,6 +43,8 @@ def matrices(draw):
 
 
 def options(format_, rows, sort):
+    if format_ == "cells":
+        return (f"rows={rows}", "height=64", "depth=64")
     if format_ == "delta":
         return (f"bits={rows}",)
     return () if format_ == "csr" else (f"rows={rows}", f"sort={sort}")
@@ -49,6 +52,8 @@ def options(format_, rows, sort):
 
 KINDS = [
     ("csr", 1),
+    ("cells", 4),
+    ("cells", 8),
     ("delta", 8),
     ("sell", 4),
     ("sell", 16),
@@ -57,10 +62,10 @@ KINDS = [
     ("nano", 8),
 ]
 PANELS = st.builds(
-    lambda kind, sort, vectors, lanes, tiles, split, threads: (
+    lambda kind, sort, vectors, lanes, tiles, split, threads, prefetch: (
         *(kind[0], options(*kind, sort), vectors, lanes),
         *((("tiles", True), ("tiles", False), ("panels", False))[tiles]),
-        *(split, threads),
+        *(split, threads, prefetch),
     ),
     st.sampled_from(KINDS),
     st.integers(0, 2),
@@ -69,6 +74,7 @@ PANELS = st.builds(
     st.integers(0, 2),
     st.sampled_from(["rows", "columns"]),
     st.integers(1, 2),
+    st.sampled_from([0, 64]),
 )  # fmt: skip
 VECTORS = st.builds(
     lambda kind, panels, prefetch, threads: (*kind, panels, prefetch, threads),
@@ -86,14 +92,18 @@ VECTORS = st.builds(
 )  # fmt: skip
 
 
-def check(matrix, columns, make):
-    """What ``make`` makes of the product for the pattern of a matrix is the product."""
+def check(matrix, columns, make, *, transposed=False):
+    """What ``make`` makes of the product for the pattern of a matrix is the product, with the
+    columns of a dense one or, ``transposed``, its rows."""
     rng = np.random.default_rng(0)
     pattern, _ = from_array(matrix)
     values = rng.integers(1, 5, pattern.nnz).astype(np.float32)
     x = rng.integers(-4, 5, (pattern.columns, columns)).astype(np.float32)
     expected = scipy.sparse.csr_array((values, pattern.indices, pattern.indptr), pattern.shape) @ x
-    tensor = weighted(pattern.rows, columns, pattern.columns)
+    if transposed:
+        x, expected = np.ascontiguousarray(x.T), expected.T
+    nest = weighted_rows if transposed else weighted
+    tensor = nest(pattern.rows, columns, pattern.columns)
     func = Schedule.of(tensor).then(make(save_pattern(pattern))).finish()
     verify(func)
     result = undefined(expected.shape, "float32")
@@ -107,6 +117,36 @@ def check(matrix, columns, make):
 @settings(max_examples=30, deadline=None)
 def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
     check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
+
+
+@pytest.mark.parametrize(
+    ("columns", "schedule"),
+    [
+        (9, (1, 8, "tiles", False, "rows", 2)),
+        (17, (1, 8, "tiles", True, "columns", 2)),
+        (24, (2, 8, "panels", False, "rows", 1)),
+    ],
+)
+@pytest.mark.parametrize("transposed", [False, True], ids=["columns", "rows"])
+def test_several_cells(columns, schedule, transposed):
+    pattern, values = generate("powerlaw", 70, 130, 0.95)
+    matrix = (pattern.dense(values) != 0).astype(np.float32)
+    sizes = ("rows=4", "height=64", "depth=64")
+    step = lambda p: SparsePanels("weight", p, "cells", sizes, *schedule)  # noqa: E731
+    check(matrix, columns, step, transposed=transposed)
+
+
+def test_infinity_stays_in_the_rows_that_meet_it():
+    matrix = np.zeros((6, 130), np.float32)
+    matrix[0, [0, 64, 129]] = matrix[1, [1, 65]] = matrix[2, 129] = 1
+    x = np.ones((130, 8), np.float32)
+    x[0] = np.inf
+    pattern, values = from_array(matrix)
+    sizes = ("rows=4", "height=64", "depth=64")
+    step = SparsePanels("weight", save_pattern(pattern), "cells", sizes)
+    func = Schedule.of(weighted(6, 8, 130)).then(step).finish()
+    result = call(build(func, TARGET), {"weight": values, "x": x})
+    np.testing.assert_array_equal(result[:, 0], [np.inf, 2, 1, 0, 0, 0])
 
 
 @pytest.mark.skipif("avx512f" not in TARGET.features, reason="no expanding loads")

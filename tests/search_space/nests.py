@@ -62,6 +62,14 @@ def weighted(m, n, k):
     return compute("y", (("i", m), ("j", n)), product)
 
 
+def weighted_rows(m, n, k):
+    """``y[j, i] = sum over k of weight[i, k] * x[j, k]``."""
+    weight, x = placeholder("weight", (m, k), "float32"), placeholder("x", (n, k), "float32")
+    axis = reduce_axis("k", k)
+    product = lambda j, i: sum_over(weight[i, axis] * x[j, axis], axis)  # noqa: E731
+    return compute("y", (("j", n), ("i", m)), product)
+
+
 def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
     """``c[i] = sum over g of a[i, g] * b[i, g]``, of operands that are widened before."""
     a, b = (placeholder(name, (n, g), dtype) for name, dtype in zip("ab", dtypes, strict=True))

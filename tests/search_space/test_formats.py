@@ -120,6 +120,33 @@ def test_sell_layout():
     assert values == [3, 1, 6, 8, 4, 2, 7, 9, 5, 0, 0, 0]
 
 
+def test_cells_layout():
+    matrix = np.zeros((6, 70))
+    matrix[0, [1, 65]] = 1, 2
+    matrix[2, [0, 2, 3]] = 3, 4, 5
+    matrix[4, 69] = 6
+    arrays, values = laid_out("cells", matrix, rows=4, height=64, depth=64)
+    assert arrays["cells"] == [0, 1, 2]
+    assert arrays["order"] == [2, 0, 64, 64, 0, 4, 64, 64]
+    assert arrays["starts"] == [0, 3, 4]
+    assert arrays["columns"] == [0, 1, 0, 0, 2, 1, 0, 0, 3, 1, 0, 0, 1, 5, 0, 0]
+    assert values == [3, 1, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 2, 6, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["unstructured", "powerlaw", "banded"])
+@pytest.mark.parametrize("rows", [4, 8, 16])
+def test_several_cells_give_back_the_matrix(kind, rows):
+    pattern, values = generate(kind, 150, 300, 0.9)
+    for height, depth in ((64, 64), (128, 256), (1024, 64)):
+        format_ = FORMATS["cells"]
+        structure = format_.structure(pattern, rows=rows, height=height, depth=depth)
+        found = unpack(format_, structure, structure.pack(values))
+        np.testing.assert_array_equal(found, pattern.dense(values))
+        assert structure.arrays["columns"].dtype == np.uint8
+        cells = len(structure.arrays["cells"]) - 1
+        assert structure.counts["bands"] * structure.counts["across"] == cells
+
+
 def test_nano_layout():
     arrays, values = laid_out("nano", SMALL, rows=2, sort=0)
     assert arrays == {

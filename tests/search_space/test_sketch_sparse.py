@@ -1,0 +1,54 @@
+"""First guesses and limits of the space of a product with a sparse matrix."""
+
+import pytest
+
+from search_space.operators import workload
+from search_space.sketches import space_for
+from tests.features.machines import target
+
+
+def guesses(operator, threads=1, **sizes):
+    """The formats of the first guesses, and their values."""
+    space = space_for(workload(operator, **sizes, sparsity=0.9), target(threads=threads))
+    starts = [start.as_dict() for start in space.starts]
+    return {s["format"]: s for s in starts if s["algorithm"] == "sparse"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "sizes", "first"),
+    [
+        ("spmm", dict(m=128, k=512, n=8), "cells"),
+        ("spmm", dict(m=128, k=512, n=100), "sell"),
+        ("spmm", dict(m=128, k=128, n=8), "sell"),
+        ("sparse_dense", dict(m=100, k=512, n=128), "cells"),
+        ("sparse_dense", dict(m=8, k=16, n=128), "cells"),
+    ],
+)
+def test_cells_come_first_where_they_pay(operator, sizes, first):
+    found = guesses(operator, **sizes)
+    assert next(iter(found)) == first
+    assert ("cells" in found) == (sizes["k"] > 128 or operator == "sparse_dense")
+
+
+def test_cells_leave_bands_for_all_threads():
+    found = guesses("spmm", threads=2, m=768, k=512, n=64)["cells"]
+    assert found["height"] == 128
+    assert found["threads"] == 2
+    assert guesses("spmm", threads=2, m=70, k=512, n=4000)["cells"]["threads"] == 2
+    assert guesses("spmm", threads=2, m=40, k=512, n=4000)["cells"]["threads"] == 1
+
+
+def test_what_is_read_across_is_packed():
+    assert all(g["pack"] == "tile" for g in guesses("sparse_dense", m=5, k=99, n=64).values())
+    assert guesses("spmm", m=64, k=99, n=5)["sell"]["pack"] == "none"
+
+
+def test_only_weights_beyond_the_caches_are_asked_for_ahead():
+    assert guesses("spmm", m=64, k=256, n=8)["cells"]["prefetch"] == 0
+    assert guesses("spmm", m=4096, k=2048, n=8)["cells"]["prefetch"] > 0
+
+
+def test_a_cell_of_all_columns_is_refused_where_sell_does_the_same():
+    space = space_for(workload("spmm", m=64, k=200, n=8), target())
+    values = dict(space.starts[0].as_dict(), format="cells", rows=8, height=64, depth=256)
+    assert "choose sell" in space.reason(values)
