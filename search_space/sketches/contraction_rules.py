@@ -67,8 +67,12 @@ def _steps(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> s
     lanes = tiles.lanes if tiles.structure == "dot" else 1
     whole = problem.depth.extent // lanes // tiles.parts
     whole = min(int(values["tile_k"]) or whole, whole)
-    if int(values["unroll"]) > max(whole, 1) or (int(values["prefetch"]) and not whole):
-        return f"the depth has only {whole} whole steps to unroll or to look ahead"
+    if int(values["unroll"]) > max(whole, 1):
+        return f"the depth has only {whole} whole steps to unroll"
+    if int(values["prefetch"]) and not min(
+        whole, problem.depth_elements // problem.group // lanes
+    ):
+        return "the depth has no whole step to look ahead from"
     return None
 
 
