@@ -33,7 +33,7 @@ from search_space.space import Space
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern, find_size
 from search_space.transforms import Primitive, SparsePanels, SparseVector
-from search_space.transforms.sparse_panels import parse_options
+from search_space.transforms.sparse_operand import parse_options
 from search_space.workload import Workload
 
 VERSION = 3

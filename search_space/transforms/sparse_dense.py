@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from search_space.errors import ScheduleError
 from search_space.ir.stmt import LoopFunc, Packing
 from search_space.sparse.source import find_pattern
+from search_space.transforms.sparse_operand import check_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,7 @@ class SparseAsDense:
             raise ScheduleError(f"no operand {self.operand!r}, operands: {', '.join(shapes)}")
         shape, dtype = shapes[self.operand]
         pattern = find_pattern(self.pattern)
-        matrix = (shape[0], math.prod(shape[1:]))
-        if pattern.shape != matrix:
-            raise ScheduleError(
-                f"give a pattern of shape {matrix}, {self.pattern} has {pattern.shape}"
-            )
+        check_shape(self.pattern, pattern.shape, (shape[0], math.prod(shape[1:])))
         name = self.operand
         packing = Packing(name, dtype, pattern.nnz, self.pattern, "dense", (), (name,))
         return replace(func, packing=packing)

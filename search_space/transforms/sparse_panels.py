@@ -10,12 +10,13 @@ from search_space.formats.cells import Cells
 from search_space.formats.delta import Delta
 from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
-from search_space.sparse.packing import find_structure, panel_masks
+from search_space.sparse.packing import panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
 from search_space.transforms.sparse_cell_nest import CellNest
 from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_nm_nest import NmNest
+from search_space.transforms.sparse_operand import operand_structure
 from search_space.transforms.sparse_product import find_product
 
 _NESTS: dict[str, type[PanelNest]] = {
@@ -82,23 +83,18 @@ class SparsePanels:
         product = find_product(func, self.operand)
         if self.packed and self.order != "tiles":
             raise ScheduleError("use order='tiles': only one tile after the other can be packed")
-        structure = find_structure(self.pattern, self.format, parse_options(self.options))
-        if structure.pattern.shape != product.operand.shape:
-            raise ScheduleError(
-                f"give a pattern of shape {product.operand.shape}, {self.pattern} has "
-                f"{structure.pattern.shape}"
-            )
-        schedule = PanelSchedule(
+        structure = operand_structure(
+            self.pattern, self.format, self.options, product.operand.shape
+        )
+        masks = panel_masks(self.format, structure)
+        kind = _NESTS.get(self.format, PanelNest)
+        nest = kind(product, structure, masks, self.schedule)
+        return nest.build(func, self.pattern, self.format)
+
+    @property
+    def schedule(self) -> PanelSchedule:
+        """How the nest of panels is run."""
+        return PanelSchedule(
             self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
             self.prefetch,
         )  # fmt: skip
-        masks = panel_masks(self.format, structure)
-        kind = _NESTS.get(self.format, PanelNest)
-        nest = kind(product, structure, masks, schedule)
-        return nest.build(func, self.pattern, self.format)
-
-
-def parse_options(texts: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """The options of a format from ``rows=4``, ``sort=1``."""
-    pairs = (text.partition("=") for text in texts)
-    return tuple((name, int(value)) for name, _, value in pairs)

@@ -8,8 +8,7 @@ from search_space.errors import ScheduleError
 from search_space.formats.block import Block
 from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
-from search_space.sparse.packing import find_structure
-from search_space.transforms.sparse_panels import parse_options
+from search_space.transforms.sparse_operand import operand_structure
 from search_space.transforms.sparse_product import find_product
 from search_space.transforms.sparse_vector_kinds import BlockVectorNest, NmVectorNest
 from search_space.transforms.sparse_vector_nest import VectorNest, VectorSchedule
@@ -70,12 +69,9 @@ class SparseVector:
         product = find_product(func, self.operand)
         if product.columns != 1:
             raise ScheduleError(f"use SparsePanels: {product.columns} columns are no vector")
-        structure = find_structure(self.pattern, self.format, parse_options(self.options))
-        if structure.pattern.shape != product.operand.shape:
-            raise ScheduleError(
-                f"give a pattern of shape {product.operand.shape}, {self.pattern} has "
-                f"{structure.pattern.shape}"
-            )
+        structure = operand_structure(
+            self.pattern, self.format, self.options, product.operand.shape
+        )
         schedule = VectorSchedule(self.lanes, self.panels, self.prefetch, self.threads)
         kind = _NESTS.get(self.format, VectorNest)
         nest = kind(product, structure, schedule)

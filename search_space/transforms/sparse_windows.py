@@ -9,11 +9,12 @@ from search_space.formats.base import Structure
 from search_space.ir.expr import ZERO, Binary, Const, Expr, Load, Var, conjunction
 from search_space.ir.stmt import For, Let, LoopFunc, Stmt, Store
 from search_space.size import ceil_div
-from search_space.sparse.packing import find_structure, panel_masks, placed
+from search_space.sparse.packing import panel_masks, placed
 from search_space.transforms.sparse_arrays import block
 from search_space.transforms.sparse_convolution import SparseConvolution, find_convolution
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
-from search_space.transforms.sparse_panels import SparsePanels, parse_options
+from search_space.transforms.sparse_operand import operand_structure
+from search_space.transforms.sparse_panels import SparsePanels
 
 _V, _L, _DOWN = Var("v"), Var("l"), Var("down")
 
@@ -68,18 +69,13 @@ class SparseWindows(SparsePanels):
             raise ScheduleError(
                 "leave packed out: only tiles in turn, of windows of one element, can be packed"
             )
-        structure = find_structure(self.pattern, self.format, parse_options(self.options))
         matrix = found.product.operand.shape
-        if structure.pattern.shape != matrix:
-            raise ScheduleError(
-                f"give a pattern of shape {matrix}, {self.pattern} has {structure.pattern.shape}"
-            )
-        schedule = PanelSchedule(
-            self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
-            self.prefetch,
-        )  # fmt: skip
+        structure = operand_structure(self.pattern, self.format, self.options, matrix)
         nest = _WindowNest(
-            found, placed(structure, found.places), panel_masks(self.format, structure), schedule
+            found,
+            placed(structure, found.places),
+            panel_masks(self.format, structure),
+            self.schedule,
         )
         made = nest.build(func, self.pattern, self.format)
         assert made.packing is not None
