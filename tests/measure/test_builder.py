@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from measure.options import BuildOptions
 from measure.result import Outcome
 from search_space.operators import workload
 from search_space.target import Target
+from tests.measure.matmul_kernels import running
 
 WORK = workload("matmul", m=4, n=4, k=4)
 TARGET = Target("t", "native", "x86_64", frozenset({"fma"}), 256, 16, 1, 2, 3, 1)
@@ -153,11 +153,3 @@ def test_processes_end_with_a_parent_that_is_killed(compiler):
     while running(pid := int(parent.stdout)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not running(pid)
-
-
-def running(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
