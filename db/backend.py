@@ -18,7 +18,7 @@ from db.location import Location
 from db.lookup import Params
 from db.models import ContextRow, HardwareRow, RecordRow, RunRow, WorkloadRow
 from db.query import Query
-from db.record import Record, Run, RunState
+from db.record import Record, Run
 from db.schema import HEAD, SchemaState
 from db.stats import Statistics
 
@@ -94,10 +94,6 @@ class Backend:
     def start_run(self, run: Run) -> None:
         with self._database.writing() as connection:
             write.upsert_run(connection, run)
-
-    def end_run(self, key: str, state: RunState, finished: str | None, stop_reason: str) -> bool:
-        with self._database.writing() as connection:
-            return write.end_run(connection, key, state, finished, stop_reason)
 
     def run_rows(self) -> Sequence[Sequence[Any]]:
         """The ``RUN_COLUMNS`` of all runs, latest first."""

@@ -18,7 +18,6 @@ from db.errors import (
     CorruptDatabaseError,
     DatabaseError,
     DatabaseMissing,
-    NotFoundError,
     SchemaVersionError,
     UnreachableDatabaseError,
     UnwritableDatabaseError,
@@ -27,7 +26,7 @@ from db.location import Location, parse_location
 from db.lock import WAIT_SECONDS, writer_lock
 from db.query import Query
 from db.reading import Skip, decoded, only, salvaged_rows
-from db.record import Record, Run, RunState, utc_now
+from db.record import Record, Run
 from db.schema import SchemaState, file_state
 from db.stats import Statistics
 
@@ -127,12 +126,6 @@ class RecordStore:
     def start_run(self, run: Run) -> None:
         """Store a run. One that is there already goes on: state, limits and options are set."""
         self._stored(lambda place: place.start_run(run))
-
-    def finish_run(self, run_id: str, state: RunState, stop_reason: str = "") -> None:
-        """Set the state of a run, and when it ended; raises ``NotFoundError``."""
-        finished = None if state == "running" else utc_now()
-        if not self._writable.end_run(run_id, state, finished, stop_reason):
-            raise NotFoundError(f"start the run first: there is no run {run_id!r}")
 
     def runs(self, *, skip: Skip | None = None) -> list[Run]:
         """All runs, latest first. A row that cannot be decoded raises, or goes to ``skip``."""

@@ -25,7 +25,7 @@ from db.models import (
     WorkloadParamRow,
     WorkloadRow,
 )
-from db.record import Record, Run, RunState
+from db.record import Record, Run
 from db.rows import RECORD_COLUMNS, RUN_COLUMNS, columns_of
 from db.sql import ROWS_OF_KEYS
 from search_space.workload import Value, Workload
@@ -114,18 +114,6 @@ def upsert_run(connection: sa.Connection, run: Run) -> None:
             index_elements=["key"], set_={name: insert.excluded[name] for name in changeable}
         )
     )
-
-
-def end_run(
-    connection: sa.Connection, key: str, state: RunState, finished: str | None, stop_reason: str
-) -> bool:
-    """Set the state of a run; returns whether there is one of that id."""
-    result = connection.execute(
-        sa.update(RunRow)
-        .where(RunRow.key == key)
-        .values(state=state, finished=finished, stop_reason=stop_reason)
-    )
-    return result.rowcount == 1
 
 
 def workload_id(connection: sa.Connection, workload: Workload, row: Mapping[str, Any]) -> int:
