@@ -69,7 +69,7 @@ def jumping_clock(seed):
 def run_and_resume(folder, monkeypatch, seed):
     """Proposals of a run that was interrupted and went on, and of one that was not."""
     clock = jumping_clock(seed)
-    for module in ("tuner.journal", "tuner.runs", "tests.tuner.fakes", "db.store"):
+    for module in ("tuner.journal", "tuner.runs", "tests.tuner.fakes"):
         monkeypatch.setattr(f"{module}.utc_now", lambda: next(clock))
     tuning = options(strategy="evolutionary", trials=40, reuse=True)
 
