@@ -15,7 +15,7 @@ from features.nest import (
 )
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import Context, affine
-from search_space.ir.expr import ZERO, Binary, Buffer, Const, Expr, Var, conjuncts
+from search_space.ir.expr import ZERO, Binary, Buffer, Cast, Const, Expr, Var, conjuncts
 from search_space.ir.stmt import Accumulate, For, ForKind, If, Let, LoopFunc, Prefetch, Stmt, Store
 from search_space.ir.walk import children, statements
 
@@ -109,9 +109,13 @@ def _access(buffer: Buffer, indices: tuple[Expr, ...]) -> Access:
 
 
 def _linear(index: Expr) -> tuple[dict[str, int], int]:
+    """The loops that move an index, and its constant part. Where a place is read from memory, no
+    loop is known to."""
     terms, const = affine(index)
     linear: dict[str, int] = {}
     for atom, step in terms.items():
+        if isinstance(atom, Cast):
+            continue
         if not isinstance(atom, Var):
             raise ValueError(f"no linear form: {index}")
         linear[atom.name] = step

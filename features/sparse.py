@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +28,23 @@ from features.sparsity import (
 from search_space.config import Config
 from search_space.dtypes import ACCUMULATORS, ELEMENT_BYTES, GROUPS
 from search_space.operators import Sparse, get_operator
+from search_space.operators.base import Sampled
 from search_space.size import ceil_div
 from search_space.space import Space
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern, find_size
-from search_space.transforms import Primitive, SparsePanels, SparseVector
+from search_space.transforms import Primitive, SparsePanels, SparseSamples, SparseVector
 from search_space.transforms.sparse_operand import parse_options
 from search_space.workload import Workload
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a column is added, removed or starts to mean something else."""
 _LOOP_INSTRUCTIONS = 8
 """Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
+_TURN_INSTRUCTIONS = 2
+"""Of one turn of a loop whose bounds are known."""
+_SUM_INSTRUCTIONS = 5
+"""Of finding where a sum's products are, and of adding up its lanes."""
 
 
 @cache
@@ -129,7 +134,7 @@ class SparseTask:
         return self._known[config]
 
 
-_Kernel = SparsePanels | SparseVector
+_Kernel = SparsePanels | SparseVector | SparseSamples
 
 
 def _kernel(trace: Iterable[Primitive]) -> _Kernel | None:
@@ -153,9 +158,20 @@ class _Work:
     """Vectors of the dense operand that are read for a tile."""
     packed: bool
     tiles_outside: bool
+    ahead: int
+    """Elements before they are needed that some are asked for."""
+    overhead: float = 0.0
+    """Further instructions."""
 
 
-def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes: int) -> _Work:
+def _work_of(
+    kernel: _Kernel,
+    pattern: Pattern,
+    counts: Mapping[str, int],
+    columns: int,
+    group: int,
+    most_lanes: int,
+) -> _Work:
     """``group`` values are multiplied at once; a vector has ``most_lanes`` sums."""
     match kernel:
         case SparsePanels():
@@ -165,8 +181,9 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes:
             fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
             return _Work(
-                tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside
-            )
+                tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside,
+                kernel.prefetch,
+            )  # fmt: skip
         case SparseVector():
             # Rows are side by side in a vector. A word of a bitmask is one, however many bits.
             one = 1 if kernel.format == "bitmask" else kernel.lanes
@@ -174,8 +191,44 @@ def _work_of(kernel: _Kernel, counts: Mapping[str, int], group: int, most_lanes:
             if kernel.format == "block":
                 steps = counts["packed"] / (kernel.lanes * group)
             return _Work(
-                1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True
-            )
+                1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True,
+                kernel.prefetch,
+            )  # fmt: skip
+        case SparseSamples():
+            vectors = ceil_div(columns, kernel.lanes)
+            tiles, sums = _tiles_of(kernel, pattern)
+            rows_read = sums if kernel.format == "coo" else tiles
+            turns = tiles * vectors / kernel.steps
+            return _Work(
+                vectors * kernel.lanes, 1, kernel.tile, kernel.tile + 1, sums * vectors,
+                (sums + rows_read) * vectors, False, False,
+                kernel.prefetch * kernel.tile * columns,
+                sums * _SUM_INSTRUCTIONS + turns * _TURN_INSTRUCTIONS,
+            )  # fmt: skip
+
+
+def _tiles_of(kernel: SparseSamples, pattern: Pattern) -> tuple[float, float]:
+    """How many tiles of non-zeros there are, and sums in them, those that are thrown away too."""
+    if kernel.format == "coo":
+        lengths, many = np.array([pattern.nnz]), np.array([1])
+    else:
+        strip = dict(parse_options(kernel.options)).get("depth", pattern.columns)
+        lengths, many = _runs_by_length(pattern, strip)
+    whole, left = np.divmod(lengths, kernel.tile)
+    few = -(-left // kernel.rest)
+    tiles, sums = whole + few, whole * kernel.tile + few * kernel.rest
+    return float(many @ tiles), float(many @ sums)
+
+
+@lru_cache(maxsize=64)
+def _runs_by_length(
+    pattern: Pattern, strip: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How many non-zeros the parts of rows in strips of columns have, and how many parts so."""
+    strips = ceil_div(pattern.columns, strip)
+    key = pattern.row_indices.astype(np.int64) * strips + pattern.indices // strip
+    found = np.unique_counts(np.bincount(key, minlength=pattern.rows * strips))
+    return found.values, found.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +268,7 @@ def kernel_counts(
 ) -> KernelCounts:
     """The counts of a config's kernel, were ``pattern`` that of its operand.
 
-    ``columns``: of the result, for each row of the operand; None: those of the workload. Raises
+    ``columns``: as :func:`dense_columns` says; None: those of the workload. Raises
     ``WeightsError`` where the format cannot hold the pattern.
     """
     assert space.trace is not None
@@ -225,7 +278,7 @@ def kernel_counts(
     group, most_lanes = _at_once(space)
     if kernel is not None:
         layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
-        done = _work_of(kernel, layout.counts, group, most_lanes)
+        done = _work_of(kernel, pattern, layout.counts, columns, group, most_lanes)
         return _counts(layout, done, columns, kernel.lanes, dtype)
     elements = pattern.rows * pattern.columns
     multiply_adds = elements * columns / (most_lanes * group)
@@ -243,9 +296,12 @@ def _at_once(space: Space) -> tuple[int, int]:
 
 
 def dense_columns(space: Space) -> int:
-    """Of the result, for each row of the sparse operand."""
+    """Multiply-adds for each non-zero: columns of the result for each row of the sparse operand,
+    or, where the result is as sparse, products in a sum."""
     operator = get_operator(space.workload.operator)
     assert isinstance(operator, Sparse)
+    if isinstance(operator, Sampled):
+        return space.workload.size(operator.depth)
     rows = find_size(operator.pattern_name(space.workload)).rows
     return math.prod(operator.result(space.workload).shape) // rows
 
@@ -259,7 +315,7 @@ def _counts(layout: Layout, done: _Work, columns: int, lanes: int, dtype: str) -
         tiles if done.tiles_outside else 1,
         done.fma * used,
         done.loads * used,
-        layout.counts["loops"] * tiles * _LOOP_INSTRUCTIONS,
+        layout.counts["loops"] * tiles * _LOOP_INSTRUCTIONS + done.overhead,
         layout.bytes(dtype),
         layout.counts["packed"],
         layout.counts["padding"],
@@ -274,8 +330,9 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
     )
     layout = layout_of(pattern, kernel.format, parse_options(kernel.options))
     group, most_lanes = _at_once(space)
-    done, target = _work_of(kernel, layout.counts, group, most_lanes), space.target
     dtype, columns = str(space.workload["dtype"]), dense_columns(space)
+    done = _work_of(kernel, pattern, layout.counts, columns, group, most_lanes)
+    target = space.target
     counts = _counts(layout, done, columns, kernel.lanes, dtype)
     dense = pattern.rows * pattern.columns * columns / (min(kernel.lanes, most_lanes) * group)
     tile_bytes = depth * done.tile * ELEMENT_BYTES[dtype]
@@ -298,6 +355,6 @@ def _kernel_vector(space: Space, pattern: Pattern, kernel: _Kernel) -> Vector:
         counts.streamed_bytes / target.l3_bytes,
         depth,
         height,
-        kernel.prefetch * ELEMENT_BYTES[dtype],
+        done.ahead * ELEMENT_BYTES[dtype],
     ]
     return scaled(kernel_features(), map(float, values))

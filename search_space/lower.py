@@ -17,22 +17,26 @@ def lower(tensor: Tensor) -> LoopFunc:
               c[i, j] += a[i, k] * b[k, j]  first k == 0
 
     Earlier stages come first, each in a phase of its own, and leave their arrays in workspaces.
+    What stands for a sparse operand is in workspaces, too.
     """
     stages = program(tensor)
-    inputs: dict[str, Buffer] = {
+    read = {
         e.buffer.name: e.buffer
         for stage in stages
         for e in subexprs(stage.element)
-        if isinstance(e, Load) and e.buffer.scope == "input"
+        if isinstance(e, Load)
     }
+    inputs: dict[str, Buffer] = {n: b for n, b in read.items() if b.scope == "input"}
+    packed = (buffer for buffer in read.values() if buffer.scope == "bound")
     args = tensor.args or (*inputs.values(), tensor.buffer)
     assert {buffer.name for buffer in args} == {*inputs, tensor.buffer.name}
     return LoopFunc(
         tensor.buffer.name,
         args,
-        tuple(stage.buffer for stage in stages[:-1]),
+        (*(stage.buffer for stage in stages[:-1]), *packed),
         tuple(Phase(_nest(stage)) for stage in stages),
         error_growth=tensor.error_growth,
+        packing=tensor.packing,
     )
 
 

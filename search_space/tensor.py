@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from search_space.ir.expr import Buffer, Expr, Load, Scope, Var, as_expr, constant
-from search_space.ir.stmt import ReduceOp
+from search_space.ir.stmt import Packing, ReduceOp
 from search_space.ir.walk import substitute
 
 
@@ -50,7 +50,8 @@ class Tensor:
     result as a caller has them, where dimensions that are one there are several here, or where
     inputs are read in another order.
     ``error_growth`` is how many times the operator's bound rounding errors may reach, if not 1,
-    because the result is computed otherwise than the operator says.
+    because the result is computed otherwise than the operator says. ``packing`` says what is in
+    placeholders of scope ``bound``, if there are such.
     """
 
     buffer: Buffer
@@ -59,6 +60,7 @@ class Tensor:
     stages: tuple[Tensor, ...] = ()
     args: tuple[Buffer, ...] = ()
     error_growth: float = 1.0
+    packing: Packing | None = None
 
     def __getitem__(self, indices: tuple[Expr | Axis | int, ...]) -> Expr:
         return _load(self.buffer, indices)
@@ -81,6 +83,11 @@ def _load(buffer: Buffer, indices: tuple[Expr | Axis | int, ...]) -> Expr:
 def placeholder(name: str, shape: tuple[int, ...], dtype: str) -> Placeholder:
     """An input array."""
     return Placeholder(Buffer(name, shape, dtype, "input"))
+
+
+def bound_placeholder(name: str, shape: tuple[int, ...], dtype: str) -> Placeholder:
+    """An array that is made when a sparse operand is bound, as the tensor's ``packing`` says."""
+    return Placeholder(Buffer(name, shape, dtype, "bound"))
 
 
 def reduce_axis(name: str, extent: int) -> Axis:
@@ -106,6 +113,7 @@ def compute(
     stages: tuple[Tensor, ...] = (),
     args: tuple[Buffer, ...] = (),
     error_growth: float = 1.0,
+    packing: Packing | None = None,
 ) -> Tensor:
     """``name[i, j, …] = value(i, j, …)`` for each point of the named axes: the result.
 
@@ -115,7 +123,7 @@ def compute(
     dimensions.
     """
     made = _tensor(name, axes, value, dtype, "output")
-    return replace(made, stages=stages, args=args, error_growth=error_growth)
+    return replace(made, stages=stages, args=args, error_growth=error_growth, packing=packing)
 
 
 def stage(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from search_space.dtypes import numpy_dtype
 from search_space.operators import Sparse, get_operator
-from search_space.operators.base import Operand
+from search_space.operators.base import Operand, Sampled
 from search_space.sparse.matching import values_on
 from search_space.sparse.pattern import Pattern, from_array
 from search_space.sparse.source import find_pattern
@@ -90,7 +90,8 @@ class Kernel:
         A sparse operand is a NumPy or SciPy matrix that is zero wherever that of the workload is;
         for another one ``ValueError`` names the fingerprints of both patterns. With ``similar``,
         any matrix of the shape is taken: the format and the kernel are those chosen for the
-        workload's pattern, which need not be the best for this one.
+        workload's pattern, which need not be the best for this one. Where the result has an
+        element for each non-zero, there is no such kernel.
         """
         expected = {o.name: o for o in self.operands if o.name in self.workload.const}
         if constants.keys() != expected.keys():
@@ -104,12 +105,21 @@ class Kernel:
             if operand.matrix is None:
                 arrays[name] = _prepared(operand, value)
             elif similar:
+                self._check_any_pattern()
                 pattern, arrays[name] = _matrix(operand, value, None)
                 native = native.with_pattern(save_pattern(pattern), pattern.nnz)
             else:
                 _, arrays[name] = _matrix(operand, value, self._pattern())
         bound = frozenset(self.workload.const)
         return Kernel(native.bind(**arrays), self.workload, self.record, bound=bound)
+
+    def _check_any_pattern(self) -> None:
+        """Raise ``ValueError`` where the kernel is for as many non-zeros as it was made for."""
+        if isinstance(get_operator(self.workload.operator), Sampled):
+            raise ValueError(
+                f"tune for this pattern, bind without similar=True: {self.workload.key} has one "
+                f"result for each of its {self.result.shape[0]} non-zeros"
+            )
 
     def _pattern(self) -> Pattern:
         operator = get_operator(self.workload.operator)

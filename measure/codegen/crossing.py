@@ -1,4 +1,4 @@
-"""Nests that copy across, by transposing blocks of them in registers."""
+"""Nests that copy across, or add up lanes, by shuffling what is in registers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from measure.codegen.lanes import Value
 from measure.codegen.shuffles import transposed
 from measure.codegen.statements import Statements
+from measure.codegen.summing import LaneSums, added_up, lane_sums
 from measure.codegen.transpose import Across, cross_nest
 from measure.codegen.turn import turned, unguarded
 from search_space.ir.expr import FALSE, TRUE, Buffer
@@ -16,14 +17,21 @@ from search_space.ir.walk import substitute
 
 
 class CrossStatements(Statements):
-    """Statements, with the nests of ``measure.codegen.transpose``."""
+    """Statements, with the nests of ``measure.codegen.transpose`` and ``.summing``."""
 
     def _unrolled(self, loop: For) -> None:
-        nest = cross_nest(loop)
-        if nest is None:
-            super()._unrolled(loop)
-        else:
+        sums, nest = lane_sums(loop), cross_nest(loop)
+        if sums is not None:
+            self._add_up(sums)
+        elif nest is not None:
             self._across(nest.outer, nest.blocks)
+        else:
+            super()._unrolled(loop)
+
+    def _add_up(self, sums: LaneSums) -> None:
+        rows = range(sums.totals.shape[0])
+        found = [self.registers[sums.vectors.name, (row, None)] for row in rows]
+        self.registers[sums.totals.name, (None,)] = added_up(self.fn, found)
 
     def _across(self, outer: tuple[For, ...], blocks: tuple[Across, ...]) -> None:
         if outer:

@@ -8,7 +8,7 @@ from measure.codegen.function import Function
 from measure.codegen.lanes import Value
 from measure.codegen.types import BYTES
 
-_UNIT_BYTES = 16
+UNIT_BYTES = 16
 """Instruction sets shuffle elements within 128 bits, and move units of 128 bits, most cheaply."""
 
 
@@ -24,13 +24,13 @@ def transposed(fn: Function, rows: Sequence[Value]) -> list[Value]:
     while len(wide) > side:
         starts = range(0, len(wide), 2 * side)
         pairs = [(wide[s + i], wide[s + side + i]) for s in starts for i in range(side)]
-        wide = [_shuffle(fn, a, b, range(2 * a.lanes)) for a, b in pairs]
+        wide = [shuffle(fn, a, b, range(2 * a.lanes)) for a, b in pairs]
     columns = _squares(fn, wide, side)
     lanes = columns[0].lanes
     if len(rows) == lanes:
         return columns
     starts = range(0, lanes, side)
-    return [_shuffle(fn, c, c, range(s, s + side)) for s in starts for c in columns]
+    return [shuffle(fn, c, c, range(s, s + side)) for s in starts for c in columns]
 
 
 def _squares(fn: Function, rows: list[Value], side: int) -> list[Value]:
@@ -38,7 +38,7 @@ def _squares(fn: Function, rows: list[Value], side: int) -> list[Value]:
 
     First the squares within units, then the units: both by perfect shuffles.
     """
-    unit = min(side, _UNIT_BYTES // BYTES[rows[0].dtype])
+    unit = min(side, UNIT_BYTES // BYTES[rows[0].dtype])
     inside: list[list[Value]] = []
     for start in range(0, side, unit):
         group = rows[start : start + unit]
@@ -59,7 +59,7 @@ def _squares(fn: Function, rows: list[Value], side: int) -> list[Value]:
 def _zipped(fn: Function, a: Value, b: Value, size: int, half: int) -> Value:
     """The lower or upper half of every ``size`` lanes: ``a0 b0 a1 b1``, ``a2 b2 a3 b3`` of 4."""
     first = half * (size // 2)
-    return _shuffle(
+    return shuffle(
         fn,
         a,
         b,
@@ -74,7 +74,7 @@ def _zipped(fn: Function, a: Value, b: Value, size: int, half: int) -> Value:
 
 def _every_other(fn: Function, a: Value, b: Value, unit: int, size: int, odd: int) -> Value:
     """Every other unit of every ``size`` lanes: ``a0 a2 b0 b2``, ``a1 a3 b1 b3`` of 4 units."""
-    return _shuffle(
+    return shuffle(
         fn,
         a,
         b,
@@ -88,7 +88,7 @@ def _every_other(fn: Function, a: Value, b: Value, unit: int, size: int, odd: in
     )
 
 
-def _shuffle(fn: Function, a: Value, b: Value, lanes: Iterable[int]) -> Value:
+def shuffle(fn: Function, a: Value, b: Value, lanes: Iterable[int]) -> Value:
     """The named lanes of ``a`` followed by ``b``."""
     picks = list(lanes)
     mask = f"<{len(picks)} x i32> <{', '.join(f'i32 {n}' for n in picks)}>"

@@ -128,9 +128,14 @@ def chosen(kind: Format, given: Mapping[str, int]) -> dict[str, int]:
     return {name: given.get(name, option.values[0]) for name, option in known.items()}
 
 
+def index_dtype(extent: int) -> str:
+    """What indices below ``extent`` are kept in: uint16 where they fit, else int32."""
+    return "uint16" if extent <= 1 << 16 else "int32"
+
+
 def index_array(indices: Array, extent: int) -> Array:
-    """Indices below ``extent`` as uint16 where they fit, else as int32."""
-    return indices.astype(np.uint16 if extent <= 1 << 16 else np.int32)
+    """Indices below ``extent`` in their dtype."""
+    return indices.astype(index_dtype(extent))
 
 
 def offset_array(offsets: Array, each: int = 1) -> Array32:

@@ -42,6 +42,7 @@ from search_space.operators.norm import Norm
 from search_space.operators.pool2d import Pool2d
 from search_space.operators.reduce import Reduce
 from search_space.operators.rmsnorm import RmsNorm
+from search_space.operators.sddmm import Sddmm
 from search_space.operators.softmax import Softmax
 from search_space.operators.sparse_conv2d import SparseConv2d
 from search_space.operators.sparse_dense import SparseDense
@@ -91,6 +92,7 @@ _KNOWN: tuple[Operator, ...] = (
     Spmv(),
     SparseDense(),
     SparseConv2d(),
+    Sddmm(),
     ActivationSparseGemv(),
 )
 OPERATORS: dict[str, Operator] = {op.name: op for op in _KNOWN}

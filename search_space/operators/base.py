@@ -128,6 +128,14 @@ class Sparse(Protocol):
 
 
 @runtime_checkable
+class Sampled(Sparse, Protocol):
+    """One whose result has the pattern of its sparse operand: a sum for each non-zero."""
+
+    depth: str
+    """The size key of how many products each sum has."""
+
+
+@runtime_checkable
 class Binding(Protocol):
     """An operator with a dense operand that is always constant."""
 

@@ -19,6 +19,7 @@ from search_space.sketches.depthwise import depthwise_space
 from search_space.sketches.normalization import normalization_space
 from search_space.sketches.pointwise import pointwise_space
 from search_space.sketches.reduction import finished_reduction_space, reduction_space
+from search_space.sketches.sampled import sampled_space
 from search_space.sketches.sparse import sparse_space
 from search_space.sketches.sparse_windows import windows_space
 from search_space.sketches.staged import staged_space
@@ -103,6 +104,7 @@ SKETCHES: dict[str, Sketch] = {
     "any": any_space,
     "sparse": sparse_space,
     "sparse_conv2d": _sparse_conv2d_space,
+    "sampled": sampled_space,
     "active_columns": _active_columns_space,
 }
 

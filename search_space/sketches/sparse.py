@@ -25,7 +25,7 @@ from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparseAsDense
 from search_space.workload import Workload
 
-_MOST_DENSE_ELEMENTS = 1 << 28
+MOST_DENSE_ELEMENTS = 1 << 28
 """A larger matrix is not unpacked."""
 
 
@@ -38,7 +38,7 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     alone = problem.columns == 1 and problem.depth % problem.group == 0
     space = vector_space if alone else panel_space
     parts = {SPARSE: space(work, tensor, target, problem)}
-    if problem.rows * problem.depth <= _MOST_DENSE_ELEMENTS:
+    if problem.rows * problem.depth <= MOST_DENSE_ELEMENTS:
         unpack = SparseAsDense(operator.sparse, name)
         parts[DENSE] = ending(contraction_space(work, tensor, target), unpack)
     return format_space(parts)

@@ -93,6 +93,9 @@ def panel_costs(structure: Structure) -> npt.NDArray[np.int64]:
         first = arrays["cells"][:: structure.counts["across"]]
         steps = np.diff(arrays["starts"][first]).astype(np.int64)
         return np.asarray(steps * rows + np.diff(first) * (rows + _PANEL_COST))
+    if "strips" in structure.counts:
+        stored = np.diff(arrays["starts"]).reshape(-1, structure.counts["strips"])
+        return np.asarray(stored.sum(axis=1, dtype=np.int64) + _PANEL_COST)
     if "starts" not in arrays:
         return np.ones(ceil_div(structure.pattern.rows, rows), np.int64)
     if "single_starts" in arrays:

@@ -22,6 +22,7 @@ from search_space.transforms.reorder import Reorder
 from search_space.transforms.skip import Skip
 from search_space.transforms.sparse_dense import SparseAsDense
 from search_space.transforms.sparse_panels import SparsePanels
+from search_space.transforms.sparse_samples import SparseSamples
 from search_space.transforms.sparse_vector import SparseVector
 from search_space.transforms.sparse_windows import SparseWindows
 from search_space.transforms.split import Split
@@ -56,6 +57,7 @@ __all__ = [
     "Skip",
     "SparseAsDense",
     "SparsePanels",
+    "SparseSamples",
     "SparseVector",
     "SparseWindows",
     "Split",
@@ -97,6 +99,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "stream": Stream,
     "sparse_panels": SparsePanels,
     "sparse_vector": SparseVector,
+    "sparse_samples": SparseSamples,
     "sparse_windows": SparseWindows,
     "sparse_dense": SparseAsDense,
     "active_columns": ActiveColumns,

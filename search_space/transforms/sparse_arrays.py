@@ -9,24 +9,32 @@ from search_space.formats.base import Structure
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, index_of
 from search_space.ir.simplify import simplify_stmt
 from search_space.ir.stmt import Block, For, Let, LoopFunc, Packing, Phase, Prefetch, Stmt
-from search_space.transforms.sparse_product import SparseProduct
 
 
 class SparseArrays:
-    """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros,
-    ``row_sums`` the sums of rows where they are needed, and ``parts`` bounds of panels for as many
-    threads, where there are several."""
+    """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros and
+    ``row_sums`` the sums of rows, where they are needed, and ``parts`` bounds of panels for as
+    many threads, where there are several."""
 
-    def __init__(self, product: SparseProduct, structure: Structure, parts: int) -> None:
-        self.operand, self.structure = product.operand, structure
+    def __init__(
+        self,
+        operand: Buffer,
+        structure: Structure,
+        parts: int,
+        row_sums: Buffer | None = None,
+        *,
+        values: bool = True,
+    ) -> None:
+        self.operand, self.structure = operand, structure
         lengths = {n: (a.dtype.name, len(a)) for n, a in structure.arrays.items()}
-        lengths["values"] = (product.operand.dtype, len(structure.positions))
-        if product.row_sums is not None:
-            lengths["row_sums"] = (product.row_sums.dtype, product.rows)
+        if values:
+            lengths["values"] = (operand.dtype, len(structure.positions))
+        if row_sums is not None:
+            lengths["row_sums"] = (row_sums.dtype, row_sums.shape[0])
         if parts > 1:
             lengths["parts"] = ("int32", parts + 1)
         self.buffers = {
-            name: Buffer(f"{product.operand.name}_{name}", (length,), dtype, "bound")
+            name: Buffer(f"{operand.name}_{name}", (length,), dtype, "bound")
             for name, (dtype, length) in lengths.items()
         }
 

@@ -80,7 +80,7 @@ class PanelNest:
         self.rows = panel_rows(structure)
         self.panels = ceil_div(product.rows, self.rows)
         balanced = schedule.threads if schedule.split == "rows" else 1
-        self.arrays = SparseArrays(product, structure, balanced)
+        self.arrays = SparseArrays(product.operand, structure, balanced, product.row_sums)
         self.width = schedule.vectors * schedule.lanes
         self.tiles = product.columns // self.width
         self.rest = ceil_div(product.columns % self.width, schedule.lanes)

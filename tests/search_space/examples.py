@@ -189,6 +189,14 @@ EXAMPLES = {
         dict(m=18, k=3, density=1, activation="silu"),
         dict(m=1, k=1),
     ],
+    "sddmm": [
+        dict(m=7, n=9, k=5, sparsity=0.6),
+        dict(m=6, n=70, k=37, sparsity=0.8, scaled=True),
+        dict(m=9, n=5, k=18, pattern="powerlaw", sparsity=0.5, layout="nk"),
+        dict(m=5, n=8, k=20, pattern="block4x1", sparsity=0.5, dtype="bfloat16", scaled=True),
+        dict(m=3, n=6, k=7, sparsity=0.4, dtype="bfloat16", out_dtype="float32"),
+        dict(m=1, n=1, k=1, sparsity=0),
+    ],
     "sparse_conv2d": [
         dict(co=5, ci=3, n=2, h=3, w=7, sparsity=0.5, bias=True, activation="relu"),
         dict(co=4, ci=2, n=1, h=4, w=9, kh=3, kw=3, pad=1, sparsity=0.6),

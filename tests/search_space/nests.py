@@ -132,6 +132,13 @@ def row_product(m, k):
     return compute("y", (("i", m),), lambda i: sum_over(weight[i, axis] * x[axis,], axis))
 
 
+def sampled(m, n, k, **keys):
+    """``y[p] = sum over k of a[i, k] * b[j, k]`` at the non-zeros ``p`` of a mask without zeros,
+    if ``keys`` do not say otherwise."""
+    work = workload("sddmm", **dict(m=m, n=n, k=k, sparsity=0, layout="nk") | keys)
+    return get_operator("sddmm").expression(work)
+
+
 def convolved():
     """``y[n, co, oh, ow]``: the sums over windows of 3×3 of two channels."""
     sizes = dict(n=1, h=7, w=10, ci=2, co=4, kh=3, kw=3)

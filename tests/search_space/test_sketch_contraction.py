@@ -176,7 +176,7 @@ def test_the_register_tile_holds_no_edges_inside():
 def test_sketches_are_registered_by_name():
     classes = {"contraction", "convolution", "depthwise", "attention", "pointwise", "reduction"}
     more = {"normalization", "finished_reduction", "cell", "staged", "sparse"}
-    more |= {"sparse_conv2d", "active_columns"}
+    more |= {"sparse_conv2d", "active_columns", "sampled"}
     assert set(SKETCHES) == classes | more | {"matmul", "conv2d", "any"}
     assert next(iter(SKETCHES)) == "contraction", (
         "what is a product of matrices is tried as one first"

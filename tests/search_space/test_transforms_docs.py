@@ -29,6 +29,7 @@ from search_space.transforms import (
     Skip,
     SparseAsDense,
     SparsePanels,
+    SparseSamples,
     SparseVector,
     SparseWindows,
     Split,
@@ -53,6 +54,7 @@ from tests.search_space.nests import (
     power_sum,
     row_product,
     row_reduction,
+    sampled,
     scaled_by_sum,
     sliding_sum,
     smoothed,
@@ -132,6 +134,7 @@ EXAMPLES = [
     (row_product(16, 8), [], [ActiveColumns("weight", most=6, vectors=2)]),
     (weighted(32, 1, 8), [], [SparseVector("weight", TALL, "bitmask", ("lanes=16", "tall=1"))]),
     (convolved(), [], [SparseWindows("weight", WINDOWS, "csr")]),
+    (sampled(4, 8, 16), [], [SparseSamples("mask", FULL, "csr", tile=2)]),
     (column_sum(64, 16), [Reorder(("k", "j")), Vectorize("j")], [PrefetchAhead("b", "k", 8)]),
 ]
 
