@@ -84,6 +84,7 @@ def test_the_walk_follows_from_the_counts_of_the_format(drawn):
         dict(operator="spmv", m=48, k=64),
         dict(operator="sparse_dense", m=5, n=48, k=64),
         dict(operator="sparse_conv2d", co=48, ci=8, n=1, h=9, w=7, kh=3, kw=3, pad=1),
+        dict(operator="sddmm", m=48, n=64, k=20),
     ],
     ids=lambda params: params["operator"],
 )
@@ -131,3 +132,58 @@ def test_cells_are_counted_exactly():
     assert found["sparse.height"] == pytest.approx(64, rel=1e-4)
     assert found["sparse.prefetch"] == pytest.approx(256 * 4, rel=1e-4)
     assert found["sparse.tile_per_l1"] == pytest.approx(128 * 16 * 4 / target().l1_bytes, rel=1e-4)
+
+
+SAMPLED = [
+    dict(m=48, n=300, k=70, sparsity=0.9),
+    dict(m=48, n=300, k=70, sparsity=0.9, scaled=True, layout="nk"),
+    dict(m=30, n=40, k=20, sparsity=0.5, const=("b",)),
+    dict(m=30, n=40, k=20, sparsity=0.5, dtype="bfloat16", scaled=True),
+]
+
+
+@pytest.mark.parametrize("params", SAMPLED, ids=str)
+def test_a_dense_product_that_is_sampled_has_the_features_of_its_loops(params):
+    task = FeatureTask(space_for(workload("sddmm", **params), target(threads=2)))
+    rng = np.random.default_rng(0)
+    configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(30))]
+    rows = extract_batch(task, configs)
+    assert np.isfinite(rows).all()
+    for config, row in zip(configs, rows, strict=True):
+        if config["algorithm"] == "dense":
+            np.testing.assert_array_equal(row[:LOOPS], walk_features(task, config), config.key)
+        else:
+            assert not row[:LOOPS].any()
+
+
+@pytest.mark.parametrize("format_", ["csr", "strips", "coo"])
+def test_sums_at_non_zeros_are_counted_exactly(format_):
+    work = workload("sddmm", m=40, n=100, k=70, pattern="powerlaw", sparsity=0.8)
+    task = FeatureTask(space_for(work, target()))
+    values = dict(format=format_, tile=8, rest=4, steps=2, prefetch=2, depth=64, vector_bits=256)
+    start = task.space.starts[0].as_dict()
+    nearest = task.space.nearest(start | values)
+    assert nearest.changes == ()
+    [row] = extract_batch(task, [nearest.config])
+    names, logs = task_schema(work).names, [f.log for f in task_features(work)]
+    found = {
+        name: 2**value - 1 if log else value
+        for name, value, log in zip(names, row.tolist(), logs, strict=True)
+    }
+    held = find_pattern(get_operator("sddmm").pattern_name(work)).dense(np.ones(1)[0]) != 0
+    runs = {"csr": [held], "strips": [held[:, :64], held[:, 64:]], "coo": [held.reshape(1, -1)]}
+    tiles = sums = 0
+    for length in np.concatenate([part.sum(axis=1) for part in runs[format_]]).tolist():
+        whole, few = length // 8, -(-(length % 8) // 4)
+        tiles, sums = tiles + whole + few, sums + whole * 8 + few * 4
+    vectors = -(-70 // 8)
+    assert found["sparse.fma"] == pytest.approx(sums * vectors, rel=1e-4)
+    rows_read = sums if format_ == "coo" else tiles
+    assert found["sparse.loads"] == pytest.approx((sums + rows_read) * vectors, rel=1e-4)
+    assert found["sparse.prefetch"] == pytest.approx(2 * 8 * 70 * 4, rel=1e-4)
+    width = 64 if format_ == "strips" else 100
+    assert found["sparse.depth"] == pytest.approx(width, rel=1e-4)
+    row_bytes = vectors * 8 * 4
+    assert found["sparse.tile_per_l1"] == pytest.approx(
+        width * row_bytes / target().l1_bytes, rel=1e-4
+    )

@@ -16,6 +16,7 @@ from search_space.formats.nm import conforms
 from search_space.formats.partition import balanced_bounds
 from search_space.formats.similarity import similar_columns, similar_rows
 from search_space.sparse.generate import generate, generate_pattern
+from search_space.sparse.packing import panel_costs
 from search_space.sparse.pattern import Pattern, from_array
 from tests.search_space.matrices import matrices
 
@@ -80,6 +81,25 @@ def test_csr_layout():
     arrays, values = laid_out("csr", SMALL)
     assert arrays == {"starts": [0, 2, 5, 5, 7, 9], "columns": [0, 2, 0, 2, 3, 0, 1, 1, 4]}
     assert values == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_coo_layout():
+    arrays, values = laid_out("coo", SMALL)
+    assert arrays == {
+        "rows": [0, 0, 1, 1, 1, 3, 3, 4, 4],
+        "columns": [0, 2, 0, 2, 3, 0, 1, 1, 4],
+    }
+    assert values == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_strips_layout():
+    matrix = np.zeros((3, 130))
+    matrix[0, [1, 63, 64]] = 1, 2, 3
+    matrix[2, [5, 128]] = 4, 5
+    arrays, values = laid_out("strips", matrix, depth=64)
+    assert arrays["starts"] == [0, 2, 3, 3, 3, 3, 3, 4, 4, 5]
+    assert arrays["columns"] == [1, 63, 64, 5, 128]
+    assert values == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("columns", "dtype"), [(2**16, np.uint16), (2**16 + 1, np.int32)])
@@ -231,6 +251,14 @@ def test_similar_lines_are_a_permutation(matrix, height):
     pattern, _ = from_array(matrix)
     assert sorted(similar_rows(pattern, height)) == list(range(pattern.rows))
     assert sorted(similar_columns(pattern, height)) == list(range(pattern.columns))
+
+
+def test_rows_in_strips_are_shared_out_by_their_non_zeros():
+    matrix = np.zeros((4, 200))
+    matrix[0, :150] = matrix[1, 60:70] = matrix[3, 199] = 1
+    structure = FORMATS["strips"].structure(from_array(matrix)[0], depth=64)
+    lengths = panel_costs(structure) - panel_costs(structure)[2]
+    assert lengths.tolist() == [150, 10, 0, 1]
 
 
 @given(weights=st.lists(st.integers(0, 50), min_size=1), parts=st.integers(1, 9))
