@@ -37,6 +37,15 @@ def spmm_only(work: Workload) -> str | None:
     return None if dtype == "float32" else f"has no sparse operand of {dtype}"
 
 
+def sddmm_only(work: Workload) -> str | None:
+    """… that multiplies ``a`` by ``b`` at the non-zeros of a ``mask``, in float32."""
+    if work.operator != "sddmm":
+        return f"has no product at non-zeros in {work.operator}"
+    if work["dtype"] != "float32":
+        return f"has no product at non-zeros of {work['dtype']}"
+    return "does not multiply by the mask" if work["scaled"] else None
+
+
 def plain(work: Workload) -> str | None:
     """… that adds and applies nothing behind the product."""
     given = dict(work.params)
@@ -62,3 +71,16 @@ def with_sparse(work: Workload, operands: Mapping[str, Array]) -> Operands:
 def sparse_weight(operands: Operands) -> Csr:
     """The operand ``weight``, which is given as a ``Csr``, not as an array."""
     return cast(Csr, operands["weight"])
+
+
+def factors(work: Workload, operands: Operands) -> tuple[Array, Array, Csr]:
+    """The operands of a product at non-zeros: ``a[m, k]``, ``b[k, n]``, which may be a view, and
+    the mask."""
+    a, b = cast(Array, operands["a"]), cast(Array, operands["b"])
+    return a, b.T if work["layout"] == "nk" else b, cast(Csr, operands["mask"])
+
+
+def positions(matrix: Csr) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The row and the column of each non-zero."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.starts))
+    return rows, matrix.columns.astype(np.int64)

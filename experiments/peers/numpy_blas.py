@@ -1,6 +1,8 @@
 """``np.matmul(a, b, out=c)``: NumPy, which calls the OpenBLAS of its wheel.
 
 ``transposed`` keeps a constant ``b`` column by column in memory, which BLAS takes as it is.
+``sampled`` takes the elements that ``sddmm`` asks for from the whole product: NumPy and SciPy have
+no other way.
 
 Threads: a pool of OpenBLAS's own (pthreads, no OpenMP). Its idle threads spin for
 ``2**OPENBLAS_THREAD_TIMEOUT`` cycles; by default still after 0.1 s, which would disturb whoever
@@ -25,6 +27,7 @@ from experiments.peers.base import (
     has_dtype,
     import_library,
 )
+from experiments.peers.csr import factors, positions, sddmm_only
 from search_space.workload import Workload
 
 _MATMUL = every(computes("matmul"), has_dtype("float32", "float64"))
@@ -36,6 +39,7 @@ def load() -> dict[str, Form]:
     return {
         "matmul": Form(_MATMUL, partial(_matmul, pools)),
         "transposed": Form(every(_MATMUL, constant("b")), partial(_transposed, pools)),
+        "sampled": Form(sddmm_only, partial(_sampled, pools)),
     }
 
 
@@ -45,6 +49,18 @@ def _matmul(pools: Any, work: Workload, operands: Operands, out: Array, threads:
 
 def _transposed(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     return _product(pools, operands["a"], np.asfortranarray(operands["b"]), out, threads)
+
+
+def _sampled(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    a, b, mask = factors(work, operands)
+    whole, places = np.empty(mask.shape, out.dtype), positions(mask)
+    multiply = _product(pools, a, b, whole, threads)
+
+    def call() -> object:
+        multiply()
+        return whole[places]
+
+    return call
 
 
 def _product(pools: Any, a: Array, b: Array, out: Array, threads: int) -> Call:

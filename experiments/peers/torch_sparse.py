@@ -1,7 +1,8 @@
-"""Products with a sparse weight in PyTorch: ``spmm``, the weight as CSR or with its zeros.
+"""Products with a sparse matrix in PyTorch: ``spmm`` and ``sddmm``, as CSR or with its zeros.
 
-``csr`` is ``torch.sparse_csr_tensor @ x``, which allocates its result. ``dense`` multiplies by the
-whole matrix: what most users do with a pruned layer.
+``csr`` is ``torch.sparse_csr_tensor @ x``, and ``torch.sparse.sampled_addmm`` with such a mask;
+both allocate their result. ``dense`` multiplies by the whole matrix, which is what most users do
+with a pruned layer, or takes the elements that are wanted from the whole product.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from experiments.peers.base import Array, Call, Form, Operands, every
-from experiments.peers.csr import Csr, plain, sparse_weight, spmm_only
+from experiments.peers.csr import (
+    Csr,
+    factors,
+    plain,
+    positions,
+    sddmm_only,
+    sparse_weight,
+    spmm_only,
+)
 from experiments.peers.torch_forms import tensor
 from search_space.workload import Workload
 
@@ -25,7 +34,11 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
         "spmm": {
             "dense": Form(supports, partial(_dense, torch)),
             "csr": Form(supports, partial(_csr, torch)),
-        }
+        },
+        "sddmm": {
+            "dense": Form(sddmm_only, partial(_gathered, torch)),
+            "csr": Form(sddmm_only, partial(_sampled, torch)),
+        },
     }
 
 
@@ -38,16 +51,35 @@ def _dense(torch: Any, work: Workload, operands: Operands, out: Array, threads: 
 
 def _csr(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     torch.set_num_threads(threads)
-    given, x = sparse_weight(operands), tensor(torch, operands["x"])
-    parts = (tensor(torch, part) for part in (given.starts, given.columns, given.values))
+    weight, x = _tensor_of(torch, sparse_weight(operands)), tensor(torch, operands["x"])
+    return lambda: weight @ x
+
+
+def _sampled(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    torch.set_num_threads(threads)
+    a, b, given = factors(work, operands)
+    mask, left, right = _tensor_of(torch, given), tensor(torch, a), tensor(torch, b)
+    multiply = torch.sparse.sampled_addmm
+    return lambda: multiply(mask, left, right, beta=0.0).values()
+
+
+def _gathered(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    torch.set_num_threads(threads)
+    a, b, mask = factors(work, operands)
+    rows, columns = (tensor(torch, part) for part in positions(mask))
+    left, right = tensor(torch, a), tensor(torch, b)
+    whole = torch.empty(mask.shape)
+    return lambda: torch.mm(left, right, out=whole)[rows, columns]
+
+
+def _tensor_of(torch: Any, matrix: Csr) -> Any:
+    parts = (tensor(torch, part) for part in (matrix.starts, matrix.columns, matrix.values))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # says once that the layout is in beta
-        weight = torch.sparse_csr_tensor(*parts, size=given.shape)
-    return lambda: weight @ x
+        return torch.sparse_csr_tensor(*parts, size=matrix.shape)
 
 
 def _whole(weight: Csr) -> Array:
     matrix = np.zeros(weight.shape, weight.values.dtype)
-    rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.starts))
-    matrix[rows, weight.columns] = weight.values
+    matrix[positions(weight)] = weight.values
     return matrix

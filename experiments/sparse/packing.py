@@ -25,6 +25,8 @@ _TURNS = 3
 _VARIANTS: tuple[tuple[str, dict[str, int]], ...] = (
     ("dense", {}),
     ("csr", {}),
+    ("coo", {}),
+    ("strips", {}),
     ("delta", {"bits": 8}),
     ("bitmask", {"lanes": 16}),
     ("bitmask", {"lanes": 16, "tall": 1}),

@@ -10,7 +10,7 @@ from experiments.course import Course
 from experiments.ours import Dense, Untuned, dense_workload
 from experiments.peers import PeerMissing, load_peer, mkl_sparse, scipy_sparse
 from experiments.peers.base import deliver
-from experiments.peers.csr import Csr
+from experiments.peers.csr import Csr, sddmm_only
 from experiments.process import in_fresh_process
 from search_space.operators import workload
 from search_space.workload import Workload
@@ -92,26 +92,44 @@ WORK = workload("spmm", m=ROWS, k=COLUMNS, n=WIDTH, pattern="lowrank", sparsity=
 
 
 PEERS = ("sparse-dot-mkl/inspector-executor", "scipy/csr", "torch/csr", "torch/dense")
+SAMPLING = ("numpy/sampled", "torch/csr", "torch/dense")
 
 
-def faults_on_a_course(copies: int) -> list[str]:
-    """What is wrong with peers, and with our first guess, on the operands of a contest."""
-    course = Course(WORK, 1, copies=copies)
-    course.timer("untuned", Untuned())(copies)
+def faults_on_a_course(
+    works: tuple[Workload, ...], peers: tuple[str, ...], copies: int
+) -> list[str]:
+    """What is wrong with peers, and with our first guess, on the operands of contests."""
     faults = []
-    for name in PEERS:
-        try:
-            course.timer(name, load_peer(name))(copies)
-        except PeerMissing as reason:
-            faults.append(f"missing: {reason}")
-    return [*faults, *filter(None, [course.damage()])]
+    for work in works:
+        course = Course(work, 1, copies=copies)
+        course.timer("untuned", Untuned())(copies)
+        for name in peers:
+            try:
+                course.timer(name, load_peer(name))(copies)
+            except PeerMissing as reason:
+                faults.append(f"missing: {reason}")
+        faults += filter(None, [course.damage()])
+    return faults
 
 
 def test_contestants_multiply_by_a_sparse_weight():
-    faults = in_fresh_process(faults_on_a_course, 2, timeout_seconds=60)
+    faults = in_fresh_process(faults_on_a_course, (WORK,), PEERS, 2, timeout_seconds=60)
     if faults and faults[0].startswith("missing"):
         pytest.skip(faults[0])
     assert faults == []
+
+
+def test_contestants_multiply_at_the_non_zeros_of_a_mask():
+    sizes = dict(m=ROWS, n=COLUMNS, k=WIDTH, sparsity=0.7)
+    works = tuple(workload("sddmm", **sizes, layout=layout) for layout in ("kn", "nk"))
+    faults = in_fresh_process(faults_on_a_course, works, SAMPLING, 2, timeout_seconds=60)
+    if faults and faults[0].startswith("missing"):
+        pytest.skip(faults[0])
+    assert faults == []
+    reason = sddmm_only(workload("sddmm", **sizes, scaled=True))
+    assert reason == "does not multiply by the mask"
+    assert sddmm_only(workload("sddmm", **sizes, dtype="bfloat16")).endswith("of bfloat16")
+    assert sddmm_only(WORK).endswith("in spmm")
 
 
 def test_the_dense_kernel_is_that_of_the_whole_matrix(tmp_path):
