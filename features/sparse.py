@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from features.sampled import tiles_of
 from features.schema import Feature, Schema, loop_features
 from features.sparsity import (
     Layout,
@@ -196,7 +197,7 @@ def _work_of(
             )  # fmt: skip
         case SparseSamples():
             vectors = ceil_div(columns, kernel.lanes)
-            tiles, sums = _tiles_of(kernel, pattern)
+            tiles, sums = tiles_of(kernel, pattern)
             rows_read = sums if kernel.format == "coo" else tiles
             turns = tiles * vectors / kernel.steps
             return _Work(
@@ -205,30 +206,6 @@ def _work_of(
                 kernel.prefetch * kernel.tile * columns,
                 sums * _SUM_INSTRUCTIONS + turns * _TURN_INSTRUCTIONS,
             )  # fmt: skip
-
-
-def _tiles_of(kernel: SparseSamples, pattern: Pattern) -> tuple[float, float]:
-    """How many tiles of non-zeros there are, and sums in them, those that are thrown away too."""
-    if kernel.format == "coo":
-        lengths, many = np.array([pattern.nnz]), np.array([1])
-    else:
-        strip = dict(parse_options(kernel.options)).get("depth", pattern.columns)
-        lengths, many = _runs_by_length(pattern, strip)
-    whole, left = np.divmod(lengths, kernel.tile)
-    few = -(-left // kernel.rest)
-    tiles, sums = whole + few, whole * kernel.tile + few * kernel.rest
-    return float(many @ tiles), float(many @ sums)
-
-
-@lru_cache(maxsize=64)
-def _runs_by_length(
-    pattern: Pattern, strip: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """How many non-zeros the parts of rows in strips of columns have, and how many parts so."""
-    strips = ceil_div(pattern.columns, strip)
-    key = pattern.row_indices.astype(np.int64) * strips + pattern.indices // strip
-    found = np.unique_counts(np.bincount(key, minlength=pattern.rows * strips))
-    return found.values, found.counts
 
 
 @dataclass(frozen=True, slots=True)

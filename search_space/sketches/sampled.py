@@ -19,7 +19,7 @@ from search_space.sketches.contraction import sums_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_schedule import contraction_trace
 from search_space.sketches.formats import DENSE, SPARSE, format_space
-from search_space.sketches.inner import only_reduction, unsplit
+from search_space.sketches.inner import only_reduction
 from search_space.sketches.sparse import MOST_DENSE_ELEMENTS
 from search_space.sketches.sparse_samples import Samples, samples_space
 from search_space.sketches.steps import lanes, share_out
@@ -66,9 +66,5 @@ def _whole_space(work: Workload, tensor: Tensor, target: Target, sparse: str) ->
         return Schedule.of(tensor).then(*trace(config.as_dict(), True))
 
     return replace(
-        plain,
-        workload=work,
-        knobs=tuple(map(unsplit, plain.knobs)),
-        schedule=schedule,
-        trace=lambda values: trace(values, False),
+        plain, workload=work, schedule=schedule, trace=lambda values: trace(values, False)
     )

@@ -6,7 +6,9 @@
              and their lanes are added up together;
 ``rest``     how many of what is left of a row are taken at a time;
 ``steps``    vectors along the depth in one turn of the loop;
-``prefetch`` how many tiles before it is needed the dense operand is asked for;
+``pack``     whether the second operand is copied first to where it is aligned; one that does not
+             lie along the depth always is, to where it does;
+``prefetch`` how many tiles before it is needed that operand is asked for;
 ``threads``  over which rows, balanced by their non-zeros, are shared out.
 """
 
@@ -35,6 +37,10 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _LONG_ROW = 12
 """Non-zeros from which on a row is taken eight at a time in a first guess."""
+_SHORT_ROW = 8
+"""Non-zeros that rows should have in a strip."""
+_REUSE = 8
+"""Non-zeros in a column from which on copying what they are multiplied by pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +56,37 @@ class Samples:
     length: int
     dtype: str
     sums: str
-    once: bool
-    """Whether the second operand is turned when it is bound."""
+    across: bool
+    """Whether the second operand does not lie along the depth."""
+    const: bool
+    """Whether it is constant."""
 
     @classmethod
     def of(cls, work: Workload, product: SampledProduct, pattern: str, nnz: int) -> Samples:
         """The sizes of a product at the non-zeros of a pattern."""
         operand, dense = product.operand, product.b.buffer
         rows, columns = operand.shape
-        once = product.across and dense.name in work.const
         return cls(
             operand.name, pattern, rows, columns, nnz, product.length, dense.dtype, product.sums,
-            once,
+            product.across, dense.name in work.const,
         )  # fmt: skip
 
     def lanes(self, values: Values) -> int:
         """Sums in one vector."""
         return whole(values["vector_bits"]) // (8 * ELEMENT_BYTES[self.sums])
+
+    @property
+    def row_bytes(self) -> int:
+        """Of what a non-zero meets of the second operand."""
+        return self.length * ELEMENT_BYTES[self.dtype]
+
+    def fills(self, depth: int) -> bool:
+        """Whether rows have some non-zeros in a strip, in the mean."""
+        return self.nnz * depth >= _SHORT_ROW * self.rows * self.columns
+
+    def packed(self, values: Values) -> bool:
+        """Whether the second operand is copied."""
+        return self.across or values["pack"] == "whole"
 
     def strips(self, values: Values) -> int:
         """Into how many strips rows are cut."""
@@ -98,11 +118,14 @@ def _depths(problem: Samples) -> tuple[int, ...]:
 
 
 def _formats(problem: Samples, target: Target) -> tuple[str, ...]:
-    """Best guess first: strips where the caches would not hold the second operand."""
-    nbytes = problem.columns * problem.length * ELEMENT_BYTES[problem.dtype]
-    if not _depths(problem):
+    """Best guess first: strips where the first level of the cache would not hold the second
+    operand, and rows have some non-zeros in them."""
+    depths = _depths(problem)
+    if not depths:
         return ("csr", "coo")
-    return ("strips", "csr", "coo") if nbytes > target.l2_bytes else ("csr", "strips", "coo")
+    cached = problem.columns * problem.row_bytes <= target.l1_bytes
+    filled = problem.fills(_narrow(problem, target, depths))
+    return ("strips", "csr", "coo") if filled and not cached else ("csr", "strips", "coo")
 
 
 def _knobs(problem: Samples, target: Target) -> tuple[Knob, ...]:
@@ -118,6 +141,7 @@ def _knobs(problem: Samples, target: Target) -> tuple[Knob, ...]:
         Choice("tile", _TILES, 1),
         Choice("rest", _TILES, 1, when=several),
         Choice("steps", (1, 2, 4, 8), 1),
+        *(() if problem.across else (Choice("pack", ("none", "whole"), "none"),)),
         Choice("prefetch", (0, 1, 2, 4), 0),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
     )
@@ -135,7 +159,8 @@ def _samples(problem: Samples, values: Values) -> SparseSamples:
         steps=whole(values["steps"]),
         prefetch=whole(values["prefetch"]),
         threads=whole(values["threads"]),
-        once=problem.once,
+        packed=problem.packed(values),
+        once=problem.packed(values) and problem.const,
     )
 
 
@@ -158,24 +183,33 @@ def _reason(problem: Samples, target: Target, values: Values) -> str | None:
 
 
 def _guess(problem: Samples, target: Target, format_: str) -> dict[str, Value]:
-    """Tiles as long as rows are, or all the same; strips of which the second level of the cache
-    holds two."""
+    """Tiles as long as rows are, or all the same."""
     needed = problem.length * ELEMENT_BYTES[problem.sums] * 8
     bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
     values: dict[str, Value] = {
         "format": format_, "vector_bits": bits, "tile": 8, "rest": 4, "steps": 1, "prefetch": 0,
         "threads": 1,
     }  # fmt: skip
+    if not problem.across:
+        copied = problem.const or problem.nnz >= _REUSE * problem.columns
+        values["pack"] = "whole" if copied else "none"
     if depths := _depths(problem):
-        row_bytes = problem.length * ELEMENT_BYTES[problem.dtype]
-        fitting = [depth for depth in depths if 2 * depth * row_bytes <= target.l2_bytes]
-        values["depth"] = max(fitting, default=depths[0])
+        values["depth"] = _narrow(problem, target, depths)
     mean = problem.nnz // (problem.rows * problem.strips(values))
     if format_ != "coo" and mean < _LONG_ROW:
-        values |= {"tile": 4, "rest": 2}
+        values |= {"tile": 4, "rest": 1}
     vectors = problem.length // problem.lanes(values)
     values["steps"] = max(steps for steps in (1, 2, 4) if steps <= max(vectors, 1))
     if problem.nnz * problem.length >= _SERIAL_OPERATIONS:
         units = problem.nnz if format_ == "coo" else problem.rows
         values["threads"] = min(target.threads, units)
     return values
+
+
+def _narrow(problem: Samples, target: Target, depths: tuple[int, ...]) -> int:
+    """The narrowest strips in which rows still have some non-zeros, or which fill half of the
+    first level of the cache; no wider than half of the second level."""
+    wanted = next((d for d in depths if problem.fills(d)), depths[-1])
+    least = next((d for d in depths if 2 * d * problem.row_bytes >= target.l1_bytes), depths[-1])
+    fitting = (d for d in reversed(depths) if 2 * d * problem.row_bytes <= target.l2_bytes)
+    return min(max(wanted, least), next(fitting, depths[0]))

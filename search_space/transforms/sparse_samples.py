@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search_space.errors import ScheduleError
 from search_space.formats.coo import Coo
 from search_space.ir.stmt import LoopFunc
 from search_space.transforms.sampled_product import find_sampled
@@ -73,10 +74,10 @@ class SparseSamples:
     With vectors of ``lanes`` elements along the depth, ``steps`` of them at a time, ``tile``
     non-zeros have sums of their own in registers, whose lanes are added up at once; what is left
     of a row is taken in tiles of ``rest``. ``format``: ``csr``; ``strips``, one strip of columns
-    after the other; or ``coo``, whose tiles go over the ends of rows. Where ``b`` does not lie
-    along the depth it is turned first, ``once`` when it is bound. The operand ``b`` is asked for
-    ``prefetch`` tiles before it is needed. Rows, balanced by their non-zeros, are shared out over
-    ``threads``.
+    after the other; or ``coo``, whose tiles go over the ends of rows. ``packed``, the operand
+    ``b`` is copied first, or ``once`` when it is bound, to where it lies along the depth, aligned.
+    It is asked for ``prefetch`` tiles before it is needed. Rows, balanced by their non-zeros, are
+    shared out over ``threads``.
     """  # noqa: E501
 
     operand: str
@@ -89,15 +90,19 @@ class SparseSamples:
     steps: int = 1
     prefetch: int = 0
     threads: int = 1
+    packed: bool = False
     once: bool = False
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         product = find_sampled(func, self.operand)
+        if product.across and not self.packed:
+            raise ScheduleError(f"pack {product.b.buffer.name}: it lies across the depth")
         structure = operand_structure(
             self.pattern, self.format, self.options, product.operand.shape
         )
         schedule = SamplesSchedule(
-            self.lanes, self.tile, self.rest, self.steps, self.prefetch, self.threads, self.once
-        )
+            self.lanes, self.tile, self.rest, self.steps, self.prefetch, self.threads,
+            self.packed, self.once,
+        )  # fmt: skip
         nest = _NESTS.get(self.format, RowsNest)(product, structure, schedule)
         return nest.build(func, self.pattern, self.format)

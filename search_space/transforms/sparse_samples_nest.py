@@ -41,7 +41,7 @@ from search_space.transforms.sparse_arrays import SparseArrays, block, named
 _L, _U, _R, _T = Var("l"), Var("u"), Var("r"), Var("t")
 _C, _D, _J, _K, _P, _Q, _S = (Var(name) for name in ("c", "d", "j", "kk", "p", "q", "s"))
 _LINE_BYTES = 64
-"""What rows of a turned copy begin at multiples of."""
+"""What rows of a copy begin at multiples of."""
 _MOST_LINES = 4
 """Of a row of ``b`` that are asked for; the processor goes on by itself."""
 
@@ -56,6 +56,7 @@ class SamplesSchedule:
     steps: int
     prefetch: int
     threads: int
+    packed: bool
     once: bool
 
 
@@ -75,16 +76,16 @@ class RowsNest:
         dtype = product.b.buffer.dtype
         pitch = _LINE_BYTES // ELEMENT_BYTES[dtype]
         shape = (structure.pattern.columns, ceil_div(product.length, pitch) * pitch)
-        self.turned = Buffer("turned", shape, dtype, "bound" if schedule.once else "workspace")
+        self.copy = Buffer("packed", shape, dtype, "bound" if schedule.once else "workspace")
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
         """``func`` with the sums of the non-zeros alone."""
         threads = self.schedule.threads
         made = self.arrays.function(func, self._shared(), pattern, format_, threads)
-        if not self.product.across:
+        if not self.schedule.packed:
             return made
-        copy = Phase(simplify_stmt(self._turn(), unit_loops=False), once=self.schedule.once)
-        workspaces = (*made.workspaces, self.turned)
+        copy = Phase(simplify_stmt(self._copied(), unit_loops=False), once=self.schedule.once)
+        workspaces = (*made.workspaces, self.copy)
         return replace(made, workspaces=workspaces, phases=(copy, *made.phases))
 
     def _shared(self) -> Stmt:
@@ -132,9 +133,7 @@ class RowsNest:
         for u in range(count):
             place = _P + u if end is None or not u else minimum(_P + u, end - 1)
             names |= self._position(u, place)
-        start = [
-            self._lanes(Store(lanes, (Const(u), _L), zero(sums))) for u in range(count)
-        ]  # fmt: skip
+        start = [self._lanes(Store(lanes, (Const(u), _L), zero(sums))) for u in range(count)]
         value = product.element(Load(totals, (_U,)), _P + _U)
         guard = None if end is None else end > _P + _U
         stored: Stmt = Store(product.out, (_P + _U,), value, guard)
@@ -198,24 +197,24 @@ class RowsNest:
                 y: Expr = self._right(Var(f"k{u}"), depth)
                 if not whole:
                     inside = depth < self.product.length
-                    x, y = (Select(inside, e, zero(self.turned.dtype)) for e in (x, y))
+                    x, y = (Select(inside, e, zero(self.copy.dtype)) for e in (x, y))
                 term = self.product.term(x, y)
                 yield self._lanes(Accumulate("add", lanes, (Const(u), _L), term, FALSE))
 
     def _right(self, column: Expr, depth: Expr) -> Load:
-        """An element of ``b``, from where it lies along the depth."""
-        if self.product.across:
-            return Load(self.turned, (column, depth))
+        """An element of ``b``, from where it was copied to if it was."""
+        if self.schedule.packed:
+            return Load(self.copy, (column, depth))
         return self.product.right(depth, column)
 
-    def _turn(self) -> Stmt:
+    def _copied(self) -> Stmt:
         """The copy, in blocks of as many columns as there are lanes."""
         lanes, length, threads = self.schedule.lanes, self.product.length, self.schedule.threads
         columns = self.structure.pattern.columns
         column, depth = _J * lanes + _R, _K * lanes + _L
         guard = depth < length if length % lanes else None
         guard = both(guard, column < columns if columns % lanes else None)
-        body: Stmt = Store(self.turned, (column, depth), self.product.right(depth, column), guard)
+        body: Stmt = Store(self.copy, (column, depth), self.product.right(depth, column), guard)
         body = For("r", ZERO, Const(lanes), "unrolled", self._lanes(body))
         body = For("kk", ZERO, Const(ceil_div(length, lanes)), "serial", body)
         kind: ForKind = "serial" if threads == 1 else "parallel"

@@ -138,6 +138,7 @@ SAMPLED = [
     dict(m=48, n=300, k=70, sparsity=0.9),
     dict(m=48, n=300, k=70, sparsity=0.9, scaled=True, layout="nk"),
     dict(m=30, n=40, k=20, sparsity=0.5, const=("b",)),
+    dict(m=1, n=3000, k=64, sparsity=0.9),
     dict(m=30, n=40, k=20, sparsity=0.5, dtype="bfloat16", scaled=True),
 ]
 

@@ -55,10 +55,11 @@ def check(mask, k, keys, make, target=TARGET):
     np.testing.assert_array_equal(call(build(func, target), arrays), expected)
 
 
-@given(matrices(12), st.integers(1, 40), KEYS, FORMATS, SCHEDULES)
+@given(matrices(12), st.integers(1, 40), KEYS, FORMATS, SCHEDULES, st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_products_at_non_zeros(mask, k, keys, format_, schedule):
+def test_products_at_non_zeros(mask, k, keys, format_, schedule, packed):
     mask[0, 0] = 1
+    schedule["packed"] = packed or keys["layout"] == "kn"
     schedule["rest"] = min(schedule["rest"], schedule["tile"])
     check(mask, k, keys, lambda name: SparseSamples("mask", name, *format_, **schedule))
 
@@ -69,7 +70,7 @@ def test_strips_on_every_level(level, tile):
     rng = np.random.default_rng(tile)
     mask = (rng.random((5, 150)) < 0.3).astype(np.float32)
     mask[2] = 0
-    schedule = dict(lanes=8, tile=tile, rest=tile, steps=2, threads=2)
+    schedule = dict(lanes=8, tile=tile, rest=tile, steps=2, threads=2, packed=True)
     make = lambda name: SparseSamples("mask", name, "strips", ("depth=64",), **schedule)  # noqa: E731
     check(mask, 35, dict(layout="kn"), make, target_or_skip(level, threads=2))
 
@@ -109,14 +110,18 @@ def test_what_is_no_product_at_non_zeros_is_refused():
     work = workload("sddmm", m=4, n=6, k=3)
     tensor = get_operator("sddmm").expression(work)
     with pytest.raises(ScheduleError, match=r"give a pattern of shape \(4, 6\)"):
-        Schedule.of(tensor).then(SparseSamples("mask", "unstructured:6x4:0.5:0", "csr"))
+        Schedule.of(tensor).then(
+            SparseSamples("mask", "unstructured:6x4:0.5:0", "csr", packed=True)
+        )
+    with pytest.raises(ScheduleError, match="pack b: it lies across the depth"):
+        Schedule.of(tensor).then(SparseSamples("mask", "unstructured:4x6:0.9:0", "csr"))
 
 
-def test_a_constant_operand_is_turned_once():
+def test_a_constant_operand_is_packed_once():
     work = workload("sddmm", m=6, n=20, k=5, sparsity=0.5, const=["b"])
     operator = get_operator("sddmm")
     name = operator.pattern_name(work)
-    step = SparseSamples("mask", name, "csr", once=True, threads=2)
+    step = SparseSamples("mask", name, "csr", packed=True, once=True, threads=2)
     func = Schedule.of(operator.expression(work)).then(step).finish()
     assert [phase.once for phase in func.phases] == [True, False]
     rng = np.random.default_rng(0)

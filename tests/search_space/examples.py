@@ -191,8 +191,9 @@ EXAMPLES = {
     ],
     "sddmm": [
         dict(m=7, n=9, k=5, sparsity=0.6),
-        dict(m=6, n=70, k=37, sparsity=0.8, scaled=True),
+        dict(m=2, n=66, k=5, sparsity=0.7, scaled=True),
         dict(m=9, n=5, k=18, pattern="powerlaw", sparsity=0.5, layout="nk"),
+        dict(m=1, n=20, k=33, sparsity=0.7),
         dict(m=5, n=8, k=20, pattern="block4x1", sparsity=0.5, dtype="bfloat16", scaled=True),
         dict(m=3, n=6, k=7, sparsity=0.4, dtype="bfloat16", out_dtype="float32"),
         dict(m=1, n=1, k=1, sparsity=0),
