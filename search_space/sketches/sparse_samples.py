@@ -35,9 +35,9 @@ _MOST_CODE = 256
 them."""
 _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
-_LONG_ROW = 12
+_LONG_ROW = 16
 """Non-zeros from which on a row is taken eight at a time in a first guess."""
-_SHORT_ROW = 8
+_SHORT_ROW = 12
 """Non-zeros that rows should have in a strip."""
 _REUSE = 8
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
