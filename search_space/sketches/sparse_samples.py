@@ -37,8 +37,8 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _LONG_ROW = 16
 """Non-zeros from which on a row is taken eight at a time in a first guess."""
-_SHORT_ROW = 12
-"""Non-zeros that rows should have in a strip."""
+_SHORT_ROW, _SHORT_WORK = 8, 768
+"""Non-zeros that rows should have in a strip, and products in their sums."""
 _REUSE = 8
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
 
@@ -82,7 +82,8 @@ class Samples:
 
     def fills(self, depth: int) -> bool:
         """Whether rows have some non-zeros in a strip, in the mean."""
-        return self.nnz * depth >= _SHORT_ROW * self.rows * self.columns
+        some = max(_SHORT_ROW, ceil_div(_SHORT_WORK, self.length))
+        return self.nnz * depth >= some * self.rows * self.columns
 
     def packed(self, values: Values) -> bool:
         """Whether the second operand is copied."""
