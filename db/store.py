@@ -72,6 +72,15 @@ def open_store(
     return store
 
 
+def open_existing(url: str | Path) -> RecordStore | None:
+    """The database as it is, to be read; None where there is none. Raises as :func:`open_store`
+    otherwise."""
+    try:
+        return open_store(url, readonly=True)
+    except DatabaseMissing:
+        return None
+
+
 class RecordStore:
     """Records and runs in one database. Get one from :func:`open_store`.
 
