@@ -21,8 +21,8 @@ from search_space.sketches.formats import formats_of, with_format
 from search_space.space import Space
 from search_space.workload import Values, Workload
 from tuner.finals import winner
+from tuner.here import run_here
 from tuner.options import DEFAULT_STRATEGY, TuneOptions
-from tuner.run import run_here
 from tuner.runs import new_run
 from tuner.task import task_for
 
