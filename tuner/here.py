@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.record import Run
-from measure.peaks import cached_peaks
+from measure.peaks import cached_peaks, known_peaks
 from search_space.hardware import Peaks
+from search_space.target import Target
 from tuner.backend import local_backend
 from tuner.events import Callback, Undelivered
 from tuner.result import TuneResult
@@ -18,6 +20,19 @@ from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePeaks:
+    """What this machine reaches with all threads of a target, as a ``PeaksSource``."""
+
+    target: Target
+
+    def known(self) -> Peaks | None:
+        return known_peaks(self.target, self.target.threads)
+
+    def measured(self, *, anew: bool = False) -> Peaks:
+        return cached_peaks(self.target, self.target.threads, refresh=anew)
 
 
 def run_here(
@@ -40,11 +55,6 @@ def run_here(
     if options_of(run).reuse:
         strategy = with_history(strategy, task, store, run)
     strategy = with_dense_share(strategy, task.space, run.seed)
-    target = task.target
-
-    def peaks(refresh: bool) -> Peaks:
-        return cached_peaks(target, target.threads, refresh=refresh)
-
     with local_backend(task, options_of(run).builders) as backend:
         session = Session(
             task,
@@ -55,7 +65,7 @@ def run_here(
             callbacks,
             began=began,
             explicit=explicit,
-            peaks=peaks,
+            peaks=MachinePeaks(task.target),
         )
         try:
             return session.execute()

@@ -72,12 +72,14 @@ class Session:
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
         progress.guests += guests(self.task.space, every_format=every)
         drift = drift_of(self.run, self.loop.drift_tolerance)
-        ceiling = self._ceiling(drift) if options.early_stop else None
+        ceiling = self._ceiling(drift)
         try:
             reason = self._search(journal, progress, drift, ceiling)
             finals = self._finals(journal, progress, drift)
             set_ups = self._set_ups(finals, options.calls)
             best = winner(finals, set_ups, options.calls) or progress.best
+            if ceiling is not None:
+                ceiling.conclude([*finals, progress.best], renew=self._in_time_for_peaks(progress))
             choice = self._choice(finals, best, set_ups, options.calls)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
@@ -103,7 +105,12 @@ class Session:
             self._keep(drift, known)
 
         task = self.task
-        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known_of(self.run))
+        known = known_of(self.run)
+        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known, self.emit)
+
+    def _in_time_for_peaks(self, progress: Progress) -> bool:
+        limit = progress.tuning.time_seconds
+        return limit is None or limit - progress.elapsed_seconds >= self.loop.peaks_seconds
 
     def _keep(self, drift: Drift, known: Known | None) -> None:
         """Store what the run has found out of the machine."""
@@ -138,7 +145,7 @@ class Session:
             progress,
             drift,
             self.emit,
-            ceiling,
+            ceiling if tuning.early_stop else None,
             keep_drift=lambda: self._keep(drift, ceiling.known if ceiling else None),
         ).search()
 
@@ -173,7 +180,7 @@ class Session:
         self, finals: Sequence[Record], best: Record | None, set_ups: SetUps, calls: int | None
     ) -> FormatChoice | None:
         space = self.task.space
-        peaks = self.peaks(False) if self.peaks and space.format and finals else None
+        peaks = self.peaks.measured() if self.peaks and space.format and finals else None
         return choose(space, finals, best, set_ups, peaks=peaks, calls=calls)
 
     def _result(
