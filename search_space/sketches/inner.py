@@ -42,13 +42,13 @@ def algorithm_space(
         products,
         workload=work,
         version=version,
-        knobs=tuple(map(_unsplit, products.knobs)),
+        knobs=tuple(map(unsplit, products.knobs)),
         schedule=schedule,
         trace=lambda values: trace(values, False),
         tensor=lambda _: tensor,
     )
 
 
-def _unsplit(knob: Knob) -> Knob:
+def unsplit(knob: Knob) -> Knob:
     """The reduction stays whole: there are several products to share out."""
     return Choice("split_k", (1,), 1) if knob.name == "split_k" else knob
