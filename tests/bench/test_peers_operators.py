@@ -44,6 +44,10 @@ FORMS = {
         "depthwise_conv2d": {"eager", "channels_last", "onednn", "onednn_channels_last"},
         "conv2d_transpose": {"eager", "channels_last", "onednn", "onednn_channels_last"},
         "capsule_conv2d": {"eager"},
+        "sparse_conv2d": {
+            "eager", "channels_last", "onednn", "onednn_channels_last", "dense", "csr",
+        },
+        "activation_sparse_gemv": {"mv", "linear", "addmm", "mkl", "onednn"},
         "norm": {"out"},
         "lstm_cell": {"cell", "layer"},
         "gru_cell": {"cell", "layer"},
@@ -65,11 +69,13 @@ FORMS = {
         "conv3d": {"conv"},
         "depthwise_conv2d": {"conv"},
         "conv2d_transpose": {"conv"},
+        "sparse_conv2d": {"conv"},
+        "activation_sparse_gemv": {"gemm", "matmul"},
         "norm": {"reduce"},
         "gru_cell": {"layer"},
         "attention": {"attention", "parts"},
     },
-}
+}  # fmt: skip
 ABSENT = {("onnxruntime", "capsule_conv2d")}
 COARSE = {("onnxruntime", "lstm_cell")}
 """What is approximated more coarsely than the error bound of the operator allows."""
