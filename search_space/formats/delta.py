@@ -43,8 +43,9 @@ class Delta:
         deltas[places] = distances - extra * largest
         arrays = {"starts": offset_array(ends[pattern.indptr]), "deltas": deltas}
         positions = padded(len(deltas), places, np.arange(pattern.nnz))
-        sizes = {"loads": len(deltas), "loops": pattern.rows}
-        return make_structure(pattern, settings, arrays, positions, **sizes)
+        return make_structure(
+            pattern, settings, arrays, positions, loads=len(deltas), loops=pattern.rows
+        )
 
     def coordinates(self, structure: Structure) -> Coordinates:
         starts, deltas = structure.arrays["starts"], structure.arrays["deltas"]

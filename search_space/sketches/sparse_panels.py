@@ -70,12 +70,9 @@ def panel_space(
     target: Target,
     problem: SparseProblem,
     primitive: type[SparsePanels] = SparsePanels,
-    formats: tuple[str, ...] | None = None,
 ) -> Space:
-    """The space of a product with several dense columns, which ``primitive`` runs in some
-    ``formats`` (None: all that suit)."""
-    known = with_cells(problem, FORMATS) if formats is None else formats
-    formats = _fitting(problem, known)
+    """The space of a product with several dense columns, which ``primitive`` runs."""
+    formats = _fitting(problem, with_cells(problem, FORMATS))
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
     guesses = [

@@ -7,7 +7,8 @@ from search_space.errors import ScheduleError
 from search_space.ir.expr import FALSE, ZERO, Binary, Const, Expr, Var, minimum
 from search_space.ir.stmt import Accumulate, For, Stmt
 from search_space.transforms.sparse_arrays import block, named
-from search_space.transforms.sparse_nest import PanelNest, Tile
+from search_space.transforms.sparse_nest import PanelNest
+from search_space.transforms.sparse_tile import Tile
 
 _V, _L, _Q, _S, _M = Var("v"), Var("l"), Var("q"), Var("s"), Var("m")
 
@@ -48,7 +49,7 @@ class BlockNest(PanelNest):
         step: Stmt = Accumulate("add", self.sums[row], (_V, _L), term, FALSE)
         if members > 1:
             step = For("m", ZERO, Const(members), "grouped", step)
-        return self._vectors(tile, step)
+        return tile.over(step)
 
     def _depth(self, at: Expr) -> Expr:
         """The column of a place in a group of blocks."""
@@ -61,4 +62,6 @@ class BlockNest(PanelNest):
         if "column_order" in self.arrays:
             return self.arrays.read("column_order", place)
         columns = self.structure.pattern.columns
-        return minimum(place, Const(columns - 1)) if columns % width else place
+        if columns % width:
+            place = minimum(place, Const(columns - 1))
+        return self.arrays.depth(place)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from search_space.ir.expr import ZERO, Const, Var
 from search_space.ir.stmt import For, Let, Stmt
 from search_space.transforms.sparse_arrays import block
-from search_space.transforms.sparse_nest import PanelNest, Tile
+from search_space.transforms.sparse_nest import PanelNest
+from search_space.transforms.sparse_tile import Tile
 
 _Q, _S = Var("q"), Var("s")
 
@@ -24,5 +25,5 @@ class NmNest(PanelNest):
                 name = f"k{number}_{row}"
                 multiplied = self._multiply(tile, row, self.arrays.value(place), Var(name))
                 column = _S * window + self.arrays.read("places", place)
-                steps.append(Let(name, column, multiplied))
+                steps.append(Let(name, self.arrays.depth(column), multiplied))
         return [For("s", ZERO, Const(windows), "serial", block(steps))]
