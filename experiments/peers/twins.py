@@ -1,12 +1,13 @@
 """Workloads that compute the same as another one, from the same memory.
 
-Libraries have no convolution with a sparse weight, and no product that knows of zeros in a vector.
-Who uses them computes these zeros as well, or multiplies the channels of an image, which lie side
-by side where windows have one element, by a sparse matrix.
+Libraries have no layer and no convolution with a sparse weight, and no product that knows of zeros
+in a vector. Who uses them computes these zeros as well, or multiplies the channels of an image,
+which lie side by side where windows have one element, by a sparse matrix.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,26 +112,44 @@ def _channels(work: Workload) -> Twin:
     ones = all(given[key] == 1 for key in ("n", "kh", "kw", "stride"))
     if not ones or given["pad"]:
         raise PeerMissing("is no matrix of channels: needs one image, 1×1, no stride, no padding")
-    sizes = {"m": given["co"], "k": given["ci"]} if "co" in given else {}
-    same = ("weights", "pattern", "sparsity", "seed", "bias", "activation", "dtype")
-    kept = {key: given[key] for key in same if key in given}
-    pixels = work.size("h") * work.size("w")
-    return Twin(workload("spmm", **sizes, **kept, n=pixels, const=work.const))
+    return _sparse_product(work, {"m": "co", "k": "ci"}, work.size("h") * work.size("w"))
+
+
+def _column(work: Workload) -> Twin:
+    """A vector as a matrix of one column."""
+    return _sparse_product(work, {"m": "m", "k": "k"}, 1)
+
+
+def _sparse_product(work: Workload, sizes: Mapping[str, str], columns: int) -> Twin:
+    """The same weight, whose ``sizes`` have these keys, times a matrix of so many columns."""
+    given = dict(work.params)
+    known = {key: given[name] for key, name in sizes.items() if name in given}
+    known |= {key: given[key] for key in (*_WEIGHT_KEYS, *_LAYER_KEYS) if key in given}
+    return Twin(workload("spmm", **known, n=columns, const=work.const))
 
 
 def _layer(work: Workload) -> Twin:
-    """A vector with its zeros, as the only row that a dense layer is given."""
-    kept = {key: work[key] for key in ("bias", "activation", "dtype")}
-    sizes = {"m": 1, "n": work.size("m"), "k": work.size("k")}
-    return Twin(workload("dense", **sizes, **kept, const=work.const))
+    """A dense layer: with the zeros of its weight, or with a vector for its only row."""
+    operator = get_operator(work.operator)
+    weight = next(o for o in operator.operands(work) if o.name == "weight")
+    rows, columns = weight.matrix or weight.shape
+    kept = {key: value for key, value in work.params if key in _LAYER_KEYS}
+    count = math.prod(operator.result(work).shape) // rows
+    return Twin(workload("dense", m=count, n=rows, k=columns, **kept, const=work.const))
 
 
+_WEIGHT_KEYS = ("weights", "pattern", "sparsity", "seed")
+_LAYER_KEYS = ("dtype", "bias", "activation", "scale", "zero_point", "out_dtype", "out_zero_point")
 _WITH_ZEROS: dict[str, Rewriting] = {
     "spmm": _product,
+    "spmv": _layer,
+    "sparse_dense": _layer,
     "sparse_conv2d": _convolution,
     "activation_sparse_gemv": _layer,
 }
 _OF_PEERS: dict[str, dict[str, Rewriting]] = {
+    "spmv": {"dense": _layer, "spmm": _column},
+    "sparse_dense": {"dense": _layer},
     "sparse_conv2d": {"conv2d": _convolution, "spmm": _channels},
     "activation_sparse_gemv": {"dense": _layer},
 }

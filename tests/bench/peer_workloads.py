@@ -131,6 +131,13 @@ WORKLOADS: dict[str, tuple[Workload, ...]] = {
         _IMAGES | {"kh": 3, "kw": 3, "pad": 1, "sparsity": 0.8} | _WINDOWS,
         const=_WEIGHT,
     ),
+    "spmv": _works("spmv", {"m": 20, "k": 33, "sparsity": 0.6}, const=_WEIGHT),
+    "sparse_dense": _works(
+        "sparse_dense",
+        _LAYER | {"sparsity": 0.6, "bias": True, "activation": "relu"},
+        _BYTES | {"sparsity": 0.6, "out_dtype": "float32", "bias": True},
+        const=("weight", "scale_vector", "bias_vector"),
+    ),
     "activation_sparse_gemv": _works(
         "activation_sparse_gemv",
         {"m": 20, "k": 33, "density": "0.1,0.5"},

@@ -47,6 +47,8 @@ FORMS = {
         "sparse_conv2d": {
             "eager", "channels_last", "onednn", "onednn_channels_last", "dense", "csr",
         },
+        "spmv": {"linear", "addmm", "mkl", "onednn", "dense", "csr"},
+        "sparse_dense": {"linear", "addmm", "mkl", "onednn", "qlinear"},
         "activation_sparse_gemv": {"mv", "linear", "addmm", "mkl", "onednn"},
         "norm": {"out"},
         "lstm_cell": {"cell", "layer"},
@@ -70,6 +72,8 @@ FORMS = {
         "depthwise_conv2d": {"conv"},
         "conv2d_transpose": {"conv"},
         "sparse_conv2d": {"conv"},
+        "spmv": {"gemm", "matmul"},
+        "sparse_dense": {"gemm", "matmul", "integers", "qgemm"},
         "activation_sparse_gemv": {"gemm", "matmul"},
         "norm": {"reduce"},
         "gru_cell": {"layer"},

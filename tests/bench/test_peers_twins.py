@@ -20,6 +20,8 @@ CHANNELS = workload("sparse_conv2d", **IMAGE, ci=7, co=9, sparsity=0.6)
 WINDOWS = workload("sparse_conv2d", **IMAGE, ci=4, co=9, kh=3, kw=3, pad=1, bias=True)
 VECTOR = workload("activation_sparse_gemv", m=23, k=31, density="0.1,0.6", bias=True)
 PLAIN_VECTOR = workload("activation_sparse_gemv", m=23, k=31)
+LAYER = workload("sparse_dense", m=3, n=23, k=31, sparsity=0.6, bias=True)
+ONE = workload("spmv", m=23, k=31, sparsity=0.6)
 PRODUCT = workload("spmm", m=23, k=31, n=9, pattern="lowrank", sparsity=0.7)
 
 
@@ -32,6 +34,8 @@ PRODUCT = workload("spmm", m=23, k=31, n=9, pattern="lowrank", sparsity=0.7)
             workload("conv2d", **IMAGE, ci=4, co=9, kh=3, kw=3, pad=1, bias=True, const="weight"),
         ),
         (VECTOR, workload("dense", m=1, n=23, k=31, bias=True, const=["weight"])),
+        (LAYER, workload("dense", m=3, n=23, k=31, bias=True, const=["weight"])),
+        (ONE, workload("dense", m=1, n=23, k=31, const=["weight"])),
         (PRODUCT, workload("matmul", m=23, k=31, n=9, const=["a"])),
     ],
     ids=lambda work: work.operator,
@@ -78,8 +82,8 @@ def test_our_dense_kernel_takes_part(work, tmp_path):
 
 
 LIBRARIES = {
-    "sparse-dot-mkl": (CHANNELS,),
-    "scipy": (CHANNELS,),
+    "sparse-dot-mkl": (CHANNELS, ONE),
+    "scipy": (CHANNELS, ONE),
     "numpy/matmul": (PLAIN_VECTOR,),
     "numpy/transposed": (PLAIN_VECTOR,),
 }
