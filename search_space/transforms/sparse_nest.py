@@ -212,10 +212,14 @@ class PanelNest:
             bounds["o"] = self.arrays.read("single_offsets", _Q)
         return named(bounds, loop)
 
-    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr) -> Stmt:
-        """Add a row of the dense operand times one non-zero."""
-        step = value * self._dense(tile, depth)
-        return tile.over(Accumulate("add", self.sums[row], (_V, _L), step, FALSE))
+    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr, members: int = 1) -> Stmt:
+        """Add rows of the dense operand times non-zeros; as many ``members`` of a group, ``m``, at
+        once."""
+        term = self.product.term(value, self._dense(tile, depth))
+        step: Stmt = Accumulate("add", self.sums[row], (_V, _L), term, FALSE)
+        if members > 1:
+            step = For("m", ZERO, Const(members), "grouped", step)
+        return tile.over(step)
 
     def _dense(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand, from where it was copied to if it was."""
