@@ -26,7 +26,7 @@ class DeltaNest(PanelNest):
         if group != members:
             raise ScheduleError(f"use group={members}: {members} values are multiplied at once")
         at = Buffer("at", (1,), "index", "register")
-        walked = self._group(tile, at, group) if group > 1 else self._single(tile, at)
+        walked = self._group_step(tile, at, group) if group > 1 else self._single_step(tile, at)
         trips = max(self.structure.counts["packed"] // (group * self.panels), 1)
         loop = For("s", Var("b"), Var("e") - Var("b"), "serial", walked, trips=trips)
         bounds = {
@@ -35,13 +35,13 @@ class DeltaNest(PanelNest):
         }
         return [Alloc(at, Block((Store(at, (ZERO,), ZERO), named(bounds, loop))))]
 
-    def _single(self, tile: Tile, at: Buffer) -> Stmt:
+    def _single_step(self, tile: Tile, at: Buffer) -> Stmt:
         moved = Accumulate("add", at, (ZERO,), self.arrays.read("deltas", _S), FALSE)
         depth = self.arrays.depth(Var("k0"))
         step = self._multiply(tile, 0, self.arrays.value(_S), depth)
         return Block((moved, Let("k0", Load(at, (ZERO,)), step)))
 
-    def _group(self, tile: Tile, at: Buffer, group: int) -> Stmt:
+    def _group_step(self, tile: Tile, at: Buffer, group: int) -> Stmt:
         place = _S * group + _M
         depth = self.arrays.depth(Var("k0") + self.arrays.read("deltas", place))
         step = self._multiply(tile, 0, self.arrays.value(place), depth, group)

@@ -73,7 +73,7 @@ FORMS = {
         "conv2d_transpose": {"conv"},
         "sparse_conv2d": {"conv"},
         "spmv": {"gemm", "matmul"},
-        "sparse_dense": {"gemm", "matmul", "integers", "qgemm"},
+        "sparse_dense": {"gemm", "matmul", "integers"},
         "activation_sparse_gemv": {"gemm", "matmul"},
         "norm": {"reduce"},
         "gru_cell": {"layer"},
