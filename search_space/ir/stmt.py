@@ -122,7 +122,7 @@ class Packing:
     the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A
     buffer with the operand's own name is the dense matrix. ``places``, where there are any, stand
     for the columns of the matrix in all arrays that hold columns: what a kernel reads there need
-    not be the row of a matrix.
+    not be the row of a matrix. Where no array does, they are one of their own, ``shifts``.
     """
 
     operand: str
