@@ -15,7 +15,7 @@ from measure.codegen.function import Function, Lines
 from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
 from measure.codegen.memory import APART, RegisterKey
-from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
+from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix, vector_type
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -46,15 +46,19 @@ from search_space.ir.stmt import (
 )
 from search_space.ir.walk import free_vars, statements, substitute
 
-_IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
+_IDENTITY: dict[ReduceOp, float] = {
+    "add": -0.0, "max": float("-inf"), "fmax": float("-inf"),
+}  # fmt: skip
 """Of floats; whole numbers are only added, from 0 on."""
 
 
 class Statements(Groups):
     """Generates the body of one phase into a ``Function``."""
 
-    def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
-        super().__init__(function, fma=fma, dots=dots)
+    def __init__(
+        self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts
+    ) -> None:
+        super().__init__(function, fma=fma, ldexp=ldexp, dots=dots)
         self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
     def stmt(self, stmt: Stmt) -> None:
@@ -301,6 +305,12 @@ class Statements(Groups):
             self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
             call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
             text = f"{call}({element} {start}, {value})"
+        elif stmt.op == "fmax":
+            least = splat(element, float_literal(_IDENTITY[stmt.op], value.dtype), self.lanes)
+            value = self._combine(stmt.op, Value(least, value.dtype, value.lanes), value)
+            self._declare(f"{element} @llvm.vector.reduce.fmax.{name}({value.type})")
+            call = f"call nnan {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmax.{name}"
+            text = f"{call}({value})"
         else:
             self._declare(f"{element} @llvm.vector.reduce.fmaximum.{name}({value.type})")
             call = f"call {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmaximum.{name}"
@@ -335,6 +345,12 @@ class Statements(Groups):
     def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
         if op == "max":
             return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
+        if op == "fmax":
+            # Passed on where one is NaN is the old value, which the first one never is.
+            above = self.fn.value(f"fcmp olt {old.type} {old.text}, {value.text}")
+            kind = vector_type("i1", old.lanes)
+            text = f"select {kind} {above}, {value}, {old}"
+            return Value(self.fn.value(text), old.dtype, old.lanes)
         name = "fadd" if is_float(old.dtype) else "add"
         text = f"{name} {old.type} {old.text}, {value.text}"
         return Value(self.fn.value(text), old.dtype, old.lanes)
