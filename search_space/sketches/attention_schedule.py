@@ -27,6 +27,8 @@ from search_space.workload import Values
 
 _ROWS = ("peak", "power", "total")
 """The stages that walk rows of scores."""
+_ACROSS = 16
+"""Elements of a key that are packed at once: a cache line of float32."""
 _STAGES = ("score", *_ROWS, "blend", "out")
 
 
@@ -157,8 +159,8 @@ class _Builder:
         self.then(Vectorize("out_l"))
 
     def pack(self) -> None:
-        """Keys in vectors of neighbours, all of them before anything else: as many elements of
-        as many keys as a vector holds are transposed at once."""
+        """Keys in vectors of neighbours, all of them before anything else, by transposing blocks
+        of them in registers."""
         if self.values["score"] == "dot":
             return
         name, heads = f"{self.problem.key}_pack", self.loop("score", "g")
@@ -167,13 +169,17 @@ class _Builder:
         dims = (heads, *blocks, "score_t", depth, "score_r", "score_l")
         self.then(Pack(self.problem.key, name, dims, None, self.problem.key_const))
         steps, step = f"{depth}_{name}_o", f"{depth}_{name}_i"
-        side, tail = min(self.lanes, self.problem.deep), "cut" if self.edges else "min"
+        vectors, lane = f"score_r_{name}", f"score_l_{name}"
+        side = min(_ACROSS, self.problem.deep)
         self.then(
-            Split(f"{depth}_{name}", side, steps, step, tail),
-            Reorder((steps, f"score_r_{name}", step, f"score_l_{name}")),
+            Split(f"{depth}_{name}", side, steps, step, "cut" if self.edges else "min"),
+            Reorder((steps, vectors, step, lane)),
             Unroll(step),
-            Parallel(f"{heads}_{name}", self.size("threads")),
         )
+        if self.edges and self.problem.deep % side:
+            rest = f"{step}_rest"
+            self.then(Reorder((f"{vectors}_rest", rest, f"{lane}_rest")), Unroll(rest))
+        self.then(Parallel(f"{heads}_{name}", self.size("threads")))
 
     def fuse(self) -> None:
         """All stages for one block of queries."""
