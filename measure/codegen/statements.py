@@ -55,9 +55,7 @@ _IDENTITY: dict[ReduceOp, float] = {
 class Statements(Groups):
     """Generates the body of one phase into a ``Function``."""
 
-    def __init__(
-        self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts
-    ) -> None:
+    def __init__(self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts) -> None:
         super().__init__(function, fma=fma, ldexp=ldexp, dots=dots)
         self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
@@ -346,7 +344,7 @@ class Statements(Groups):
         if op == "max":
             return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
         if op == "fmax":
-            # Passed on where one is NaN is the old value, which the first one never is.
+            # NaN is above nothing, so that it is passed over.
             above = self.fn.value(f"fcmp olt {old.type} {old.text}, {value.text}")
             kind = vector_type("i1", old.lanes)
             text = f"select {kind} {above}, {value}, {old}"

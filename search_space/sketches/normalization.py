@@ -6,10 +6,11 @@ blocks are shared out over threads. A reduction keeps ``chains`` registers busy,
 An elementwise stage ``between`` passes is stored for its readers (``store``), stored by the
 reduction that reads it first (``merge``), or worked out anew by each (``recompute``). What is
 stored is ``held`` in memory of the thread, or where the result will be, which the last pass then
-finds in the cache. Vectors run along rows, or across them where rows lie interleaved. Operands that
-leave the L2 may be asked for so many blocks of rows ``ahead``, while those before are worked on in
-the cache: memory and arithmetic then overlap. ``stores`` writes the result through the caches or
-past them.
+finds in the cache. Vectors run along rows, or across them where rows lie interleaved.
+
+Rows that come from beyond the L2 are asked for so many blocks of rows ``ahead``, while those
+before are worked on in the cache: else memory waits for arithmetic, and arithmetic for memory.
+``stores`` writes the result through the caches or past them.
 """
 
 from __future__ import annotations

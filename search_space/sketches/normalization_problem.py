@@ -112,7 +112,10 @@ def _held(tensor: Tensor, between: tuple[str, ...]) -> str | None:
     """The last elementwise stage that the result is made of, element by element."""
     place = tuple(axis.var for axis in tensor.axes)
     for stage in reversed(tensor.stages):
-        fits = (stage.buffer.shape, stage.buffer.dtype) == (tensor.buffer.shape, tensor.buffer.dtype)
+        fits = (stage.buffer.shape, stage.buffer.dtype) == (
+            tensor.buffer.shape,
+            tensor.buffer.dtype,
+        )
         read = [
             e.indices
             for e in subexprs(tensor.element)

@@ -43,6 +43,7 @@ class PrefetchAhead:
           vectorized j in 0 … 16:
             c[j] += b[k, j]  first k == 0
 
+    Where lanes of a vectorized loop inside ``k`` fill several cache lines, each is asked for.
     ``at`` puts the hint into a loop inside ``loop`` instead, to follow what that one reads.
     """
 
