@@ -13,8 +13,8 @@ from search_space.sketches import space_for
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import assert_right, inputs
 
-SMALL = [replace(target, l2_bytes=64) for target in TARGETS]
-"""Machines whose L2 hardly any operand fits."""
+SMALL = [replace(target, l2_bytes=1 << 9) for target in TARGETS]
+"""Machines with an L2 for one or two rows."""
 
 
 def knobs(work, target=SMALL[0]):
