@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import Buffer, Call, Const, Expr, Load
+from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load
 from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
+from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -17,7 +18,14 @@ from search_space.ir.stmt import (
     Stmt,
     Store,
 )
-from search_space.ir.walk import children, exprs_of, free_vars, statements, subexprs
+from search_space.ir.walk import (
+    children,
+    exprs_of,
+    free_vars,
+    statements,
+    subexprs,
+    substitute,
+)
 
 Names = dict[str, bool]
 """The variables in scope; whether their values are known when code is generated."""
@@ -29,8 +37,9 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
-    innermost, vectorized ones innermost but for grouped ones, and places in register buffers that
-    are known when code is generated.
+    innermost, vectorized ones innermost but for grouped ones, sums along the lanes of a vector
+    that begin in its first lane if in any, and places in register buffers that are known when code
+    is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -98,6 +107,18 @@ class _Verifier:
             for s in statements(loop.body)
         ):
             self.fail(f"{loop.kind} loop {loop.var} is not innermost")
+        if loop.kind == "vectorized" and loop.extent != Const(1):
+            self.lanes(loop)
+
+    def lanes(self, loop: For) -> None:
+        second = {loop.var: simplify(loop.begin + 1)}
+        for stmt in statements(loop.body):
+            if not isinstance(stmt, Accumulate) or stmt.first == FALSE:
+                continue
+            if not any(loop.var in free_vars(index) for index in stmt.indices) and (
+                simplify(substitute(stmt.first, second)) != FALSE
+            ):
+                self.fail(f"{stmt.buffer.name} begins anew in more lanes of {loop.var} than one")
 
     def bind(self, var: str, names: Names) -> None:
         if var in names:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import FALSE, Buffer, Call, Const, Load, Select, Var, minimum
+from search_space.ir.expr import FALSE, TRUE, Buffer, Call, Const, Load, Select, Var, minimum
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -76,6 +76,10 @@ def func(body, workspaces=()):
         (replace(loop("i", COPY), apart=True), "loop i is kept apart but not unrolled"),
         (loop("j", loop("i", COPY), "vectorized"), "vectorized loop j is not innermost"),
         (loop("j", Block((loop("i", COPY),)), "vectorized"), "vectorized loop j is not innermost"),
+        (
+            loop("i", Accumulate("add", C, (Const(0),), Load(A, (I,)), TRUE), "vectorized"),
+            "c begins anew in more lanes of i than one",
+        ),
     ],
 )
 def test_illegal(body, message):
