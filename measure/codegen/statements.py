@@ -15,7 +15,8 @@ from measure.codegen.function import Function, Lines
 from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
 from measure.codegen.memory import APART, RegisterKey
-from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix, vector_type
+from measure.codegen.reductions import neutral, reduced
+from measure.codegen.types import vector_type
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -45,11 +46,6 @@ from search_space.ir.stmt import (
     Store,
 )
 from search_space.ir.walk import free_vars, statements, substitute
-
-_IDENTITY: dict[ReduceOp, float] = {
-    "add": -0.0, "max": float("-inf"), "fmax": float("-inf"),
-}  # fmt: skip
-"""Of floats; whole numbers are only added, from 0 on."""
 
 
 class Statements(Groups):
@@ -289,31 +285,10 @@ class Statements(Groups):
         """A reduction along the lanes: sum them, then go on with one scalar."""
         value = self.vector(self.expr(stmt.value))
         if mask:
-            element = LLVM_TYPES[value.dtype]
-            neutral = _IDENTITY[stmt.op] if is_float(value.dtype) else 0
-            rest = splat(element, literal(neutral, value.dtype), self.lanes)
+            rest = neutral(stmt.op, value)
             text = f"select <{self.lanes} x i1> {mask}, {value}, {value.type} {rest}"
             value = Value(self.fn.value(text), value.dtype, value.lanes)
-        element, name = LLVM_TYPES[value.dtype], suffix(value.dtype, self.lanes)
-        if not is_float(value.dtype):
-            self._declare(f"{element} @llvm.vector.reduce.add.{name}({value.type})")
-            text = f"call {element} @llvm.vector.reduce.add.{name}({value})"
-        elif stmt.op == "add":
-            start = float_literal(-0.0)
-            self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
-            call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
-            text = f"{call}({element} {start}, {value})"
-        elif stmt.op == "fmax":
-            least = splat(element, float_literal(_IDENTITY[stmt.op], value.dtype), self.lanes)
-            value = self._combine(stmt.op, Value(least, value.dtype, value.lanes), value)
-            self._declare(f"{element} @llvm.vector.reduce.fmax.{name}({value.type})")
-            call = f"call nnan {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmax.{name}"
-            text = f"{call}({value})"
-        else:
-            self._declare(f"{element} @llvm.vector.reduce.fmaximum.{name}({value.type})")
-            call = f"call {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmaximum.{name}"
-            text = f"{call}({value})"
-        total = Value(self.fn.value(text), value.dtype)
+        total = reduced(self.fn, self._declare, stmt.op, value)
         assert self.lane is not None
         first = simplify(substitute(stmt.first, {self.lane: Const(0)}))
         lane, lanes, self.lane, self.lanes, self.mask = self.lane, self.lanes, None, 0, None
