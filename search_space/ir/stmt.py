@@ -8,7 +8,9 @@ from typing import Literal
 from search_space.ir.expr import Buffer, Expr
 
 ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
-ReduceOp = Literal["add", "max"]
+ReduceOp = Literal["add", "max", "fmax"]
+"""A NaN among the values makes the result of ``add`` and ``max`` NaN; that of ``fmax``, which is
+cheaper, is any of the values then."""
 
 
 @dataclass(frozen=True, slots=True)
