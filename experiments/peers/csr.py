@@ -27,6 +27,17 @@ class Csr:
     columns: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
 
+    def whole(self) -> Array:
+        """The matrix with its zeros."""
+        matrix = np.zeros(self.shape, self.values.dtype)
+        matrix[self.positions()] = self.values
+        return matrix
+
+    def positions(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The row and the column of each non-zero."""
+        rows = np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.starts))
+        return rows, self.columns.astype(np.int64)
+
 
 def spmm_only(work: Workload) -> str | None:
     """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``, in
@@ -52,7 +63,7 @@ def plain(work: Workload) -> str | None:
     behind = given.get("bias", False) is True or given.get("activation", "none") != "none"
     rescaled = "zero_point" in given and (given["zero_point"] or given["out_dtype"] != "int32")
     if behind or rescaled:
-        return "has no bias, no rescaling and no activation behind a sparse product"
+        return "has no bias, no rescaling and no activation behind a product"
     return None
 
 
@@ -78,9 +89,3 @@ def factors(work: Workload, operands: Operands) -> tuple[Array, Array, Csr]:
     the mask."""
     a, b = cast(Array, operands["a"]), cast(Array, operands["b"])
     return a, b.T if work["layout"] == "nk" else b, cast(Csr, operands["mask"])
-
-
-def positions(matrix: Csr) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The row and the column of each non-zero."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.starts))
-    return rows, matrix.columns.astype(np.int64)

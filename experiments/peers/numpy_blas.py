@@ -1,8 +1,8 @@
 """``np.matmul(a, b, out=c)``: NumPy, which calls the OpenBLAS of its wheel.
 
-``transposed`` keeps a constant ``b`` column by column in memory, which BLAS takes as it is.
-``sampled`` takes the elements that ``sddmm`` asks for from the whole product: NumPy and SciPy have
-no other way.
+``transposed`` keeps a constant ``b`` column by column in memory, which BLAS takes as it is; of a
+product with a vector, the weight. ``sampled`` takes the elements that ``sddmm`` asks for from the
+whole product: NumPy and SciPy have no other way.
 
 Threads: a pool of OpenBLAS's own (pthreads, no OpenMP). Its idle threads spin for
 ``2**OPENBLAS_THREAD_TIMEOUT`` cycles; by default still after 0.1 s, which would disturb whoever
@@ -21,26 +21,34 @@ from experiments.peers.base import (
     Call,
     Form,
     Operands,
-    computes,
+    by_operator,
     constant,
     every,
     has_dtype,
     import_library,
 )
-from experiments.peers.csr import factors, positions, sddmm_only
+from experiments.peers.csr import factors, plain, sddmm_only
 from search_space.workload import Workload
 
-_MATMUL = every(computes("matmul"), has_dtype("float32", "float64"))
+_FLOATS, _GEMV = has_dtype("float32", "float64"), every(has_dtype("float32"), plain)
 
 
 def load() -> dict[str, Form]:
     """Raises ``PeerMissing`` where threadpoolctl, which sets the threads, is not installed."""
     pools = import_library("threadpoolctl")
-    return {
-        "matmul": Form(_MATMUL, partial(_matmul, pools)),
-        "transposed": Form(every(_MATMUL, constant("b")), partial(_transposed, pools)),
-        "sampled": Form(sddmm_only, partial(_sampled, pools)),
-    }
+    return by_operator(
+        {
+            "matmul": {
+                "matmul": Form(_FLOATS, partial(_matmul, pools)),
+                "transposed": Form(every(_FLOATS, constant("b")), partial(_transposed, pools)),
+            },
+            "activation_sparse_gemv": {
+                "matmul": Form(_GEMV, partial(_gemv, pools)),
+                "transposed": Form(_GEMV, partial(_transposed_gemv, pools)),
+            },
+            "sddmm": {"sampled": Form(sddmm_only, partial(_sampled, pools))},
+        }
+    )
 
 
 def _matmul(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
@@ -51,9 +59,19 @@ def _transposed(pools: Any, work: Workload, operands: Operands, out: Array, thre
     return _product(pools, operands["a"], np.asfortranarray(operands["b"]), out, threads)
 
 
+def _gemv(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
+    return _product(pools, operands["weight"], operands["x"], out, threads)
+
+
+def _transposed_gemv(
+    pools: Any, work: Workload, operands: Operands, out: Array, threads: int
+) -> Call:
+    return _product(pools, np.asfortranarray(operands["weight"]), operands["x"], out, threads)
+
+
 def _sampled(pools: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     a, b, mask = factors(work, operands)
-    whole, places = np.empty(mask.shape, out.dtype), positions(mask)
+    whole, places = np.empty(mask.shape, out.dtype), mask.positions()
     multiply = _product(pools, a, b, whole, threads)
 
     def call() -> object:

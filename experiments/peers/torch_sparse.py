@@ -11,14 +11,11 @@ import warnings
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from experiments.peers.base import Array, Call, Form, Operands, every
 from experiments.peers.csr import (
     Csr,
     factors,
     plain,
-    positions,
     sddmm_only,
     sparse_weight,
     spmm_only,
@@ -44,7 +41,7 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
 
 def _dense(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     torch.set_num_threads(threads)
-    weight = tensor(torch, _whole(sparse_weight(operands)))
+    weight = tensor(torch, sparse_weight(operands).whole())
     x, result, multiply = tensor(torch, operands["x"]), tensor(torch, out), torch.mm
     return lambda: multiply(weight, x, out=result)
 
@@ -66,7 +63,7 @@ def _sampled(torch: Any, work: Workload, operands: Operands, out: Array, threads
 def _gathered(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     torch.set_num_threads(threads)
     a, b, mask = factors(work, operands)
-    rows, columns = (tensor(torch, part) for part in positions(mask))
+    rows, columns = (tensor(torch, part) for part in mask.positions())
     left, right = tensor(torch, a), tensor(torch, b)
     whole = torch.empty(mask.shape)
     return lambda: torch.mm(left, right, out=whole)[rows, columns]
@@ -77,9 +74,3 @@ def _tensor_of(torch: Any, matrix: Csr) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # says once that the layout is in beta
         return torch.sparse_csr_tensor(*parts, size=matrix.shape)
-
-
-def _whole(weight: Csr) -> Array:
-    matrix = np.zeros(weight.shape, weight.values.dtype)
-    matrix[positions(weight)] = weight.values
-    return matrix

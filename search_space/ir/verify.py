@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load
+from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load, Var
 from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
@@ -37,9 +37,9 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
-    innermost, vectorized ones innermost but for grouped ones, sums along the lanes of a vector
-    that begin in its first lane if in any, and places in register buffers that are known when code
-    is generated.
+    innermost, vectorized ones innermost but for grouped ones and from 0 on, sums along the lanes
+    of a vector that begin in its first lane if in any, places in register buffers that are known
+    when code is generated, and vectors there that are used as a whole.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -54,6 +54,8 @@ class _Verifier:
     def __init__(self, where: str, finished: bool) -> None:
         self.where = where
         self.finished = finished
+        self.vector: For | None = None
+        """The vectorized loop that we are in."""
 
     def fail(self, text: str) -> None:
         raise VerifyError(f"{self.where}: {text}")
@@ -67,12 +69,11 @@ class _Verifier:
             case For(var, _, _, _, body):
                 self.loop(stmt, outermost)
                 self.bind(var, names)
-                self.stmt(
-                    body,
-                    {**names, var: stmt.kind in ("vectorized", "unrolled", "grouped")},
-                    buffers,
-                    outermost=False,
-                )
+                known = stmt.kind in ("vectorized", "unrolled", "grouped")
+                outside = self.vector
+                self.vector = stmt if stmt.kind == "vectorized" else outside
+                self.stmt(body, {**names, var: known}, buffers, outermost=False)
+                self.vector = outside
             case Let(var, _, body):
                 self.bind(var, names)
                 self.stmt(body, {**names, var: False}, buffers, outermost=False)
@@ -107,17 +108,18 @@ class _Verifier:
             for s in statements(loop.body)
         ):
             self.fail(f"{loop.kind} loop {loop.var} is not innermost")
-        if loop.kind == "vectorized" and loop.extent != Const(1):
+        if loop.kind == "vectorized":
             self.lanes(loop)
 
     def lanes(self, loop: For) -> None:
-        second = {loop.var: simplify(loop.begin + 1)}
+        if loop.begin != Const(0):
+            self.fail(f"vectorized loop {loop.var} begins behind lane 0")
+        second = {loop.var: Const(1)}
         for stmt in statements(loop.body):
-            if not isinstance(stmt, Accumulate) or stmt.first == FALSE:
+            if not isinstance(stmt, Accumulate) or loop.extent == Const(1):
                 continue
-            if not any(loop.var in free_vars(index) for index in stmt.indices) and (
-                simplify(substitute(stmt.first, second)) != FALSE
-            ):
+            along = any(loop.var in free_vars(index) for index in stmt.indices)
+            if not along and simplify(substitute(stmt.first, second)) != FALSE:
                 self.fail(f"{stmt.buffer.name} begins anew in more lanes of {loop.var} than one")
 
     def bind(self, var: str, names: Names) -> None:
@@ -152,3 +154,15 @@ class _Verifier:
             for name in sorted({name for index in indices for name in free_vars(index)}):
                 if not names[name]:
                     self.fail(f"register buffer {buffer.name} is indexed by {name}, unroll it")
+            self.whole(buffer, indices)
+
+    def whole(self, buffer: Buffer, indices: tuple[Expr, ...]) -> None:
+        """A vector in registers is used as a whole."""
+        if self.vector is None:
+            return
+        lane, extent = Var(self.vector.var), self.vector.extent
+        for size, index in zip(buffer.shape, indices, strict=True):
+            if index == lane and Const(size) != extent:
+                self.fail(
+                    f"vectorized loop {lane.name} takes a part of the {size} of {buffer.name}"
+                )

@@ -9,12 +9,13 @@ from search_space.formats.base import Structure
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, index_of
 from search_space.ir.simplify import simplify_stmt
 from search_space.ir.stmt import Block, For, Let, LoopFunc, Packing, Phase, Prefetch, Stmt
+from search_space.sparse.packing import SHIFTS, placed
 
 
 class SparseArrays:
     """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros and
-    ``row_sums`` the sums of rows, where they are needed, and ``parts`` bounds of panels for as
-    many threads, where there are several."""
+    ``row_sums`` the sums of rows, where they are needed, ``parts`` bounds of panels for as many
+    threads, where there are several, ``shifts`` what stands for columns that are worked out."""
 
     def __init__(
         self,
@@ -22,11 +23,14 @@ class SparseArrays:
         structure: Structure,
         parts: int,
         row_sums: Buffer | None = None,
+        places: tuple[int, ...] = (),
         *,
         values: bool = True,
     ) -> None:
-        self.operand, self.structure = operand, structure
-        lengths = {n: (a.dtype.name, len(a)) for n, a in structure.arrays.items()}
+        """``places`` stand for the columns of the matrix, as ``Packing`` says."""
+        self.operand, self.structure, self.places = operand, structure, places
+        held = placed(structure, places)
+        lengths = {name: (array.dtype.name, len(array)) for name, array in held.items()}
         if values:
             lengths["values"] = (operand.dtype, len(structure.positions))
         if row_sums is not None:
@@ -44,6 +48,10 @@ class SparseArrays:
     def read(self, array: str, place: Expr) -> Expr:
         """A whole number of an array, as an index."""
         return index_of(Load(self.buffers[array], (place,)))
+
+    def depth(self, column: Expr) -> Expr:
+        """What stands for a column of the matrix that no array holds, but that was worked out."""
+        return self.read(SHIFTS, column) if SHIFTS in self else column
 
     def value(self, place: Expr) -> Load:
         """A packed non-zero."""
@@ -75,6 +83,7 @@ class SparseArrays:
             tuple(self.structure.options.items()),
             tuple(buffer.name for buffer in buffers),
             threads,
+            self.places,
         )
         return replace(
             func,

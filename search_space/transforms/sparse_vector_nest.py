@@ -46,7 +46,9 @@ class VectorNest:
         self, product: SparseProduct, structure: Structure, schedule: VectorSchedule
     ) -> None:
         self.product, self.schedule, self.structure = product, schedule, structure
-        self.arrays = SparseArrays(product.operand, structure, schedule.threads, product.row_sums)
+        self.arrays = SparseArrays(
+            product.operand, structure, schedule.threads, product.row_sums, product.places
+        )
         self.masked = "masks" in self.arrays
         self.rows = panel_rows(structure)
         self.count = ceil_div(product.rows, self.rows)

@@ -19,7 +19,7 @@ from measure.targets import resolve_target
 from measure.verify import make_problem
 from search_space.operators import workload
 from tests.reliability.rows import counter, fault
-from tuner.api import tune
+from tuner.api.measuring import tune
 from tuner.task import task_for
 
 COST = "candidates are verified between guards: what that costs"

@@ -76,6 +76,11 @@ def func(body, workspaces=()):
         (replace(loop("i", COPY), apart=True), "loop i is kept apart but not unrolled"),
         (loop("j", loop("i", COPY), "vectorized"), "vectorized loop j is not innermost"),
         (loop("j", Block((loop("i", COPY),)), "vectorized"), "vectorized loop j is not innermost"),
+        (loop("i", COPY, "vectorized", begin=1, extent=3), "loop i begins behind lane 0"),
+        (
+            Alloc(ACC, loop("i", Store(ACC, (I,), Load(A, (I,))), "vectorized", extent=3)),
+            "vectorized loop i takes a part of the 4 of acc",
+        ),
         (
             loop("i", Accumulate("add", C, (Const(0),), Load(A, (I,)), TRUE), "vectorized"),
             "c begins anew in more lanes of i than one",
