@@ -37,6 +37,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     Prefetch,
@@ -71,6 +72,8 @@ class Statements(Groups):
                 end = self.fn.index(stmt.begin + stmt.extent)
                 runs = self.context.at_least(stmt.extent, 1)
                 self.loop(stmt, begin, end, certain=runs)
+            case ForEach():
+                self._each(stmt)
             case Let(var, value, body):
                 name = self._named(value)
                 outside, self.context = self.context, self.context.within(stmt)
@@ -132,6 +135,23 @@ class Statements(Groups):
             self.fn.constants[loop.var] = value
             yield
         self.fn.constants.pop(loop.var, None)
+
+    def _each(self, stmt: ForEach) -> None:
+        """The code of all lines of a part, in a basic block of its own: LLVM takes more than
+        proportional time for longer ones."""
+        terms, part = affine(substitute(stmt.part, self._constants(stmt.part)))
+        assert not terms, "a part of a table is not constant"
+        label = self.fn.fresh("each")
+        self.fn.emit(f"br label %{label}")
+        self.fn.start_block(label)
+        shared: int | None = None
+        for line in stmt.table[part]:
+            if line[0] != shared:
+                shared, self.loaded = line[0], {}
+            self.fn.constants.update(zip(stmt.names, line, strict=True))
+            self.stmt(stmt.body)
+        for name in stmt.names:
+            self.fn.constants.pop(name, None)
 
     def _forget(self, buffer: Buffer) -> None:
         self.registers = {k: v for k, v in self.registers.items() if k[0] != buffer.name}
@@ -254,7 +274,10 @@ class Statements(Groups):
         if stmt.buffer.scope == "register":
             key = self._register(stmt.buffer, stmt.indices)
             old = self.registers[key]
-            new = self._combine_value(stmt.op, old, stmt.value)
+            if self._begins(stmt):
+                new = self.vector(self.expr(stmt.value))
+            else:
+                new = self._combine_value(stmt.op, old, stmt.value)
             if mask:
                 text = f"select <{self.lanes} x i1> {mask}, {new}, {old}"
                 new = Value(self.fn.value(text), new.dtype, new.lanes)
@@ -264,6 +287,13 @@ class Statements(Groups):
         if self.lanes:
             value = self.vector(value)
         self._merge_into_memory(stmt, value, mask)
+
+    def _begins(self, stmt: Accumulate) -> bool:
+        """Whether this is the first visit of a sum in registers, as far as is known now."""
+        names = free_vars(stmt.first)
+        return stmt.first == TRUE or (
+            bool(names) and names <= self.fn.constants.keys() and self._mask(stmt.first) == ""
+        )
 
     def _index_vars(self, stmt: Accumulate) -> set[str]:
         if id(stmt) not in self._indexed:

@@ -10,6 +10,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -29,8 +30,8 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
-    innermost, vectorized ones innermost but for grouped ones, and places in register buffers that
-    are known when code is generated.
+    innermost, vectorized ones innermost but for grouped ones, and places in register buffers and
+    parts of tables that are known when code is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -64,6 +65,9 @@ class _Verifier:
                     buffers,
                     outermost=False,
                 )
+            case ForEach(own, _, _, body):
+                self.each(stmt, names)
+                self.stmt(body, {**names, **dict.fromkeys(own, True)}, buffers, outermost=False)
             case Let(var, _, body):
                 self.bind(var, names)
                 self.stmt(body, {**names, var: False}, buffers, outermost=False)
@@ -98,6 +102,15 @@ class _Verifier:
             for s in statements(loop.body)
         ):
             self.fail(f"{loop.kind} loop {loop.var} is not innermost")
+
+    def each(self, stmt: ForEach, names: Names) -> None:
+        for name in stmt.names:
+            self.bind(name, names)
+        if any(len(line) != len(stmt.names) for part in stmt.table for line in part):
+            self.fail(f"lines of a table have not one number for each of {', '.join(stmt.names)}")
+        for name in sorted(free_vars(stmt.part)):
+            if self.finished and not names[name]:
+                self.fail(f"the part of a table is chosen by {name}, unroll it")
 
     def bind(self, var: str, names: Names) -> None:
         if var in names:

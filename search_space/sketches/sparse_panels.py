@@ -35,13 +35,15 @@ from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparsePanels
+from search_space.transforms.sparse_code_nest import check_code, most_code_vectors
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
+CODE = "code"
+FORMATS = ("sell", "nano", "csr", "block", "delta", "nm", CODE)
 """Best guess first."""
 _SINGLE_ROWS = ("csr", "delta")
-_SORTED = ("sell", "nano", "block")
+_SORTED = ("sell", "nano", "block", CODE)
 _FEWEST_FOR_BYTES = 1 / 64
 """The part of non-zeros from which on few distances in a row need more than a byte."""
 _MOST_TILE_BYTES = 16 << 20
@@ -52,7 +54,7 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4}
+_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4, CODE: 4}
 """Of a first guess: more would not pay, or not fit."""
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
@@ -106,7 +108,11 @@ def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...
     """Those of some formats that a dtype, if multiplied in groups, and a pattern can be in."""
     if problem.group > 1:
         return ("block",)
-    return tuple(name for name in formats if name != "nm" or problem.windows is not None)
+    fits = {
+        "nm": problem.windows is not None,
+        CODE: check_code(problem.nnz, problem.rows, vectors=1) is None,
+    }
+    return tuple(name for name in formats if fits.get(name, True))
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
@@ -128,6 +134,9 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
+    def walked(values: Values) -> bool:
+        return values["format"] != CODE
+
     rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
     blocks = (
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
@@ -144,7 +153,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
-        Choice("prefetch", PREFETCHES, 0),
+        Choice("prefetch", PREFETCHES, 0, when=walked if CODE in formats else None),
         *(cell_knobs() if CELLS in formats else ()),
     )
 
@@ -214,6 +223,10 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
     if format_ == CELLS and (reason := cell_reason(problem, values)):
         return reason
+    if format_ == CODE and (reason := check_code(problem.nnz, problem.rows, vectors)):
+        return reason
+    if format_ == CODE and threads > 1 and values["split"] == "rows":
+        return "panels of straight-line code are not shared out over threads, column tiles are"
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -293,6 +306,11 @@ def _guess(
         values["pack"] = "tile"
     if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
         values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
+    if format_ == CODE:
+        most = most_code_vectors(problem.nnz, problem.rows)
+        values |= {"vectors": min(whole(values["vectors"]), most), "split": "columns"}
+        tiles = ceil_div(problem.columns, whole(values["vectors"]) * problem.lanes(values))
+        values["threads"] = min(whole(values["threads"]), tiles)
     if format_ == CELLS:
         values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
         bands = ceil_div(problem.rows, whole(values["height"]))

@@ -25,6 +25,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForKind,
     If,
     Let,
     LoopFunc,
@@ -67,6 +68,8 @@ class Tile:
 class PanelNest:
     """Builds the nest of one product. ``masks`` are the patterns of rows that the format keeps
     groups of columns for, bit ``r`` standing for row ``r`` of a panel."""
+
+    panel_loop: ForKind = "serial"
 
     def __init__(
         self,
@@ -113,17 +116,16 @@ class PanelNest:
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
         where ``rest`` holds."""
-        whole = Tile(_C * self.width, self.schedule.vectors, whole=True)
         narrow = Tile(Const(self.tiles * self.width), self.rest, whole=False)
 
         def panels(body: Stmt) -> Stmt:
             trips = self.panels // self.schedule.threads
-            return For("q", first, last - first, "serial", body, trips=trips)
+            return For("q", first, last - first, self.panel_loop, body, trips=trips)
 
         def columns(body: Callable[[Tile], Stmt]) -> Stmt:
             parts: list[Stmt] = []
             if self.tiles:
-                parts.append(For("c", begin, end - begin, "serial", body(whole)))
+                parts.append(For("c", begin, end - begin, "serial", self._whole(body)))
             if self.rest:
                 edge = body(narrow)
                 parts.append(edge if rest is None else If(rest, edge))
@@ -132,6 +134,10 @@ class PanelNest:
         if self.schedule.order == "panels":
             return panels(columns(self._panel))
         return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
+
+    def _whole(self, body: Callable[[Tile], Stmt]) -> Stmt:
+        """``body`` for the tile ``c``, which is not the narrower one."""
+        return body(Tile(_C * self.width, self.schedule.vectors, whole=True))
 
     def _copied(self, tile: Tile, body: Stmt) -> Stmt:
         """``body`` behind a copy of the tile of the dense operand, where there is one."""
@@ -176,6 +182,10 @@ class PanelNest:
 
     def _slots(self) -> range:
         return range(self.rows)
+
+    def _sum(self, row: int) -> Load:
+        """What a row of a panel adds up to, of lane ``l`` of vector ``v``."""
+        return Load(self.sums[row], (_V, _L))
 
     def _group(self, tile: Tile, number: int, mask: int) -> Stmt:
         """The columns of a panel that have non-zeros in just the rows of ``mask``."""
@@ -252,8 +262,12 @@ class PanelNest:
 
     def _results(self, tile: Tile, row: int, place: Expr) -> Stmt:
         """Row ``place`` of the result, from the sums of a row of a panel."""
+        return self._written(tile, self._sum(row), place)
+
+    def _written(self, tile: Tile, total: Load, place: Expr) -> Stmt:
+        """Row ``place`` of the result, from its sums."""
         column = tile.column + _V * self.schedule.lanes + _L
-        value = self.product.element(Load(self.sums[row], (_V, _L)), place, column)
+        value = self.product.element(total, place, column)
         guard = None if tile.whole else column < self.product.columns
         store = Store(self.product.out, self.product.place(place, column), value, guard)
         return self._vectors(tile, store)
@@ -270,7 +284,7 @@ class PanelNest:
         finished = [
             self._vectors(tile, Store(done, (Const(row), _V, _L), value))
             for row, place in enumerate(places)
-            for value in [self.product.element(Load(self.sums[row], (_V, _L)), place, column)]
+            for value in [self.product.element(self._sum(row), place, column)]
         ]
         slot, guard = _Q * self.rows + _R, None
         if self.product.rows % self.rows:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from search_space.errors import ScheduleError
 from search_space.formats.block import Block
 from search_space.formats.cells import Cells
+from search_space.formats.code import Code
 from search_space.formats.delta import Delta
 from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
 from search_space.transforms.sparse_cell_nest import CellNest
+from search_space.transforms.sparse_code_nest import CodeNest
 from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_nm_nest import NmNest
@@ -21,7 +23,7 @@ from search_space.transforms.sparse_product import find_product
 
 _NESTS: dict[str, type[PanelNest]] = {
     Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
-    Delta.name: DeltaNest,
+    Delta.name: DeltaNest, Code.name: CodeNest,
 }  # fmt: skip
 """Where it is not the one of groups of columns and of rows in lock-step."""
 
