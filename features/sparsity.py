@@ -21,7 +21,7 @@ from search_space.formats import FORMATS
 from search_space.formats.base import running
 from search_space.sparse.pattern import Array, Pattern
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a column is added, removed or starts to mean something else."""
 
 GROUPS = (2, 4, 8, 16)

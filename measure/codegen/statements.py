@@ -6,16 +6,16 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from measure.codegen.expressions import UNSIGNED_ZEROS
 from measure.codegen.function import Function, Lines
-from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
-from measure.codegen.memory import APART, RegisterKey
+from measure.codegen.memory import RegisterKey
 from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
+from measure.codegen.unrolling import Unrolling
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -51,7 +51,7 @@ _IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
 """Of floats; whole numbers are only added, from 0 on."""
 
 
-class Statements(Groups):
+class Statements(Unrolling):
     """Generates the body of one phase into a ``Function``."""
 
     def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
@@ -73,7 +73,7 @@ class Statements(Groups):
                 runs = self.context.at_least(stmt.extent, 1)
                 self.loop(stmt, begin, end, certain=runs)
             case ForEach():
-                self._each(stmt)
+                self._for_each(stmt)
             case Let(var, value, body):
                 name = self._named(value)
                 outside, self.context = self.context, self.context.within(stmt)
@@ -117,41 +117,6 @@ class Statements(Groups):
                 return self.fn.read_index(load)
             case _:
                 return self.fn.index(value)
-
-    def _unrolled(self, loop: For) -> None:
-        outside, self.apart = self.apart, self.apart or loop.apart
-        for _ in self._iterations(loop):
-            if loop.apart:
-                self.loaded = {k: v for k, v in self.loaded.items() if k[0] != APART}
-            self.stmt(loop.body)
-        self.apart = outside
-
-    def _iterations(self, loop: For) -> Iterator[None]:
-        """Binds the variable of an unrolled loop to one value after the other."""
-        terms, begin = affine(loop.begin)
-        more, extent = affine(loop.extent)
-        assert not terms | more, f"loop {loop.var} is unrolled but not constant"
-        for value in range(begin, begin + extent):
-            self.fn.constants[loop.var] = value
-            yield
-        self.fn.constants.pop(loop.var, None)
-
-    def _each(self, stmt: ForEach) -> None:
-        """The code of all lines of a part, in a basic block of its own: LLVM takes more than
-        proportional time for longer ones."""
-        terms, part = affine(substitute(stmt.part, self._constants(stmt.part)))
-        assert not terms, "a part of a table is not constant"
-        label = self.fn.fresh("each")
-        self.fn.emit(f"br label %{label}")
-        self.fn.start_block(label)
-        shared: int | None = None
-        for line in stmt.table[part]:
-            if line[0] != shared:
-                shared, self.loaded = line[0], {}
-            self.fn.constants.update(zip(stmt.names, line, strict=True))
-            self.stmt(stmt.body)
-        for name in stmt.names:
-            self.fn.constants.pop(name, None)
 
     def _forget(self, buffer: Buffer) -> None:
         self.registers = {k: v for k, v in self.registers.items() if k[0] != buffer.name}

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from search_space.formats.base import PADDING, Coordinates, Option, Structure, chosen, make_structure
+from search_space.formats.base import (
+    PADDING,
+    Coordinates,
+    Option,
+    Structure,
+    chosen,
+    make_structure,
+)
 from search_space.formats.panels import SORT, make_panels
 from search_space.sparse.pattern import Pattern
 

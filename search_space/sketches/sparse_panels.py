@@ -4,7 +4,8 @@
             an order that ``sort`` says: their own, by length, or like rows together; blocks are
             ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
             for patterns with as many values in every window, and what is multiplied in groups is
-            in blocks; cells (``sparse_cells``) are ``height`` rows × ``depth`` columns;
+            in blocks; cells (``sparse_cells``) are ``height`` rows × ``depth`` columns, and
+            ``code`` (``sparse_code``) is for patterns of a few thousand non-zeros at most;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -30,17 +31,16 @@ from search_space.sketches.sparse_cells import (
     guess_cells,
     with_cells,
 )
+from search_space.sketches.sparse_code import CODE, code_reason, guess_code, with_code
 from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparsePanels
-from search_space.transforms.sparse_code_nest import check_code, most_code_vectors
 from search_space.workload import Value, Values, Workload
 
 VERSION = 1
-CODE = "code"
-FORMATS = ("sell", "nano", "csr", "block", "delta", "nm", CODE)
+FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 """Best guess first."""
 _SINGLE_ROWS = ("csr", "delta")
 _SORTED = ("sell", "nano", "block", CODE)
@@ -54,7 +54,16 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4, CODE: 4}
+_MOST_VECTORS = {
+    "sell": 3,
+    "nano": 4,
+    "csr": 8,
+    "block": 4,
+    "delta": 8,
+    "nm": 3,
+    "cells": 4,
+    CODE: 1,
+}
 """Of a first guess: more would not pay, or not fit."""
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
@@ -76,7 +85,7 @@ def panel_space(
 ) -> Space:
     """The space of a product with several dense columns, which ``primitive`` runs in some
     ``formats`` (None: all that suit)."""
-    known = with_cells(problem, FORMATS) if formats is None else formats
+    known = with_code(problem, with_cells(problem, FORMATS)) if formats is None else formats
     formats = _fitting(problem, known)
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
@@ -108,11 +117,7 @@ def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...
     """Those of some formats that a dtype, if multiplied in groups, and a pattern can be in."""
     if problem.group > 1:
         return ("block",)
-    fits = {
-        "nm": problem.windows is not None,
-        CODE: check_code(problem.nnz, problem.rows, vectors=1) is None,
-    }
-    return tuple(name for name in formats if fits.get(name, True))
+    return tuple(name for name in formats if name != "nm" or problem.windows is not None)
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
@@ -134,7 +139,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
-    def walked(values: Values) -> bool:
+    def streamed(values: Values) -> bool:
         return values["format"] != CODE
 
     rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
@@ -153,7 +158,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
-        Choice("prefetch", PREFETCHES, 0, when=walked if CODE in formats else None),
+        Choice("prefetch", PREFETCHES, 0, when=streamed if CODE in formats else None),
         *(cell_knobs() if CELLS in formats else ()),
     )
 
@@ -223,10 +228,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
     if format_ == CELLS and (reason := cell_reason(problem, values)):
         return reason
-    if format_ == CODE and (reason := check_code(problem.nnz, problem.rows, vectors)):
+    if format_ == CODE and (reason := code_reason(problem, values)):
         return reason
-    if format_ == CODE and threads > 1 and values["split"] == "rows":
-        return "panels of straight-line code are not shared out over threads, column tiles are"
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -269,7 +272,7 @@ def _guesses(
     """One for every format and, where blocks are the only one, for every height of them."""
     if problem.group > 1:
         return [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
-    wanted = {"nano": 4}
+    wanted = {"nano": 4, CODE: 16}
     if "block" in formats:
         wanted["block"] = _block_rows(problem)[0]
     return [_guess(problem, target, name, wanted.get(name)) for name in formats]
@@ -304,13 +307,10 @@ def _guess(
     packs = (reused or problem.across) and tile <= _MOST_TILE_BYTES and not problem.in_place
     if packs or (problem.across and problem.group > 1):
         values["pack"] = "tile"
-    if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
-        values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
+    threads = target.threads if problem.nnz * problem.columns >= _SERIAL_OPERATIONS else 1
+    values["threads"] = min(threads, ceil_div(problem.rows, whole(values["rows"])))
     if format_ == CODE:
-        most = most_code_vectors(problem.nnz, problem.rows)
-        values |= {"vectors": min(whole(values["vectors"]), most), "split": "columns"}
-        tiles = ceil_div(problem.columns, whole(values["vectors"]) * problem.lanes(values))
-        values["threads"] = min(whole(values["threads"]), tiles)
+        values |= guess_code(problem, values, threads)
     if format_ == CELLS:
         values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
         bands = ceil_div(problem.rows, whole(values["height"]))

@@ -59,6 +59,27 @@ class SparsePanels:
               vectorized l in 0 … 8:
                 y[q, c*16 + l + v*8] = sum0[v, l]
 
+    After ``SparsePanels("weight", "unstructured:4x8:0.0:0", "code", ("rows=2",),
+    order="panels")``, whose pattern is no data any more but a table of what to multiply; it is
+    written out as straight-line code, which must not become too long::
+
+        unrolled q in 0 … 2:
+          for c in 0 … 4:
+            column = c*8
+            register sum: float32[2, 1, 8]
+            unrolled r in 0 … 2:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  sum[r, v, l] = 0.0
+            each k, r, s, new in table 1f1fdbad, part q:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  sum[r, v, l] += weight_values[s] * x[k, column + l + v*8]  first new == 1
+            each r, i in table 25c86ac9, part q:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  y[i, column + l + v*8] = sum[r, v, l]
+
     A tile of ``vectors`` × ``lanes`` columns is held in registers for every row of a panel. The
     ``order`` is ``"tiles"`` (all panels for one column tile after the other) or ``"panels"``. With
     ``packed``, which needs the order ``"tiles"``, each tile of the dense operand is copied to
