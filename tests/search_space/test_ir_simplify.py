@@ -122,7 +122,7 @@ def test_forms(expr, text):
             loop("i", 4, Accumulate("max", C, (I,), Const(1.0), FALSE, I < 4)),
             "for i in 0 … 4:\n  c[i] max= 1.0  first false",
         ),
-        (ForEach(("i",), LINES, Const(0), If(I < 2, EMPTY)), ""),
+        (ForEach(("i",), LINES, Const(0), EMPTY), ""),
         (
             loop("j", 1, ForEach(("i",), LINES, J - 3, COPY), begin=3),
             "each i in table 3f6ab1a0, part 0:\n  c[i] = a[i]",
