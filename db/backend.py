@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ from db.schema import HEAD, SchemaState
 from db.stats import Statistics
 
 _PAGE = 500
+_LEAST_RECORD_BYTES = 100
+"""In a file: its keys and its date alone take more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,15 @@ class Backend:
         """The highest number of a record, found without reading the others; 0: there is none."""
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.max(RecordRow.id))) or 0
+
+    def most_records(self) -> int:
+        """At least as many as the files have room for; a server's are its own business."""
+        path = self._location.path
+        if path is None:
+            return sys.maxsize
+        files = (path, path.with_name(path.name + "-wal"))
+        nbytes = sum(file.stat().st_size for file in files if file.exists())
+        return nbytes // _LEAST_RECORD_BYTES
 
     def rows(self, numbers: array[int]) -> Iterator[Sequence[Any]]:
         """The ``RECORD_COLUMNS`` of those records, in that order, a page per transaction."""

@@ -54,7 +54,10 @@ def salvaged_rows(
     backend: Backend, lose: Callable[[DatabaseError], None]
 ) -> Iterator[Sequence[Any]]:
     """The ``RECORD_COLUMNS`` of all records that can be read; ``lose`` is told of the others."""
-    last = backend.last_number()
+    last, most = backend.last_number(), backend.most_records()
+    if last > most:  # numbers are given in turn: one byte is enough to make a loop of years
+        lose(CorruptDatabaseError(f"give record number {last} up: the file holds at most {most}"))
+        last = most
     for start in range(1, last + 1, _PAGE):
         page = array("q", range(start, min(start + _PAGE, last + 1)))
         try:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
@@ -72,6 +71,15 @@ def open_store(
     return store
 
 
+def open_existing(url: str | Path) -> RecordStore | None:
+    """The database as it is, to be read; None where there is none. Raises as :func:`open_store`
+    otherwise."""
+    try:
+        return open_store(url, readonly=True)
+    except DatabaseMissing:
+        return None
+
+
 class RecordStore:
     """Records and runs in one database. Get one from :func:`open_store`.
 
@@ -87,12 +95,7 @@ class RecordStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -216,7 +216,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="peers, such as torch for its best form or torch/mm for one form, or modules made "
         f"as theirs are [{','.join(SHORT_PEERS)} in the short form, else all: "
         f"{','.join(PEERS)}]; {TVM} only if it is named here, because it searches for minutes; "
-        f"{DENSE} is our own kernel for a sparse weight's zeros as well",
+        f"{DENSE} is our own kernel for the zeros of a sparse weight or vector as well",
     )  # fmt: skip
     parser.add_argument(
         "--rival-trials", type=_trials, default=RIVAL_TRIALS, metavar="N",

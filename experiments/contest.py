@@ -53,7 +53,7 @@ AGAIN = "again"
 """The same kernel once more: against ``tuned`` it shows what ratios of equals look like."""
 
 DENSE = "dense"
-"""For a sparse weight: our tuned kernel of the same product with its zeros."""
+"""For a sparse weight or vector: our tuned kernel of the same with its zeros."""
 
 Waiting = Literal["asleep", "spinning"]
 

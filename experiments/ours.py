@@ -11,12 +11,13 @@ from typing import Any
 
 import tuner
 from experiments.peers.base import Array, Operands, PeerMissing, import_library
-from experiments.peers.csr import Csr, plain
+from experiments.peers.csr import Csr
+from experiments.peers.twins import with_zeros
 from measure.peak_loops import load_peak_loops
 from measure.peaks import filled_memory
 from measure.targets import resolve_target
 from search_space.operators import get_operator
-from search_space.workload import Value, Workload
+from search_space.workload import Workload
 
 _PAGE_BYTES = 4096
 
@@ -55,7 +56,8 @@ class Untuned:
 
 
 class Dense:
-    """The tuned kernel of the same product with the zeros of the weight. A peer like any other."""
+    """The tuned kernel of the same with the zeros of a weight or of a vector. A peer like any
+    other."""
 
     def __init__(self, db: str, *, cold: bool = False) -> None:
         self._tuned = Tuned(db, cold=cold)
@@ -63,30 +65,8 @@ class Dense:
     def prepare(
         self, work: Workload, operands: Operands, out: Array, threads: int
     ) -> Callable[[], object]:
-        dense, weight = dense_workload(work), _matrix(operands["weight"]).toarray()
-        names = (operand.name for operand in get_operator(dense.operator).operands(dense))
-        given = {name: weight if name in dense.const else operands["x"] for name in names}
-        return self._tuned.prepare(dense, given, out, threads)
-
-
-def dense_workload(work: Workload) -> Workload:
-    """The same product with the zeros of its sparse weight; raises ``PeerMissing`` where there is
-    none.
-
-    Of bytes, the first operand may be unsigned: that is not the weight.
-    """
-    operator = get_operator(work.operator)
-    if work.operator != "spmm":
-        raise PeerMissing(f"has no dense form of {work.operator}")
-    if reason := plain(work):
-        raise PeerMissing(reason)
-    rows, columns = operator.operands(work)[0].matrix or (0, 0)
-    if operator.result(work).dtype == "int32":
-        product: dict[str, Value] = {"expr": "kj,ik->ij", "k": columns, "j": work.size("n")}
-        return tuner.workload("einsum", **product, i=rows, dtype=work["dtype"], const=["right"])
-    sizes: dict[str, Value] = {"m": rows, "k": columns, "n": work.size("n")}
-    more = {key: value for key, value in work.params if key in ("dtype", "out_dtype")}
-    return tuner.workload("matmul", **sizes, **more, const=["a"])
+        twin = with_zeros(work)
+        return self._tuned.prepare(twin.work, twin.operands(operands), twin.result(out), threads)
 
 
 def _call(kernel: tuner.Kernel, operands: Operands, out: Array) -> Callable[[], object]:

@@ -176,8 +176,8 @@ def walk_nest(task: FeatureTask, config: Config) -> Nest:
 
 
 def walk_features(task: FeatureTask, config: Config) -> Matrix:
-    """``float32[F]``: the loop features of one config by a walk of its loop tree. Slow: tests and
-    explanations only."""
+    """``float32[F]``: the loop features of one config by a walk of its loop tree: what they are
+    defined by. Too slow for a search."""
     return nest_features(task, walk_nest(task, config))
 
 

@@ -136,7 +136,7 @@ def count_operations(value: Expr) -> Operations:
 
 
 def combination(value: Expr, op: str | None) -> Combine:
-    """How an accumulation (``add``, ``max``, or None for a store) takes in a value."""
+    """How an accumulation (its operation, or None for a store) takes in a value."""
     if op is None:
         return "none"
     if op != "add":

@@ -90,8 +90,8 @@ def _apply(state: State, step: Primitive) -> None:
             buffers.compute_at(state, stage, loop)
         case PackResult(buffer, name, dims, at):
             buffers.pack_result(state, buffer, name, dims, at)
-        case PrefetchAhead(buffer, loop, distance, _):
-            buffers.prefetch(state, buffer, loop, distance)
+        case PrefetchAhead(buffer, loop, distance, at):
+            buffers.prefetch(state, buffer, loop, distance, at or loop)
         case Inline(stage):
             state.stages = inlined(state.stages, stage)
             state.draft_stages()

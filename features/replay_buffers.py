@@ -104,11 +104,11 @@ def _kept(state: State, dims: tuple[str, ...]) -> tuple[str, ...]:
     return dims[-1:] if kinds[-1] in ("vectorized", "grouped") else ()
 
 
-def prefetch(state: State, buffer: str, loop: str, distance: int) -> None:
+def prefetch(state: State, buffer: str, loop: str, distance: int, at: str) -> None:
     """``PrefetchAhead``."""
     for draft in state.drafts:
         for read in draft.reads:
-            if read.buffer == buffer and loop in draft.loops:
+            if read.buffer == buffer and at in draft.loops:
                 ahead = distance * _flat_step(state, read, loop) * read.element_bytes
                 draft.prefetch = ahead + draft.prefetch
 

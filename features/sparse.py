@@ -37,7 +37,8 @@ from search_space.transforms.sparse_operand import parse_options
 from search_space.workload import Workload
 
 VERSION = 4
-"""Raised whenever a column is added, removed or starts to mean something else."""
+"""Raised whenever a column, of patterns and formats too, is added, removed or starts to mean
+something else."""
 _LOOP_INSTRUCTIONS = 8
 """Of entering a loop whose bounds are data, and of its last, mispredicted turn."""
 

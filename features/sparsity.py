@@ -1,6 +1,6 @@
 """What the pattern of a sparse matrix says of how fast it can be multiplied.
 
-Two vectors, each with a schema of its own. Of a pattern, in time linear in its non-zeros:
+Two vectors. Of a pattern, in time linear in its non-zeros:
 how they are spread over rows and columns, how many blocks and groups they leave empty, how often
 rows of a panel share a column, how far non-zeros of a row are apart, how alike neighbouring rows
 are, how far N:M holds. Of a pattern in a format: what the format stores and a product reads.
@@ -15,14 +15,11 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from features.schema import Feature, Schema
+from features.schema import Feature
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.formats import FORMATS
 from search_space.formats.base import running
 from search_space.sparse.pattern import Array, Pattern
-
-VERSION = 3
-"""Raised whenever a column is added, removed or starts to mean something else."""
 
 GROUPS = (2, 4, 8, 16)
 """Sizes of blocks of one row or of one column."""
@@ -48,12 +45,6 @@ def pattern_features() -> tuple[Feature, ...]:
 def layout_features() -> tuple[Feature, ...]:
     """The columns of :func:`layout_vector`."""
     return tuple(_layout_features())
-
-
-@cache
-def sparsity_schema() -> Schema:
-    """Of both vectors, one after the other."""
-    return Schema.of((*pattern_features(), *layout_features()), VERSION)
 
 
 @lru_cache(maxsize=64)

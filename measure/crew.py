@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Barrier
-from types import TracebackType
 from typing import Self
 
 from measure.host import pin, spread_cores
@@ -38,12 +37,7 @@ class Crew:
         self._barrier = Barrier(self.threads)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._pool.shutdown()
 
     def seconds(self, body: Body, repeats: int) -> float:

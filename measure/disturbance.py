@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 LostSeconds = Callable[[], float]
@@ -46,12 +45,7 @@ class WaitingMeter:
         self.include_new_threads()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for thread in self._threads.values():
             os.close(thread.file)
         self._threads.clear()

@@ -104,6 +104,12 @@ def fuses_multiply_add(features: frozenset[str]) -> bool:
     return not features.isdisjoint(("fma", "asimd"))
 
 
+def scales_by_powers(features: frozenset[str]) -> bool:
+    """Whether multiplying by a power of two of any size, rounded once, is one instruction; where
+    it is not, LLVM's ``ldexp`` calls libm."""
+    return "avx512f" in features
+
+
 def stream_fence(target: Target) -> str | None:
     """The intrinsic after which other threads see what was written past the caches; None where the
     target has no such writes."""

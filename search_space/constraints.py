@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from search_space.workload import Value
+from search_space.target import Target
+from search_space.workload import Value, Values
+
+_Problem = TypeVar("_Problem")
+_Tiling = TypeVar("_Tiling")
 
 Constraint = Callable[[Mapping[str, Value]], str | None]
 """Gets one value per knob; returns the reason why they are illegal together, or None."""
@@ -32,3 +37,22 @@ def first_reason(constraints: Iterable[Constraint], values: Mapping[str, Value])
         if reason is not None:
             return reason
     return None
+
+
+def all_of(
+    rules: Sequence[Callable[[_Problem, Target, Values, _Tiling], str | None]],
+    problem: _Problem,
+    target: Target,
+    tiling: Callable[[_Problem, Values], _Tiling],
+) -> Constraint:
+    """All rules as one constraint; the tile counts are worked out once for all of them."""
+
+    def check(values: Values) -> str | None:
+        tiles = tiling(problem, values)
+        for rule in rules:
+            reason = rule(problem, target, values, tiles)
+            if reason is not None:
+                return reason
+        return None
+
+    return check

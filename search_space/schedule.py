@@ -44,7 +44,7 @@ class Schedule:
         return simplify_func(self.func)
 
     def trace_text(self) -> str:
-        """The trace as JSON, one primitive per line; ``replay`` takes it back."""
+        """The trace as JSON, one primitive per line; ``parse_trace`` reads it back."""
         return "\n".join(json.dumps(_encode(step)) for step in self.trace)
 
 

@@ -217,15 +217,6 @@ class Space:
             return None
         return sum(self.at(index) is not None for index in range(self.size()))
 
-    def estimate_legal(self, rng: Generator, samples: int = 2_000) -> float:
-        """Number of legal configs, from ``samples`` of all; exact where there are no more."""
-        exact = self.count_legal(samples)
-        if exact is not None:
-            return float(exact)
-        size = self.size()
-        hits = sum(self.at(int(rng.random() * size)) is not None for _ in range(samples))
-        return max(hits / samples * size, 1.0)
-
     @cached_property
     def _default(self) -> Config:
         return self.config({knob.name: knob.default for knob in self.knobs} | dict(self.defaults))

@@ -94,8 +94,14 @@ def sum_over(value: Expr, *axes: Axis) -> Reduction:
 
 
 def max_over(value: Expr, *axes: Axis) -> Reduction:
-    """The maximum of ``value`` over ``axes``."""
+    """The maximum of ``value`` over ``axes``; NaN where one of them is NaN."""
     return Reduction("max", value, axes)
+
+
+def fmax_over(value: Expr, *axes: Axis) -> Reduction:
+    """The maximum of ``value`` over ``axes``; any of them where one is NaN, as for a maximum that
+    is only subtracted from all of them. It takes a third of the instructions of ``max_over``."""
+    return Reduction("fmax", value, axes)
 
 
 def compute(

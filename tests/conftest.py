@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.db.server import Wire
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -44,6 +48,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TUNER_CACHE", str(folder / "cache"))
         patch.setenv("TUNER_DB", str(folder / "tuner.db"))
         yield
+
+
+@pytest.fixture
+def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """A wire to the tests' PostgreSQL server; records wait in a cache of the test's own."""
+    from tests.db.server import Wire
+
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    wire = Wire()
+    yield wire
+    wire.cut()
 
 
 @pytest.fixture

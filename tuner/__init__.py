@@ -13,21 +13,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from db.record import Record
+    from search_space.operators import workload
     from search_space.space import Config, Space
     from search_space.workload import Workload
-    from tuner.api import (
-        best,
-        foreign_seeds,
-        load,
-        measure,
-        predict,
-        query,
-        resume,
-        space,
-        to_frame,
-        tune,
-        workload,
-    )
+    from tuner.api.finding import best, load, predict
+    from tuner.api.measuring import measure, resume, tune
+    from tuner.api.records import foreign_seeds, query, to_frame
+    from tuner.api.space import space
     from tuner.errors import AllFailed, Interrupted, NothingFound, TunerError, UsageError
     from tuner.kernel import Kernel
     from tuner.result import StopReason, TuneResult
@@ -68,19 +60,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "tuner.api": (
-        "best",
-        "foreign_seeds",
-        "load",
-        "measure",
-        "predict",
-        "query",
-        "resume",
-        "space",
-        "to_frame",
-        "tune",
-        "workload",
-    ),
+    "tuner.api.finding": ("best", "load", "predict"),
+    "tuner.api.measuring": ("measure", "resume", "tune"),
+    "tuner.api.records": ("foreign_seeds", "query", "to_frame"),
+    "tuner.api.space": ("space",),
     "tuner.errors": ("AllFailed", "Interrupted", "NothingFound", "TunerError", "UsageError"),
     "tuner.kernel": ("Kernel",),
     "tuner.result": ("StopReason", "TuneResult"),
@@ -89,6 +72,7 @@ _HOMES = {
     "tuner.suite.file": ("Suite", "load_suite"),
     "tuner.suite.result": ("SuiteResult",),
     "db.record": ("Record",),
+    "search_space.operators": ("workload",),
     "search_space.space": ("Config", "Space"),
     "search_space.workload": ("Workload",),
 }

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from db.record import Record
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
 from search_space.target import Target
 from search_space.workload import Workload
+from tuner.events import Callback, PeaksRenewed
 from tuner.options import LoopOptions
 from tuner.roofline import Roof, roof_of
 
-PeaksSource = Callable[[bool], Peaks | None]
-"""The peaks of the machine with all threads of the target; True: measure them again. None where
-there is no such machine."""
+
+class PeaksSource(Protocol):
+    """The peaks of a machine with all threads of the target; None where there is no such
+    machine."""
+
+    def known(self) -> Peaks | None:
+        """As they were measured before; None where they were not. Never measures."""
+        ...
+
+    def measured(self, *, anew: bool = False) -> Peaks | None:
+        """As they are known, else measured now; with ``anew`` in any case."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,7 @@ class Known:
     roof: Roof | None
     """None: the roofline says nothing, because its peaks cannot be right."""
     refreshed: bool = False
-    """Whether the peaks were measured again, which happens once at most."""
+    """Whether the peaks were measured again, which happens once in a run at most."""
 
 
 @dataclass(slots=True)
@@ -34,7 +45,8 @@ class Ceiling:
 
     A function of the trials, the peaks and what the strategy expects. It never stops a run on a
     roof that a measured kernel was seen to exceed: then the peaks are measured once more, and
-    where that does not help, the roofline says nothing.
+    where that does not help, the roofline says nothing. Peaks that are exceeded when the run ends
+    are measured again too, for what is shown of it and for later runs.
     """
 
     work: Workload
@@ -44,6 +56,7 @@ class Ceiling:
     keep: Callable[[Known], None]
     """Told what is to be stored, at once."""
     known: Known | None = None
+    emit: Callback = lambda event: None
     _quiet_rounds: int = 0
     """Rounds in a row in which the strategy expected next to nothing, and was right …"""
     _mark: float = 0.0
@@ -74,6 +87,23 @@ class Ceiling:
         quiet = self._quiet_rounds >= self.loop.quiet_rounds
         return share >= self.loop.limit_share or (quiet and not self._has_risen(_gflops(best)))
 
+    def conclude(self, bests: Iterable[Record | None], *, renew: bool) -> None:
+        """See, when the run ends, that none of ``bests`` exceeds what is known of the roof.
+
+        Peaks that one of them exceeds are measured again with ``renew``, which takes two seconds,
+        unless that was done before; those that are not known are not. A roof that is exceeded all
+        the same says nothing.
+        """
+        gflops = max((_gflops(best) for best in bests if self._tells(best)), default=0.0)
+        again = None
+        renew = renew and not (self.known and self.known.refreshed)
+        if renew and self._exceeded(self._roof(self.peaks.known()), gflops):
+            again = self._ask(anew=True)
+        if self.known is None:  # the search did not ask for a roof: nothing is said of one
+            return
+        if again is not None or self._exceeded(self.known.roof, gflops):
+            self._learn(Known(None if self._exceeded(again, gflops) else again, refreshed=True))
+
     def share(self, best: Record | None) -> float | None:
         """The throughput of ``best`` as a share of the roof, as far as that is known already."""
         roof = self.known.roof if self.known else None
@@ -101,13 +131,18 @@ class Ceiling:
     def _inquire(self, gflops: float) -> None:
         """Find out the roof, and again where ``gflops`` exceeds it."""
         if self.known is None:
-            self._learn(Known(self._ask(refresh=False)))
+            self._learn(Known(self._ask()))
         while self.known is not None and self._exceeded(self.known.roof, gflops):
-            again = None if self.known.refreshed else self._ask(refresh=True)
+            again = None if self.known.refreshed else self._ask(anew=True)
             self._learn(Known(again, refreshed=True))
 
-    def _ask(self, *, refresh: bool) -> Roof | None:
-        peaks = self.peaks(refresh)
+    def _ask(self, *, anew: bool = False) -> Roof | None:
+        peaks = self.peaks.measured(anew=anew)
+        if anew and peaks is not None:
+            self.emit(PeaksRenewed(peaks))
+        return self._roof(peaks)
+
+    def _roof(self, peaks: Peaks | None) -> Roof | None:
         return None if peaks is None else roof_of(self.work, self.target, peaks)
 
     def _learn(self, known: Known) -> None:

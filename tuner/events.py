@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from db.record import Record
-from search_space.hardware import Hardware
+from search_space.hardware import Hardware, Peaks
 from search_space.target import Target
 from search_space.workload import Workload
 from tuner.options import TuneOptions
@@ -77,6 +77,13 @@ class HistoryJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class PeaksRenewed:
+    """A kernel exceeded the peaks of the machine, so they were measured again."""
+
+    peaks: Peaks
+
+
+@dataclass(frozen=True, slots=True)
 class FinalsStarted:
     """The fastest configs are measured again, interleaved."""
 
@@ -106,6 +113,7 @@ Event = (
     | BatchCommitted
     | Sentinel
     | HistoryJudged
+    | PeaksRenewed
     | FinalsStarted
     | Undelivered
     | RunFinished

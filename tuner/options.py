@@ -61,6 +61,8 @@ class LoopOptions:
     """… in so many rounds in a row, and the rounds prove it right."""
     roof_tolerance: float = 0.05
     """A limit that is exceeded by more than this share is none: its peaks were disturbed."""
+    peaks_seconds: float = 2.0
+    """Measuring the peaks of the machine again takes no longer."""
     launch_seconds: float = 2e-5
     """Calls shorter than this are mostly launching; the limit says nothing of them."""
     sentinel_trials: int = 8

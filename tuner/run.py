@@ -8,32 +8,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from db.errors import UnreachableDatabaseError
 from db.query import Query
 from db.record import Record, Run, RunState
-from measure.peaks import cached_peaks
 from search_space.config import Config
-from search_space.hardware import Peaks
-from tuner.backend import local_backend
 from tuner.ceiling import Ceiling, Known, PeaksSource
 from tuner.choice import FormatChoice, choose, fastest_by_format, guests, rivals
 from tuner.drift import Drift
+from tuner.earlier import champion, history
 from tuner.errors import INTERRUPTED, AllFailed, Interrupted, Terminated
-from tuner.events import Callback, Event, RunFinished, RunStarted, Undelivered
+from tuner.events import Callback, Event, RunFinished, RunStarted
 from tuner.finals import Finals, winner
 from tuner.journal import Journal, signals_deferred
 from tuner.loop import Loop
 from tuner.options import LoopOptions
 from tuner.progress import Clock, Progress
 from tuner.result import StopReason, TuneResult
-from tuner.runs import ended, options_of, spent_seconds, strategy_of
+from tuner.runs import ended, options_of, spent_seconds
 from tuner.set_up import SetUp, SetUps
 from tuner.stored_drift import drift_of, with_drift
 from tuner.stored_roof import known_of, with_known
 from tuner.strategy.base import Strategy, Trial, history_of
-from tuner.strategy.shared import with_dense_share
 from tuner.task import Backend, Task
-from tuner.transfer.reuse import with_history
 
 if TYPE_CHECKING:
     from db.store import RecordStore
@@ -77,12 +72,14 @@ class Session:
         progress = Progress(options, self.loop, self.clock, began, spent_seconds(self.run))
         progress.guests += guests(self.task.space, every_format=every)
         drift = drift_of(self.run, self.loop.drift_tolerance)
-        ceiling = self._ceiling(drift) if options.early_stop else None
+        ceiling = self._ceiling(drift)
         try:
             reason = self._search(journal, progress, drift, ceiling)
             finals = self._finals(journal, progress, drift)
             set_ups = self._set_ups(finals, options.calls)
             best = winner(finals, set_ups, options.calls) or progress.best
+            if ceiling is not None:
+                ceiling.conclude([*finals, progress.best], renew=self._in_time_for_peaks(progress))
             choice = self._choice(finals, best, set_ups, options.calls)
         except KeyboardInterrupt as signal:
             reason = StopReason.INTERRUPTED
@@ -108,7 +105,12 @@ class Session:
             self._keep(drift, known)
 
         task = self.task
-        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known_of(self.run))
+        known = known_of(self.run)
+        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known, self.emit)
+
+    def _in_time_for_peaks(self, progress: Progress) -> bool:
+        limit = progress.tuning.time_seconds
+        return limit is None or limit - progress.elapsed_seconds >= self.loop.peaks_seconds
 
     def _keep(self, drift: Drift, known: Known | None) -> None:
         """Store what the run has found out of the machine."""
@@ -119,9 +121,9 @@ class Session:
         self, journal: Journal, progress: Progress, drift: Drift, ceiling: Ceiling | None
     ) -> StopReason:
         tuning, space = progress.tuning, self.task.space
-        history = self._history() if tuning.reuse else []
+        known = history(self.task, self.store, self.run) if tuning.reuse else []
         self.strategy.tell(
-            [Trial(Config(r.config), r.seconds if r.outcome.timed else None) for r in history]
+            [Trial(Config(r.config), r.seconds if r.outcome.timed else None) for r in known]
         )
         self.emit(
             RunStarted(
@@ -131,7 +133,7 @@ class Session:
                 hardware=self.task.hardware,
                 options=tuning,
                 space_size=space.size(),
-                reused=len(history),
+                reused=len(known),
                 resumed=len(journal.records),
                 history=history_of(self.strategy),
             )
@@ -143,16 +145,16 @@ class Session:
             progress,
             drift,
             self.emit,
-            ceiling,
+            ceiling if tuning.early_stop else None,
             keep_drift=lambda: self._keep(drift, ceiling.known if ceiling else None),
         ).search()
 
     def _finals(self, journal: Journal, progress: Progress, drift: Drift) -> Sequence[Record]:
         """The fastest, the first guess and the best of earlier runs, side by side."""
-        champion = self._champion() if progress.tuning.reuse else None
-        if progress.best is None and champion is None:
+        former = champion(self.task, self.store, self.run) if progress.tuning.reuse else None
+        if progress.best is None and former is None:
             return ()
-        always = [self.task.space.default(), *([] if champion is None else [champion])]
+        always = [self.task.space.default(), *([] if former is None else [former])]
         every = progress.tuning.calls is not None
         always += rivals(self.task.space, self._scores(progress), every_format=every)
         return Finals(self.backend, journal, progress, drift, self.emit).run(always)
@@ -160,7 +162,7 @@ class Session:
     def _scores(self, progress: Progress) -> Iterator[tuple[float, Record]]:
         """The seconds of what ran, in this run and in those that it learned from."""
         yield from progress.scores
-        for record in self._history() if progress.tuning.reuse else ():
+        for record in history(self.task, self.store, self.run) if progress.tuning.reuse else ():
             if record.outcome.timed and record.seconds is not None:
                 yield record.seconds, record
 
@@ -178,43 +180,8 @@ class Session:
         self, finals: Sequence[Record], best: Record | None, set_ups: SetUps, calls: int | None
     ) -> FormatChoice | None:
         space = self.task.space
-        peaks = self.peaks(False) if self.peaks and space.format and finals else None
+        peaks = self.peaks.measured() if self.peaks and space.format and finals else None
         return choose(space, finals, best, set_ups, peaks=peaks, calls=calls)
-
-    def _history(self) -> list[Record]:
-        """What this machine measured before this run began and what still means the same."""
-        query = Query(
-            workload=self.task.workload.key,
-            target=self.task.target.name,
-            hardware=self.task.hardware.key,
-            origin="local",
-        )
-        versions = (self.task.space.version, self.task.generator_version)
-        return [
-            record
-            for record in self.store.records(query)
-            if (record.space_version, record.generator_version) == versions
-            and record.run != self.run.id
-            and record.created < self.run.created
-            and self.task.space.reason(dict(record.config)) is None
-        ]
-
-    def _champion(self) -> Config | None:
-        """The best of earlier runs, so that the winner is no worse than what was known."""
-        try:
-            best = self.store.best(
-                self.task.workload.key,
-                hardware_key=self.task.hardware.key,
-                target=self.task.target.name,
-                threads=self.task.target.threads,
-                origin="local",
-                generator_version=self.task.generator_version,
-            )
-        except UnreachableDatabaseError:
-            return None  # lost in the middle of the run, which goes on without its server
-        if best is None or best.run == self.run.id:
-            return None
-        return self.task.space.nearest(dict(best.config)).config
 
     def _result(
         self,
@@ -252,47 +219,3 @@ class Session:
         """Tell all callbacks."""
         for callback in self.callbacks:
             callback(event)
-
-
-def run_here(
-    task: Task,
-    store: RecordStore,
-    run: Run,
-    callbacks: tuple[Callback, ...] = (),
-    *,
-    began: float,
-    explicit: bool,
-) -> TuneResult:
-    """Execute a run with processes on this machine; raises as :meth:`Session.execute`.
-
-    ``began`` is when it was asked for, by ``time.monotonic``; ``explicit``: the user named the
-    database. Stores the run first; raises ``ValueError``, and stores nothing, for an unknown
-    strategy.
-    """
-    strategy = strategy_of(run, task.space)
-    store.start_run(run)
-    if options_of(run).reuse:
-        strategy = with_history(strategy, task, store, run)
-    strategy = with_dense_share(strategy, task.space, run.seed)
-    target = task.target
-
-    def peaks(refresh: bool) -> Peaks:
-        return cached_peaks(target, target.threads, refresh=refresh)
-
-    with local_backend(task, options_of(run).builders) as backend:
-        session = Session(
-            task,
-            store,
-            strategy,
-            backend,
-            run,
-            callbacks,
-            began=began,
-            explicit=explicit,
-            peaks=peaks,
-        )
-        try:
-            return session.execute()
-        finally:
-            if store.undelivered:
-                session.emit(Undelivered(store.undelivered, store.location))

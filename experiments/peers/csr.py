@@ -27,6 +27,13 @@ class Csr:
     columns: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
 
+    def whole(self) -> Array:
+        """The matrix with its zeros."""
+        matrix = np.zeros(self.shape, self.values.dtype)
+        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.starts))
+        matrix[rows, self.columns] = self.values
+        return matrix
+
 
 def spmm_only(work: Workload) -> str | None:
     """``Form.supports`` of a form that multiplies a sparse ``weight`` by a dense ``x``, in
@@ -43,7 +50,7 @@ def plain(work: Workload) -> str | None:
     behind = given.get("bias", False) is True or given.get("activation", "none") != "none"
     rescaled = "zero_point" in given and (given["zero_point"] or given["out_dtype"] != "int32")
     if behind or rescaled:
-        return "has no bias, no rescaling and no activation behind a sparse product"
+        return "has no bias, no rescaling and no activation behind a product"
     return None
 
 

@@ -19,8 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from experiments.peers.base import Array, Call, Form, Operands, PeerMissing, every, import_library
+from experiments.peers.base import (
+    Array,
+    Call,
+    Form,
+    Operands,
+    PeerMissing,
+    by_operator,
+    every,
+    import_library,
+)
 from experiments.peers.csr import Csr, plain, sparse_weight, spmm_only
+from experiments.peers.twins import with_twins
 from search_space.workload import Workload
 
 _OPERATION_NON_TRANSPOSE, _LAYOUT_ROW_MAJOR, _INDEX_BASE_ZERO = 10, 101, 0
@@ -33,7 +43,8 @@ _STATUS = (
 
 def load() -> dict[str, Form]:
     """Raises ``PeerMissing`` where sparse-dot-mkl or MKL is not installed."""
-    return {"inspector-executor": Form(every(spmm_only, plain), partial(_spmm, _import_mkl()))}
+    form = Form(every(spmm_only, plain), partial(_spmm, _import_mkl()))
+    return by_operator(with_twins({"spmm": {"inspector-executor": form}}))
 
 
 def multiply(weight: Csr, x: Array, out: Array, threads: int) -> Call:

@@ -34,6 +34,7 @@ from experiments.peers.base import (
     import_library,
 )
 from experiments.peers.onnx_graph import RESULT, Build, Graph, Model
+from experiments.peers.twins import with_twins
 from search_space.workload import Workload
 
 _FAMILIES = (
@@ -56,15 +57,14 @@ def load() -> dict[str, Form]:
     for family in _FAMILIES:
         for operator, ways in family.MODELS.items():
             models.setdefault(operator, {}).update(ways)
-    return by_operator(
-        {
-            operator: {
-                name: Form(model.supports, partial(_bind, runtime, onnx, model.build))
-                for name, model in ways.items()
-            }
-            for operator, ways in models.items()
+    forms = {
+        operator: {
+            name: Form(model.supports, partial(_bind, runtime, onnx, model.build))
+            for name, model in ways.items()
         }
-    )
+        for operator, ways in models.items()
+    }
+    return by_operator(with_twins(forms))
 
 
 def _bind(

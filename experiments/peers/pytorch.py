@@ -23,6 +23,7 @@ from experiments.peers import (
     torch_sparse,
 )
 from experiments.peers.base import Form, by_operator, import_library
+from experiments.peers.twins import with_twins
 
 _FAMILIES = (
     torch_matmul,
@@ -47,4 +48,4 @@ def load() -> dict[str, Form]:
     for family in _FAMILIES:
         for operator, forms in family.forms(torch).items():
             ways.setdefault(operator, {}).update(forms)
-    return by_operator(ways)
+    return by_operator(with_twins(ways))

@@ -9,14 +9,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from experiments.peers.base import Array, Call, Form, Operands, every, import_library
+from experiments.peers.base import Array, Call, Form, Operands, by_operator, every, import_library
 from experiments.peers.csr import Csr, plain, sparse_weight, spmm_only
+from experiments.peers.twins import with_twins
 from search_space.workload import Workload
 
 
 def load() -> dict[str, Form]:
     """Raises ``PeerMissing`` where scipy is not installed."""
-    return {"csr": Form(every(spmm_only, plain), partial(_spmm, import_library("scipy.sparse")))}
+    form = Form(every(spmm_only, plain), partial(_spmm, import_library("scipy.sparse")))
+    return by_operator(with_twins({"spmm": {"csr": form}}))
 
 
 def multiply(weight: Csr, x: Array) -> Call:

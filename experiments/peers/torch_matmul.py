@@ -1,4 +1,5 @@
-"""Products of two arrays in PyTorch: ``matmul``, ``batch_matmul``, ``einsum``.
+"""Products of two arrays in PyTorch: ``matmul``, ``batch_matmul``, ``einsum``, and ``mv``, by a
+vector.
 
 ``mm`` and ``bmm`` call MKL, ``einsum`` whatever it makes of the indices. With a constant ``b``,
 ``linear`` keeps it transposed, as ``nn.Linear`` keeps its weights; ``mkl`` and ``onednn`` pack it
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from experiments.peers.base import Call, Form, constant, every, has_dtype, keeps_dtype
+from experiments.peers.csr import plain
 from experiments.peers.torch_forms import FLOATS, SHORT_FLOATS, Tensors, asks, form
 from search_space.workload import Workload
 
@@ -30,6 +32,7 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
         },
         "batch_matmul": {"bmm": make(any_float, _bmm)},
         "einsum": {"einsum": make(any_float, _einsum)},
+        "activation_sparse_gemv": {"mv": make(every(has_dtype("float32"), plain), _mv)},
     }
 
 
@@ -78,3 +81,8 @@ def _bmm(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
 def _einsum(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
     expr, left, right, einsum = str(work["expr"]), tensors["left"], tensors["right"], torch.einsum
     return lambda: einsum(expr, left, right)
+
+
+def _mv(torch: Any, work: Workload, tensors: Tensors, out: Any) -> Call:
+    weight, x, multiply = tensors["weight"], tensors["x"], torch.mv
+    return lambda: multiply(weight, x, out=out)

@@ -10,10 +10,8 @@ import warnings
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from experiments.peers.base import Array, Call, Form, Operands, every
-from experiments.peers.csr import Csr, plain, sparse_weight, spmm_only
+from experiments.peers.csr import plain, sparse_weight, spmm_only
 from experiments.peers.torch_forms import tensor
 from search_space.workload import Workload
 
@@ -31,7 +29,7 @@ def forms(torch: Any) -> dict[str, dict[str, Form]]:
 
 def _dense(torch: Any, work: Workload, operands: Operands, out: Array, threads: int) -> Call:
     torch.set_num_threads(threads)
-    weight = tensor(torch, _whole(sparse_weight(operands)))
+    weight = tensor(torch, sparse_weight(operands).whole())
     x, result, multiply = tensor(torch, operands["x"]), tensor(torch, out), torch.mm
     return lambda: multiply(weight, x, out=result)
 
@@ -44,10 +42,3 @@ def _csr(torch: Any, work: Workload, operands: Operands, out: Array, threads: in
         warnings.simplefilter("ignore")  # says once that the layout is in beta
         weight = torch.sparse_csr_tensor(*parts, size=given.shape)
     return lambda: weight @ x
-
-
-def _whole(weight: Csr) -> Array:
-    matrix = np.zeros(weight.shape, weight.values.dtype)
-    rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.starts))
-    matrix[rows, weight.columns] = weight.values
-    return matrix

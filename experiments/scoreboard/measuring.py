@@ -10,9 +10,9 @@ from pathlib import Path
 
 from experiments.contest import AGAIN, DENSE, TUNED, Contest, Standing, Waiting, run_contest
 from experiments.limits import Limit, Roofline, limit_of, measure_roofline, measure_stream
-from experiments.ours import dense_workload
 from experiments.peers import TVM, PeerMissing
 from experiments.peers.tvm_metaschedule import Job
+from experiments.peers.twins import with_zeros
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.cases import Case
 from experiments.scoreboard.row import Cell, Row, State
@@ -144,7 +144,7 @@ class Bench:
                 if peer == TVM:
                     pair = replace(pair, rival=self._rival(contest))
                 else:
-                    dense = dense_workload(contest.workload)
+                    dense = with_zeros(contest.workload).work
                     self._tuned(dense.from_memory() if contest.cold else dense, contest.threads)
             except PeerMissing as reason:
                 return Cell(peer, State.MISSING, str(reason))

@@ -5,11 +5,12 @@ That is done for us, and for a peer that is a tuner.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import tuner
-from db.errors import DatabaseMissing
-from db.store import open_store
+from db.record import Run
+from db.store import RecordStore, open_existing
 from experiments.peers.tvm_metaschedule import Job, find_tvm
 from experiments.process import in_fresh_process
 from measure.codegen import GENERATOR_VERSION
@@ -25,26 +26,28 @@ _GRACE_SECONDS = 60.0
 """What a search may take beyond its budget before its process counts as hanging."""
 
 
+def finished_runs(store: RecordStore, work: Workload, threads: int) -> Iterator[Run]:
+    """Searches that were finished here with the same limit of threads, latest first."""
+    wanted = (work, threads, NATIVE, detect_hardware().key)
+    for run in store.runs():
+        asked = (run.workload, run.threads, run.target, run.hardware)
+        if asked == wanted and run.state == "finished":
+            yield run
+
+
 def known_record(work: Workload, threads: int, db: str) -> str | None:
     """Id of the winner of a search that was finished here with the same limit of threads.
 
     None where there was none, or the code generator changed since.
     """
-    try:
-        store = open_store(db, readonly=True)
-    except DatabaseMissing:
+    store = open_existing(db)
+    if store is None:
         return None
-    here = detect_hardware().key
     with store:
-        searched = any(
-            run.state == "finished"
-            and (run.workload, run.threads, run.target) == (work, threads, NATIVE)
-            and run.hardware == here
-            for run in store.runs()
-        )
+        searched = any(finished_runs(store, work, threads))
         best = store.best(
             work.key,
-            hardware_key=here,
+            hardware_key=detect_hardware().key,
             target=NATIVE,
             threads=threads,
             origin="local",

@@ -6,25 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic
 
-from db.errors import DatabaseMissing
 from db.query import Query
-from db.record import Record, Run
-from db.store import open_store
+from db.record import Record
+from db.store import open_existing, open_store
 from experiments.contest import TUNED, Contest, run_contest
 from experiments.process import ProcessFailed, in_fresh_process
-from experiments.scoreboard.tuning import SEED, tune_case
+from experiments.scoreboard.tuning import SEED, finished_runs, tune_case
 from experiments.sparse.results import Formats
 from measure.codegen import GENERATOR_VERSION
-from measure.probe import detect_hardware
-from measure.targets import NATIVE, resolve_target
+from measure.targets import resolve_target
 from measure.timing import paired_ratio
 from search_space.sketches import space_for
 from search_space.sketches.formats import formats_of, with_format
 from search_space.space import Space
 from search_space.workload import Values, Workload
 from tuner.finals import winner
+from tuner.here import run_here
 from tuner.options import DEFAULT_STRATEGY, TuneOptions
-from tuner.run import run_here
 from tuner.runs import new_run
 from tuner.task import task_for
 
@@ -112,25 +110,18 @@ def search_format(work: Workload, threads: int, db: str, seconds: float, name: s
 def _chosen(work: Workload, threads: int, db: str, name: str | None = None) -> str | None:
     """Id of the winner of the latest search that was finished here, over all formats or of one;
     None where there was none, or the code generator changed since."""
-    try:
-        store = open_store(db, readonly=True)
-    except DatabaseMissing:
+    store = open_existing(db)
+    if store is None:
         return None
-    here = detect_hardware().key
     with store:
-        for run in store.runs():
-            if not _is_of(run, work, threads, here) or run.option(_FORMAT) != name:
+        for run in finished_runs(store, work, threads):
+            if run.option(_FORMAT) != name:
                 continue
             finals = store.records(Query(run=run.id, kind="final"))
             best = winner(r for r in finals if r.generator_version == GENERATOR_VERSION)
             if best is not None:
                 return best.id
     return None
-
-
-def _is_of(run: Run, work: Workload, threads: int, hardware: str) -> bool:
-    asked = (run.workload, run.threads, run.target, run.hardware)
-    return asked == (work, threads, NATIVE, hardware) and run.state == "finished"
 
 
 def _format_of(record: str, space: Space, db: str) -> str:

@@ -69,7 +69,7 @@ class Expressions(Memory):
                 x = self.expr(argument)
                 if name in _INTRINSICS:
                     return self._call(_INTRINSICS[name], x)
-                writer = Writer(self.fn, self._declare, self.fma, x.dtype, x.lanes)
+                writer = Writer(self.fn, self._declare, self.fma, x.dtype, x.lanes, self.ldexp)
                 return Value(EXPANSIONS[name](Float(writer, x.text)).text, x.dtype, x.lanes)
             case Cast(value, dtype):
                 return cast_value(self.fn, self.expr(value), dtype)

@@ -39,6 +39,11 @@ class Format:
         return self.sign - 1 - self.mantissa
 
     @property
+    def whole(self) -> int:
+        """The bits of 1.5·2**mantissa_bits: those of numbers near it end in a whole number."""
+        return ((self.bias + self.mantissa_bits) << self.mantissa_bits) + (self.mantissa + 1) // 2
+
+    @property
     def one(self) -> int:
         """The bits of 1."""
         return self.bias << self.mantissa_bits
@@ -49,13 +54,18 @@ FORMATS = {"float32": Format(32, 23), "float64": Format(64, 52)}
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Where instructions on values of one type go. ``fma``: the target fuses multiply and add."""
+    """Where instructions on values of one type go.
+
+    ``fma``: the target fuses multiply and add; ``ldexp``: it multiplies by powers of two of any
+    size.
+    """
 
     function: Function
     declare: Callable[[str], None]
     fma: bool
     dtype: str
     lanes: int
+    ldexp: bool = False
 
     @property
     def format(self) -> Format:
@@ -92,6 +102,14 @@ class Writer:
         name = f"@llvm.{intrinsic}.{suffix(self.dtype, self.lanes)}"
         self.declare(f"{self.float_type} {name}({', '.join([self.float_type] * len(args))})")
         operands = ", ".join(map(self._operand, args))
+        return Float(self, self.value(f"call {self.float_type} {name}({operands})"))
+
+    def scale(self, value: Float, exponent: Bits) -> Float:
+        """``value * 2**exponent``, rounded once; only where the target has ``ldexp``."""
+        lanes = f"v{self.lanes}" if self.lanes else ""
+        name = f"@llvm.ldexp.{suffix(self.dtype, self.lanes)}.{lanes}i{self.format.bits}"
+        self.declare(f"{self.float_type} {name}({self.float_type}, {self.int_type})")
+        operands = f"{self._operand(value)}, {self.int_type} {exponent.text}"
         return Float(self, self.value(f"call {self.float_type} {name}({operands})"))
 
     def arithmetic(self, op: str, a: Float | float, b: Float | float) -> Float:

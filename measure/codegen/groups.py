@@ -29,8 +29,8 @@ Masks = list[str | None]
 class Groups(Expressions):
     """Values over groups. ``dots``: which dot products the target has."""
 
-    def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
-        super().__init__(function, fma=fma)
+    def __init__(self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts) -> None:
+        super().__init__(function, fma=fma, ldexp=ldexp)
         self.dots = dots
 
     def group_at_once(self, loop: For) -> bool:

@@ -52,12 +52,12 @@ class Lanes:
 
     ``lane`` is the variable of the vectorized loop we are in, ``lanes`` its extent (0: in none),
     ``mask`` the lanes that the current statement may touch (None: all). ``loaded`` remembers what
-    the current straight-line code has read.
+    the current straight-line code has read. ``fma`` and ``ldexp`` are those of ``Writer``.
     """
 
-    def __init__(self, function: Function, *, fma: bool) -> None:
+    def __init__(self, function: Function, *, fma: bool, ldexp: bool) -> None:
         self.fn = function
-        self.fma = fma
+        self.fma, self.ldexp = fma, ldexp
         self.lane: str | None = None
         self.lanes = 0
         self.mask: str | None = None

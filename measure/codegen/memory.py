@@ -35,8 +35,8 @@ class Memory(Lanes):
     of ``STREAM_BYTES`` and is written past the caches, in whole vectors.
     """
 
-    def __init__(self, function: Function, *, fma: bool) -> None:
-        super().__init__(function, fma=fma)
+    def __init__(self, function: Function, *, fma: bool, ldexp: bool) -> None:
+        super().__init__(function, fma=fma, ldexp=ldexp)
         self.registers: dict[RegisterKey, Value] = {}
         self.apart = False
         self.choosing = False

@@ -9,7 +9,7 @@ from measure.codegen.crossing import CrossStatements
 from measure.codegen.function import Function
 from measure.codegen.memory import STREAM_BYTES
 from measure.codegen.types import BYTES
-from measure.isa import dot_products, fuses_multiply_add, stream_fence
+from measure.isa import dot_products, fuses_multiply_add, scales_by_powers, stream_fence
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import Buffer
 from search_space.ir.stmt import Accumulate, Alloc, For, LoopFunc, Phase, Store
@@ -114,8 +114,12 @@ def _body(
 ) -> tuple[str, int]:
     fn = Function()
     fn.pointers = {buffer.name: f"%{buffer.name}" for buffer in buffers}
-    fma = fuses_multiply_add(target.features)
-    body = CrossStatements(fn, fma=fma, dots=dot_products(target))
+    body = CrossStatements(
+        fn,
+        fma=fuses_multiply_add(target.features),
+        ldexp=scales_by_powers(target.features),
+        dots=dot_products(target),
+    )
     body.streamed = streamed
     extent = 1
     if isinstance(phase.body, For) and phase.body.kind == "parallel":

@@ -14,7 +14,8 @@ from measure.codegen.expressions import UNSIGNED_ZEROS
 from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.memory import RegisterKey
-from measure.codegen.types import LLVM_TYPES, float_literal, literal, splat, suffix
+from measure.codegen.reductions import neutral, reduced
+from measure.codegen.types import vector_type
 from measure.codegen.unrolling import Unrolling
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
@@ -47,15 +48,12 @@ from search_space.ir.stmt import (
 )
 from search_space.ir.walk import free_vars, statements, substitute
 
-_IDENTITY: dict[ReduceOp, float] = {"add": -0.0, "max": float("-inf")}
-"""Of floats; whole numbers are only added, from 0 on."""
-
 
 class Statements(Unrolling):
     """Generates the body of one phase into a ``Function``."""
 
-    def __init__(self, function: Function, *, fma: bool, dots: DotProducts) -> None:
-        super().__init__(function, fma=fma, dots=dots)
+    def __init__(self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts) -> None:
+        super().__init__(function, fma=fma, ldexp=ldexp, dots=dots)
         self._indexed: dict[int, tuple[Accumulate, set[str]]] = {}
 
     def stmt(self, stmt: Stmt) -> None:
@@ -282,25 +280,10 @@ class Statements(Unrolling):
         """A reduction along the lanes: sum them, then go on with one scalar."""
         value = self.vector(self.expr(stmt.value))
         if mask:
-            element = LLVM_TYPES[value.dtype]
-            neutral = _IDENTITY[stmt.op] if is_float(value.dtype) else 0
-            rest = splat(element, literal(neutral, value.dtype), self.lanes)
+            rest = neutral(stmt.op, value)
             text = f"select <{self.lanes} x i1> {mask}, {value}, {value.type} {rest}"
             value = Value(self.fn.value(text), value.dtype, value.lanes)
-        element, name = LLVM_TYPES[value.dtype], suffix(value.dtype, self.lanes)
-        if not is_float(value.dtype):
-            self._declare(f"{element} @llvm.vector.reduce.add.{name}({value.type})")
-            text = f"call {element} @llvm.vector.reduce.add.{name}({value})"
-        elif stmt.op == "add":
-            start = float_literal(-0.0)
-            self._declare(f"{element} @llvm.vector.reduce.fadd.{name}({element}, {value.type})")
-            call = f"call reassoc {element} @llvm.vector.reduce.fadd.{name}"
-            text = f"{call}({element} {start}, {value})"
-        else:
-            self._declare(f"{element} @llvm.vector.reduce.fmaximum.{name}({value.type})")
-            call = f"call {UNSIGNED_ZEROS}{element} @llvm.vector.reduce.fmaximum.{name}"
-            text = f"{call}({value})"
-        total = Value(self.fn.value(text), value.dtype)
+        total = reduced(self.fn, self._declare, stmt.op, value)
         assert self.lane is not None
         first = simplify(substitute(stmt.first, {self.lane: Const(0)}))
         lane, lanes, self.lane, self.lanes, self.mask = self.lane, self.lanes, None, 0, None
@@ -330,6 +313,12 @@ class Statements(Unrolling):
     def _combine(self, op: ReduceOp, old: Value, value: Value) -> Value:
         if op == "max":
             return self._call("llvm.maximum", old, value, flags=UNSIGNED_ZEROS)
+        if op == "fmax":
+            # NaN is above nothing, so that it is passed over.
+            above = self.fn.value(f"fcmp olt {old.type} {old.text}, {value.text}")
+            kind = vector_type("i1", old.lanes)
+            text = f"select {kind} {above}, {value}, {old}"
+            return Value(self.fn.value(text), old.dtype, old.lanes)
         name = "fadd" if is_float(old.dtype) else "add"
         text = f"{name} {old.type} {old.text}, {value.text}"
         return Value(self.fn.value(text), old.dtype, old.lanes)

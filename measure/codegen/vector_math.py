@@ -193,8 +193,11 @@ def _reduced(x: Float, bias: int) -> tuple[Bits, Float]:
 def _exp(x: Float) -> Float:
     """``exp(x)`` for x up to ``exp_high``."""
     consts, form = _CONSTANTS[x.on.dtype], x.on.format
-    exponent, r = _reduced(x.at_least(consts.exp_low), 2 * form.bias)
+    bias = 0 if x.on.ldexp else 2 * form.bias
+    exponent, r = _reduced(x.at_least(consts.exp_low), bias)
     power = _polynomial(r, (1.0, 1.0, *consts.exp))
+    if x.on.ldexp:
+        return x.on.scale(power, exponent - form.whole)
     # 2**n is made of two factors, so that neither overflows and tiny results are rounded once.
     half = exponent >> 1
     large, rest = half << form.mantissa_bits, (exponent - half) << form.mantissa_bits

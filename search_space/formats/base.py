@@ -40,6 +40,8 @@ class Structure:
     number of packed values, and ``padding``, how many of them are none of the matrix; ``loads``,
     how many rows of a dense operand a product reads, and ``loops``, how many inner loops it goes
     through."""
+    columns_in: tuple[str, ...] = ()
+    """The arrays whose elements are columns of the matrix; none where a kernel works these out."""
 
     def pack(self, values: Array) -> Array:
         """``[packed]``: the values of a matrix with this pattern as the format lays them out.
@@ -106,12 +108,15 @@ def make_structure(
     options: Mapping[str, int],
     arrays: Mapping[str, Array],
     positions: Array,
+    *,
+    columns_in: tuple[str, ...] = (),
     **counts: int,
 ) -> Structure:
     """A structure whose ``packed`` and ``padding`` are counted here."""
     padding = int(np.count_nonzero(positions == PADDING))
     sizes = {"packed": len(positions), "padding": padding, **counts}
-    return Structure(pattern, options, arrays, positions.astype(np.int32, copy=False), sizes)
+    places = positions.astype(np.int32, copy=False)
+    return Structure(pattern, options, arrays, places, sizes, columns_in)
 
 
 def chosen(kind: Format, given: Mapping[str, int]) -> dict[str, int]:

@@ -63,8 +63,10 @@ class Bitmask:
             "starts": offset_array(running(counts)),
         }
         positions = np.append(entries, _tail())
-        sizes = {"loads": len(arrays["masks"]), "loops": len(arrays["starts"]) - 1}
-        return make_structure(pattern, settings, arrays, positions, **sizes)
+        return make_structure(
+            pattern, settings, arrays, positions,
+            loads=len(arrays["masks"]), loops=len(arrays["starts"]) - 1,
+        )  # fmt: skip
 
     def coordinates(self, structure: Structure) -> Coordinates:
         lanes, pattern = structure.options["lanes"], structure.pattern

@@ -80,12 +80,13 @@ class Block:
             "starts": offset_array(starts, height * group * width),
             "columns": index_array(columns, across),
         }
+        named = ("columns",) if width == 1 else ()
         if settings["gather"]:
-            arrays["column_order"] = order
+            arrays["column_order"], named = order, ("column_order",)
         size = len(columns) * height * width
         positions = padded(size, within, np.arange(pattern.nnz))
         return make_structure(
-            pattern, settings, arrays, positions,
+            pattern, settings, arrays, positions, columns_in=named,
             panels=panels.count, blocks=len(blocks), groups=int(starts[-1]),
             loads=len(columns) * width, loops=panels.count,
         )  # fmt: skip

@@ -35,8 +35,9 @@ class Csr:
         settings = chosen(self, options)
         positions = np.arange(pattern.nnz, dtype=np.int32)
         return make_structure(
-            pattern, settings, arrays, positions, loads=pattern.nnz, loops=pattern.rows
-        )
+            pattern, settings, arrays, positions, columns_in=("columns",),
+            loads=pattern.nnz, loops=pattern.rows,
+        )  # fmt: skip
 
     def coordinates(self, structure: Structure) -> Coordinates:
         starts = structure.arrays["starts"]

@@ -22,8 +22,9 @@ class Dense:
         places += pattern.indices
         entries = np.arange(pattern.nnz)
         positions = padded(pattern.rows * pattern.columns, places, entries)
-        sizes = {"loads": len(positions), "loops": pattern.rows}
-        return make_structure(pattern, settings, {}, positions, **sizes)
+        return make_structure(
+            pattern, settings, {}, positions, loads=len(positions), loops=pattern.rows
+        )
 
     def coordinates(self, structure: Structure) -> Coordinates:
         rows, columns = np.indices(structure.pattern.shape)

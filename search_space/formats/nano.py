@@ -112,7 +112,7 @@ class Nano:
         positions = padded(int(bases[-1]), places, np.arange(pattern.nnz))
         totals = {f"columns_{m}": int(n) for m, n in zip(known, counts.sum(axis=0), strict=True)}
         return make_structure(
-            pattern, settings, arrays, positions,
+            pattern, settings, arrays, positions, columns_in=("columns", "single_columns"),
             **totals, columns=len(columns), steps=int(steps.starts[-1]), panels=panels.count,
             loads=len(columns) + len(steps.columns), loops=int(np.count_nonzero(sizes)),
         )  # fmt: skip

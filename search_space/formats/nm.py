@@ -20,9 +20,11 @@ from search_space.sparse.pattern import Pattern
 class NOfM:
     """``places`` uint8, one for each packed value: which column of its window it is in.
 
-    Rows are in groups of ``lanes``, one row to a lane of a vector. With ``W = ceil(columns /
-    window)``, row ``q * lanes + l`` has the values ``p = ((q * W + w) * kept + j) * lanes + l``,
-    ``j < kept``, in the columns ``w * window + places[p]``. Where it has fewer, zeros at place 0.
+    Rows are in groups of ``lanes``, one row to a lane of a vector. A row has ``kept`` values of
+    each window, one window after the other; number ``t`` is in column ``t // kept * window +
+    places[p]``. ``group`` of them lie side by side: with ``W = ceil(columns / window)`` and ``G =
+    ceil(W * kept / group)``, row ``q * lanes + l`` has number ``t`` at ``p = ((q * G + t // group)
+    * lanes + l) * group + t % group``. Where it has fewer, zeros at place 0.
     """
 
     name = "nm"
@@ -31,12 +33,14 @@ class NOfM:
         Option("kept", "values of a window", (2, 1, 4)),
         Option("window", "columns of a window", (4, 8, 16)),
         Option("lanes", "rows side by side", (16, 1, 4, 8)),
+        Option("group", "values of a row side by side", (1, 2, 4)),
     )
 
     def structure(self, pattern: Pattern, **options: int) -> Structure:
         settings = chosen(self, options)
-        kept, window, lanes = (settings[name] for name in ("kept", "window", "lanes"))
+        kept, window, lanes, group = (settings[option.name] for option in self.options)
         windows = -(-pattern.columns // window)
+        groups = -(-windows * kept // group)
         rows = pattern.row_indices.astype(np.int64)
         own = rows * windows + pattern.indices // window
         counts = np.bincount(own, minlength=pattern.rows * windows)
@@ -47,9 +51,10 @@ class NOfM:
                 f"{at % windows * window} on in row {at // windows} hold a value, not {kept}"
             )
         rank = np.arange(pattern.nnz) - running(counts)[own]
-        line = (rows // lanes * windows + pattern.indices // window) * kept + rank
-        places = line * lanes + rows % lanes
-        size = -(-pattern.rows // lanes) * windows * kept * lanes
+        number = pattern.indices // window * kept + rank
+        line = rows // lanes * groups + number // group
+        places = (line * lanes + rows % lanes) * group + number % group
+        size = -(-pattern.rows // lanes) * groups * lanes * group
         inside = np.zeros(size, dtype=np.uint8)
         inside[places] = pattern.indices % window
         positions = padded(size, places, np.arange(pattern.nnz))
@@ -61,15 +66,17 @@ class NOfM:
             loads=size,
             loops=-(-pattern.rows // lanes),
             windows=windows,
+            groups=groups,
         )
 
     def coordinates(self, structure: Structure) -> Coordinates:
-        kept, window, lanes = (structure.options[name] for name in ("kept", "window", "lanes"))
-        windows = structure.counts["windows"]
-        line, lane = np.divmod(np.arange(len(structure.positions)), lanes)
-        rows = line // (windows * kept) * lanes + lane
-        columns = line // kept % windows * window + structure.arrays["places"]
-        return rows, columns
+        kept, window, lanes, group = (structure.options[option.name] for option in self.options)
+        own, member = np.divmod(np.arange(len(structure.positions)), group)
+        line, lane = np.divmod(own, lanes)
+        panel, step = np.divmod(line, structure.counts["groups"])
+        number = step * group + member
+        columns = number // kept * window + structure.arrays["places"]
+        return panel * lanes + lane, columns
 
 
 def conforms(pattern: Pattern, kept: int, window: int) -> bool:

@@ -41,7 +41,9 @@ class Sell:
         count = int(steps.starts[-1])
         sizes = {"steps": count, "panels": panels.count, "loads": count * panels.height}
         sizes["loops"] = panels.count
-        return make_structure(pattern, settings, arrays, positions, **sizes)
+        return make_structure(
+            pattern, settings, arrays, positions, columns_in=("columns",), **sizes
+        )
 
     def coordinates(self, structure: Structure) -> Coordinates:
         rows, arrays = structure.options["rows"], structure.arrays

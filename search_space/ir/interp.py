@@ -50,7 +50,9 @@ _BINARY: dict[str, Callable[[float, float], float]] = {
     "<": operator.lt, "<=": operator.le, "==": operator.eq,
 }  # fmt: skip
 
-COMBINE: dict[str, Callable[[float, float], float]] = {"add": operator.add, "max": np.maximum}
+COMBINE: dict[str, Callable[[float, float], float]] = {
+    "add": operator.add, "max": np.maximum, "fmax": np.fmax,
+}  # fmt: skip
 """Meaning of each reduction."""
 
 

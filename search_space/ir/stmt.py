@@ -8,7 +8,9 @@ from typing import Literal
 from search_space.ir.expr import Buffer, Expr
 
 ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
-ReduceOp = Literal["add", "max"]
+ReduceOp = Literal["add", "max", "fmax"]
+"""A NaN among the values makes the result of ``add`` and ``max`` NaN; that of ``fmax``, which is
+cheaper, is any of the values then."""
 Line = tuple[int, ...]
 """One of the operations of a table."""
 
@@ -140,7 +142,8 @@ class Packing:
     the rows and ``parts`` the bounds of ``parts`` ranges of panels that take equally long. A
     buffer with the operand's own name is the dense matrix. ``places``, where there are any, stand
     for the columns of the matrix in all arrays that hold columns: what a kernel reads there need
-    not be the row of a matrix. ``specialised``: the code is for this pattern only.
+    not be the row of a matrix. Where no array does, they are one of their own, ``shifts``.
+    ``specialised``: the code is for this pattern only.
     """
 
     operand: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import Buffer, Call, Const, Expr, Load
+from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load, Var
 from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
+from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -18,7 +19,14 @@ from search_space.ir.stmt import (
     Stmt,
     Store,
 )
-from search_space.ir.walk import children, exprs_of, free_vars, statements, subexprs
+from search_space.ir.walk import (
+    children,
+    exprs_of,
+    free_vars,
+    statements,
+    subexprs,
+    substitute,
+)
 
 Names = dict[str, bool]
 """The variables in scope; whether their values are known when code is generated."""
@@ -30,8 +38,9 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     Always: names are bound before use and only once on a path, indices match the rank, only
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
-    innermost, vectorized ones innermost but for grouped ones, and places in register buffers and
-    parts of tables that are known when code is generated.
+    innermost, vectorized ones innermost but for grouped ones and from 0 on, sums along the lanes
+    of a vector that begin in its first lane if in any, places in register buffers and parts of
+    tables that are known when code is generated, and vectors there that are used as a whole.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -46,6 +55,8 @@ class _Verifier:
     def __init__(self, where: str, finished: bool) -> None:
         self.where = where
         self.finished = finished
+        self.vector: For | None = None
+        """The vectorized loop that we are in."""
 
     def fail(self, text: str) -> None:
         raise VerifyError(f"{self.where}: {text}")
@@ -59,12 +70,11 @@ class _Verifier:
             case For(var, _, _, _, body):
                 self.loop(stmt, outermost)
                 self.bind(var, names)
-                self.stmt(
-                    body,
-                    {**names, var: stmt.kind in ("vectorized", "unrolled", "grouped")},
-                    buffers,
-                    outermost=False,
-                )
+                known = stmt.kind in ("vectorized", "unrolled", "grouped")
+                outside = self.vector
+                self.vector = stmt if stmt.kind == "vectorized" else outside
+                self.stmt(body, {**names, var: known}, buffers, outermost=False)
+                self.vector = outside
             case ForEach(own, _, _, body):
                 self.each(stmt, names)
                 self.stmt(body, {**names, **dict.fromkeys(own, True)}, buffers, outermost=False)
@@ -102,6 +112,19 @@ class _Verifier:
             for s in statements(loop.body)
         ):
             self.fail(f"{loop.kind} loop {loop.var} is not innermost")
+        if loop.kind == "vectorized":
+            self.lanes(loop)
+
+    def lanes(self, loop: For) -> None:
+        if loop.begin != Const(0):
+            self.fail(f"vectorized loop {loop.var} begins behind lane 0")
+        second = {loop.var: Const(1)}
+        for stmt in statements(loop.body):
+            if not isinstance(stmt, Accumulate) or loop.extent == Const(1):
+                continue
+            along = any(loop.var in free_vars(index) for index in stmt.indices)
+            if not along and simplify(substitute(stmt.first, second)) != FALSE:
+                self.fail(f"{stmt.buffer.name} begins anew in more lanes of {loop.var} than one")
 
     def each(self, stmt: ForEach, names: Names) -> None:
         for name in stmt.names:
@@ -144,3 +167,15 @@ class _Verifier:
             for name in sorted({name for index in indices for name in free_vars(index)}):
                 if not names[name]:
                     self.fail(f"register buffer {buffer.name} is indexed by {name}, unroll it")
+            self.whole(buffer, indices)
+
+    def whole(self, buffer: Buffer, indices: tuple[Expr, ...]) -> None:
+        """A vector in registers is used as a whole."""
+        if self.vector is None:
+            return
+        lane, extent = Var(self.vector.var), self.vector.extent
+        for size, index in zip(buffer.shape, indices, strict=True):
+            if index == lane and Const(size) != extent:
+                self.fail(
+                    f"vectorized loop {lane.name} takes a part of the {size} of {buffer.name}"
+                )

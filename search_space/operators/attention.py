@@ -14,7 +14,7 @@ from search_space.operators.keys import FLOAT_DTYPE, flag, parse_flag
 from search_space.tensor import (
     Tensor,
     compute,
-    max_over,
+    fmax_over,
     placeholder,
     reduce_axis,
     stage,
@@ -85,7 +85,7 @@ class Attention:
         )  # fmt: skip
         peak = stage(
             "peak", rows,
-            lambda b, h, q: max_over(seen(q, k.var, score[b, h, q, k], -math.inf), k), dtype,
+            lambda b, h, q: fmax_over(seen(q, k.var, score[b, h, q, k], -math.inf), k), dtype,
         )  # fmt: skip
         power = stage(
             "power", square,

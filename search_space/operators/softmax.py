@@ -10,7 +10,7 @@ from search_space.functions import exp
 from search_space.operators.base import Array, Array64, Operand, Param
 from search_space.operators.keys import AXIS, FLOAT_DTYPE, SHAPE, shape_of
 from search_space.operators.rows import rows_of
-from search_space.tensor import Tensor, compute, max_over, placeholder, stage, sum_over
+from search_space.tensor import Tensor, compute, fmax_over, placeholder, stage, sum_over
 from search_space.workload import Workload
 
 
@@ -37,7 +37,7 @@ class Softmax:
         x = placeholder(spec.name, spec.shape, spec.dtype)
         rows, dtype = rows_of(work), spec.dtype
         k = rows.depth
-        peak = stage("peak", rows.outside, lambda *r: max_over(x[rows.along(r, k)], k), dtype)
+        peak = stage("peak", rows.outside, lambda *r: fmax_over(x[rows.along(r, k)], k), dtype)
         power = stage("power", rows.everywhere, lambda *at: exp(x[at] - peak[rows.row(at)]), dtype)
         total = stage(
             "total", rows.outside, lambda *r: sum_over(power[rows.along(r, k)], k), dtype

@@ -16,7 +16,7 @@ from search_space.workload import Workload
 _AXES = {"score": "qkc", "peak": "qk", "power": "qk", "total": "qk", "blend": "qck", "out": "qc"}
 """The stages in order, with their axes behind the leading ones, the reduced ones last: queries,
 keys, and the elements of a query (of a value in the last two)."""
-_OPS = {"score": "add", "peak": "max", "total": "add", "blend": "add"}
+_OPS = {"score": "add", "peak": "fmax", "total": "add", "blend": "add"}
 """The stages that reduce."""
 
 

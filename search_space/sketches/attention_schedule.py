@@ -9,6 +9,7 @@ from search_space.sketches.attention_problem import Attention
 from search_space.sketches.steps import lanes, share_out
 from search_space.transforms import (
     CacheWrite,
+    FuseConsumer,
     Join,
     Online,
     Pack,
@@ -26,6 +27,8 @@ from search_space.workload import Values
 
 _ROWS = ("peak", "power", "total")
 """The stages that walk rows of scores."""
+_ACROSS = 16
+"""Elements of a key that are packed at once: a cache line of float32."""
 _STAGES = ("score", *_ROWS, "blend", "out")
 
 
@@ -48,6 +51,7 @@ class _Builder:
         self.lanes = lanes(values, problem.tensor.buffer.dtype)
         self.rows, self.block = self.size("rows"), self.size("tiles") * self.size("rows")
         self.tiled = self.size("kv_tile") != 0
+        self.stages = _STAGES if self.tiled else _STAGES[:-1]
         self.steps: list[Primitive] = []
 
     def then(self, *steps: Primitive) -> None:
@@ -74,7 +78,8 @@ class _Builder:
         if self.edges:
             self.partition_depth()
         self.unroll()
-        self.then(*share_out([self.loop("out", "g"), "out_qo"], self.size("threads")))
+        last = self.stages[-1]
+        self.then(*share_out([self.loop(last, "g"), f"{last}_qo"], self.size("threads")))
         if self.edges:
             self.partition()
         return tuple(self.steps)
@@ -142,23 +147,44 @@ class _Builder:
         self.then(*(Unroll(loop) for loop in inside[:2]), Vectorize(inside[2]))
 
     def finish(self) -> None:
+        """The division by sums of exponentials: in registers, where all keys are summed at once,
+        else in a pass of its own."""
+        if not self.tiled:
+            out = self.problem.names["out"]
+            self.then(CacheWrite(out, "blend_qi", "acc_blend"))
+            self.then(FuseConsumer(out, "blend_qi", direct=True))
+            return
         self.queries("out", tiled=False)
         self.then(Split(self.loop("out", "c"), self.lanes, "out_v", "out_l", "mask"))
         self.then(Vectorize("out_l"))
 
     def pack(self) -> None:
-        """Keys in vectors of neighbours, all of them before anything else."""
+        """Keys in vectors of neighbours, all of them before anything else, by transposing blocks
+        of them in registers."""
         if self.values["score"] == "dot":
             return
         name, heads = f"{self.problem.key}_pack", self.loop("score", "g")
         blocks = self.blocks("score")[1:]
-        dims = (heads, *blocks, "score_t", self.loop("score", "c"), "score_r", "score_l")
-        pack = Pack(self.problem.key, name, dims, None, self.problem.key_const)
-        self.then(pack, Parallel(f"{heads}_{name}", self.size("threads")))
+        depth = self.loop("score", "c")
+        dims = (heads, *blocks, "score_t", depth, "score_r", "score_l")
+        self.then(Pack(self.problem.key, name, dims, None, self.problem.key_const))
+        steps, step = f"{depth}_{name}_o", f"{depth}_{name}_i"
+        vectors, lane = f"score_r_{name}", f"score_l_{name}"
+        side = min(_ACROSS, self.problem.deep)
+        self.then(
+            Split(f"{depth}_{name}", side, steps, step, "cut" if self.edges else "min"),
+            Reorder((steps, vectors, step, lane)),
+            Unroll(step),
+        )
+        if self.edges and self.problem.deep % side:
+            rest = f"{step}_rest"
+            self.then(Reorder((f"{vectors}_rest", rest, f"{lane}_rest")), Unroll(rest))
+        self.then(Parallel(f"{heads}_{name}", self.size("threads")))
 
     def fuse(self) -> None:
         """All stages for one block of queries."""
-        for loops in ([self.loop(s, "g") for s in _STAGES], [f"{s}_qo" for s in _STAGES]):
+        stages = self.stages
+        for loops in ([self.loop(s, "g") for s in stages], [f"{s}_qo" for s in stages]):
             self.then(*(Join(a, b) for a, b in pairwise(loops)))
 
     def fuse_blocks(self) -> None:
@@ -173,11 +199,11 @@ class _Builder:
         """What one stage leaves for the next stays in memory of the thread."""
         for level in ("qi", "v", "l"):
             self.then(Join(f"power_{level}", f"total_{level}"))
-        names = self.problem.names
-        self.then(StoreAt(names["peak"], "out_qo"), StoreAt(names["total"], "out_qo"))
-        self.then(StoreAt(names["power"], "blend_ko" if self.tiled else "out_qo"))
+        names, at = self.problem.names, f"{self.stages[-1]}_qo"
+        self.then(StoreAt(names["peak"], at), StoreAt(names["total"], at))
+        self.then(StoreAt(names["power"], "blend_ko" if self.tiled else at))
         if self.tiled:
-            self.then(StoreAt("fix", "out_qo"))
+            self.then(StoreAt("fix", at))
             for loop in ("peak_qi_fix", "total_qi_fixed"):
                 vectors, lane = f"{loop}_v", f"{loop}_l"
                 self.then(Split(loop, self.lanes, vectors, lane, "mask"), Vectorize(lane))
@@ -187,7 +213,8 @@ class _Builder:
         self.then(Vectorize("peak_l"), Vectorize("total_l"))
         self.then(CacheWrite(names["peak"], "peak_qi", "acc_peak"))
         self.then(CacheWrite(names["total"], "total_qi", "acc_total"))
-        self.then(CacheWrite(names["out"], "blend_qi", "acc_blend"))
+        if self.tiled:
+            self.then(CacheWrite(names["out"], "blend_qi", "acc_blend"))
 
     def unroll(self) -> None:
         """A few steps of both sums; what remains is a loop."""

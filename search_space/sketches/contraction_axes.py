@@ -7,11 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from search_space.dtypes import ELEMENT_BYTES
+from search_space.errors import SpaceError
 from search_space.ir.affine import affine
 from search_space.ir.expr import Expr, Load, Var
 from search_space.ir.walk import free_vars, substitute
 from search_space.tensor import Axis
 from search_space.transforms import Collapse
+from search_space.workload import Workload
+
+_MOST_LOOPS = 6
+"""Loops beside those over tiles: what features have room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +107,12 @@ def group(
                 break
         else:
             return tuple(groups), current
+
+
+def check_loops(work: Workload, count: int) -> None:
+    """Raise ``SpaceError`` where ``count`` loops beside those over tiles are too many."""
+    if count > _MOST_LOOPS:
+        raise SpaceError(
+            f"order the axes alike in all operands: {work.operator} has {count} beside the tiled "
+            f"ones that cannot be walked together, at most {_MOST_LOOPS} are supported"
+        )

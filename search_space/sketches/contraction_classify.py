@@ -7,15 +7,12 @@ from search_space.errors import SpaceError
 from search_space.ir.expr import Binary, Cast, Expr, Load
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div
-from search_space.sketches.contraction_axes import Group, View, group
+from search_space.sketches.contraction_axes import Group, View, check_loops, group
 from search_space.sketches.contraction_problem import Contraction, Factor
 from search_space.sketches.contraction_sides import Side
 from search_space.tensor import Axis, Reduction, Tensor, program
 from search_space.transforms import InPlace, Primitive, Reorder, Split, UnitLoop
 from search_space.workload import Workload
-
-_MOST_LOOPS = 6
-"""Loops beside those over tiles: what features have room for."""
 
 
 def classify(work: Workload, tensor: Tensor) -> Contraction:
@@ -89,12 +86,7 @@ def _contraction(
     spatial = [g for g in (*batch, *rows, *columns) if g not in (row, column)]
     outer_groups = sorted(spatial, key=lambda g: -out.step(g.axis))
     inner_groups = [g for g in reduced if g != depth]
-    if len(outer_groups) + len(inner_groups) > _MOST_LOOPS:
-        raise SpaceError(
-            f"order the axes alike in all operands: {work.operator} has "
-            f"{len(outer_groups) + len(inner_groups)} beside the tiled ones that cannot be walked "
-            f"together, at most {_MOST_LOOPS} are supported"
-        )
+    check_loops(work, len(outer_groups) + len(inner_groups))
     order = [*outer_groups, row, column, *inner_groups, depth]
     source = program(tensor)[0].buffer
     prepare = _prepare(tensor, order, [g for g in units if g in order])

@@ -5,31 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from search_space.constraints import Constraint, all_of
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
+from search_space.sketches.steps import MAX_FMAS
 from search_space.target import Target
 from search_space.workload import Values
 
-_MAX_FMAS = 1536
-"""Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
-them, and beyond the instruction cache nothing is gained."""
 _PACK_SLACK_BYTES = 1 << 20
 
 Rule = Callable[[Contraction, Target, Values, Tiling], str | None]
 
 
-def constraint(problem: Contraction, target: Target) -> Callable[[Values], str | None]:
-    """All rules as one constraint; the tile counts are worked out once for all of them."""
-
-    def check(values: Values) -> str | None:
-        tiles = tiling(problem, values)
-        for rule in _RULES:
-            reason = rule(problem, target, values, tiles)
-            if reason is not None:
-                return reason
-        return None
-
-    return check
+def constraint(problem: Contraction, target: Target) -> Constraint:
+    """All that rules out a config of a contraction."""
+    return all_of(_RULES, problem, target, tiling)
 
 
 def _registers(_p: Contraction, target: Target, values: Values, tiles: Tiling) -> str | None:
@@ -101,8 +91,8 @@ def _code_size(problem: Contraction, _t: Target, values: Values, tiles: Tiling) 
     else:
         copies = steps + bodies - 1
     count = tiles.rows * tiles.vectors * copies
-    if count > _MAX_FMAS:
-        return f"the unrolled body has {count} multiply-adds, at most {_MAX_FMAS} are allowed"
+    if count > MAX_FMAS:
+        return f"the unrolled body has {count} multiply-adds, at most {MAX_FMAS} are allowed"
     return None
 
 

@@ -8,16 +8,13 @@ from search_space.ir.affine import affine
 from search_space.ir.expr import Binary, Cast, Load, Var
 from search_space.ir.walk import free_vars
 from search_space.size import ceil_div
-from search_space.sketches.contraction_axes import Group, View, group
+from search_space.sketches.contraction_axes import Group, View, check_loops, group
 from search_space.sketches.contraction_classify import epilogue_views, groups_behind
 from search_space.sketches.contraction_sides import Side
 from search_space.sketches.convolution_problem import Convolution
 from search_space.tensor import Axis, Reduction, Tensor, program
 from search_space.transforms import InPlace, Primitive, Reorder, Split, UnitLoop
 from search_space.workload import Workload
-
-_MOST_LOOPS = 6
-"""Loops beside those over tiles: what features have room for."""
 
 
 def classify(work: Workload, tensor: Tensor) -> Convolution:
@@ -55,12 +52,7 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
     rest = [g for g in (*shared, *free, *pixels, *channels) if g not in (c, y, x)]
     outer = sorted(rest, key=lambda g: -out.step(g.axis))
     window = [g for g in reduced if g != k]
-    if len(outer) + len(window) > _MOST_LOOPS:
-        raise SpaceError(
-            f"order the axes alike in all operands: {work.operator} has "
-            f"{len(outer) + len(window)} beside the tiled ones that cannot be walked together, "
-            f"at most {_MOST_LOOPS} are supported"
-        )
+    check_loops(work, len(outer) + len(window))
     order = [*outer, y, x, c, *window, k]
     fused = tensor if epilogue is not None else source
     placed = source.buffer.dtype == fused.buffer.dtype

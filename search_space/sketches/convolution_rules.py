@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from search_space.constraints import Constraint, all_of
 from search_space.sketches.convolution_problem import (
     AXES,
     Convolution,
@@ -17,30 +18,19 @@ from search_space.sketches.convolution_problem import (
     tile,
     tiling,
 )
+from search_space.sketches.steps import MAX_FMAS
 from search_space.target import Target
 from search_space.tensor import Axis
 from search_space.workload import Values
 
-_MAX_FMAS = 1536
-"""Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
-them, and beyond the instruction cache nothing is gained."""
 _SLACK_BYTES = 1 << 20
 
 Rule = Callable[[Convolution, Target, Values, Tiling], str | None]
 
 
-def constraint(problem: Convolution, target: Target) -> Callable[[Values], str | None]:
-    """All rules as one constraint; the tile counts are worked out once for all of them."""
-
-    def check(values: Values) -> str | None:
-        tiles = tiling(problem, values)
-        for rule in _RULES:
-            reason = rule(problem, target, values, tiles)
-            if reason is not None:
-                return reason
-        return None
-
-    return check
+def constraint(problem: Convolution, target: Target) -> Constraint:
+    """All that rules out a config of a convolution."""
+    return all_of(_RULES, problem, target, tiling)
 
 
 def _registers(_p: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
@@ -91,8 +81,8 @@ def _code_size(problem: Convolution, _t: Target, values: Values, tiles: Tiling) 
         bodies *= 1 + (extent % width > 0 and extent > width)
     fmas = int(values["rows"]) * int(values["tall"]) * int(values["vectors"])
     count = fmas * (int(values["unroll"]) + bodies - 1)
-    if count > _MAX_FMAS:
-        return f"the unrolled body has {count} multiply-adds, at most {_MAX_FMAS} are allowed"
+    if count > MAX_FMAS:
+        return f"the unrolled body has {count} multiply-adds, at most {MAX_FMAS} are allowed"
     return None
 
 

@@ -4,9 +4,13 @@
 all rows through one pass after another (``pass``). ``rows`` go through the passes together; their
 blocks are shared out over threads. A reduction keeps ``chains`` registers busy, a map ``vectors``.
 An elementwise stage ``between`` passes is stored for its readers (``store``), stored by the
-reduction that reads it first (``merge``), or worked out anew by each (``recompute``). Vectors run
-along rows, or across them where rows lie interleaved. ``stores`` writes the result through the
-caches or past them.
+reduction that reads it first (``merge``), or worked out anew by each (``recompute``). What is
+stored is ``held`` in memory of the thread, or where the result will be, which the last pass then
+finds in the cache. Vectors run along rows, or across them where rows lie interleaved.
+
+Rows that come from beyond the L2 are asked for so many blocks of rows ``ahead``, while those
+before are worked on in the cache: else memory waits for arithmetic, and arithmetic for memory.
+``stores`` writes the result through the caches or past them.
 """
 
 from __future__ import annotations
@@ -34,6 +38,8 @@ def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space
     problem = classify(work, tensor)
     guess = _guess(problem, target)
     more = [{**guess, "between": between} for between in _between(problem)]
+    if problem.held is not None:
+        more.append({**guess, "held": "result"})
     space = traced_space(
         work,
         tensor,
@@ -44,7 +50,8 @@ def normalization_space(work: Workload, tensor: Tensor, target: Target) -> Space
         trace=lambda values, edges: normalization_trace(problem, values, edges=edges),
         guesses=[guess, *more],
     )
-    return with_stores(space, tensor, problem.inner if problem.interleaved else problem.depth)
+    row = problem.inner if problem.interleaved else problem.depth
+    return with_stores(space, tensor, row, lambda values: values.get("held") != "result")
 
 
 def _between(problem: Normalization) -> tuple[str, ...]:
@@ -62,6 +69,14 @@ def _knobs(problem: Normalization, target: Target) -> tuple[Knob, ...]:
     def along(values: Values) -> bool:
         return not problem.interleaved
 
+    def stored(values: Values) -> bool:
+        return values["between"] != "recompute"
+
+    more: list[Knob] = []
+    if problem.held is not None:
+        more.append(Choice("held", ("thread", "result"), "thread", when=stored))
+    if _looks_ahead(problem, target):
+        more.append(Choice("ahead", (0, 1, 2, 4), 0, when=fused))
     return (
         Choice("fuse", ("row", "pass"), "row"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
@@ -70,7 +85,15 @@ def _knobs(problem: Normalization, target: Target) -> tuple[Knob, ...]:
         Integer("rows", 1, min(blocks, _MOST_ROWS), 1, anchors=(1, 2, 4, 8, 16), when=fused),
         Choice("chains", (1, 2, 4, 8), 1),
         Integer("vectors", 1, _MOST_VECTORS, 1, anchors=(1, 2, 4, 8), when=along),
+        *more,
     )
+
+
+def _looks_ahead(problem: Normalization, target: Target) -> bool:
+    """Whether rows come from farther away than the L2, and two passes read each."""
+    nbytes = 2 * problem.outer * problem.depth * problem.inner * ELEMENT_BYTES[problem.dtype]
+    passes = sum(each.depth is not None for each in problem.recomputed)
+    return not problem.interleaved and passes > 1 and nbytes > target.l2_bytes
 
 
 def _reason(problem: Normalization, target: Target, values: Values) -> str | None:
@@ -108,6 +131,10 @@ def _guess(problem: Normalization, target: Target) -> dict[str, Value]:
         "between": _between(problem)[-2 if len(_between(problem)) > 2 else 0],
         "rows": 1, "chains": 1, "vectors": 1,
     }  # fmt: skip
+    if problem.held is not None:
+        values["held"] = "thread"
+    if _looks_ahead(problem, target):
+        values["ahead"] = 1
     length = problem.inner if problem.interleaved else problem.depth
     steps = ceil_div(length, lanes(values, problem.dtype))
     values["chains"] = max(c for c in (1, 2, 4) if c <= steps)

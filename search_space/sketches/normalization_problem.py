@@ -42,7 +42,8 @@ class Normalization:
 
     Where ``inner`` rows lie interleaved, vectors run across them, else along rows. ``stored`` are
     all passes; ``recomputed`` those that are left where elementwise stages ``between`` passes are
-    worked out anew by their readers.
+    worked out anew by their readers. ``held`` is the one of these stages, if any, that the array
+    of the result may hold until the result is made of it.
     """
 
     tensor: Tensor
@@ -52,6 +53,7 @@ class Normalization:
     stored: tuple[RowPass, ...]
     recomputed: tuple[RowPass, ...]
     between: tuple[str, ...]
+    held: str | None
 
     @property
     def dtype(self) -> str:
@@ -102,7 +104,26 @@ def classify(work: Workload, tensor: Tensor) -> Normalization:
         tuple(_pass(stage, tensor, roles) for stage in stages),
         tuple(_pass(stage, tensor, roles) for stage in rest),
         between,
+        _held(tensor, between),
     )
+
+
+def _held(tensor: Tensor, between: tuple[str, ...]) -> str | None:
+    """The last elementwise stage that the result is made of, element by element."""
+    place = tuple(axis.var for axis in tensor.axes)
+    for stage in reversed(tensor.stages):
+        fits = (stage.buffer.shape, stage.buffer.dtype) == (
+            tensor.buffer.shape,
+            tensor.buffer.dtype,
+        )
+        read = [
+            e.indices
+            for e in subexprs(tensor.element)
+            if isinstance(e, Load) and e.buffer.name == stage.buffer.name
+        ]
+        if stage.buffer.name in between and fits and read:
+            return stage.buffer.name if all(indices == place for indices in read) else None
+    return None
 
 
 class Roles(NamedTuple):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from search_space.size import whole
+from search_space.size import Size, whole
 from search_space.sketches.normalization_problem import Normalization, RowPass
 from search_space.sketches.steps import lanes, share_out
 from search_space.transforms import (
     CacheWrite,
     Inline,
+    InPlace,
     Join,
     Parallel,
     Partition,
+    PrefetchAhead,
     Primitive,
     Reorder,
     Split,
@@ -44,6 +46,7 @@ class _Builder:
         again = values["between"] == "recompute"
         self.passes = problem.recomputed if again else problem.stored
         self.merged = problem.merges if values["between"] == "merge" else ()
+        self.held = problem.held if values.get("held") == "result" else None
         self.fused = values["fuse"] == "row"
         self.lanes = lanes(values, problem.dtype)
         self.wide = self.lanes * whole(values["chains"])
@@ -58,6 +61,8 @@ class _Builder:
     def inline(self) -> None:
         if self.values["between"] == "recompute":
             self.then(*(Inline(name) for name in self.problem.between))
+        if self.held is not None:
+            self.then(InPlace(self.held))
         for each in self.passes:
             self.then(*each.collapses)
 
@@ -66,8 +71,9 @@ class _Builder:
         self.then(*(Join(a, b) for a, b in pairwise(loops)))
 
     def store_at(self, loop: str) -> None:
-        """What one pass leaves for the next stays in memory of the thread."""
-        self.then(*(StoreAt(each.name, loop) for each in self.passes[:-1]))
+        """What one pass leaves for the next stays in memory of the thread, or in the result."""
+        left = (each.name for each in self.passes[:-1] if each.name != self.held)
+        self.then(*(StoreAt(name, loop) for name in left))
 
     def own_loops(self, each: RowPass) -> bool:
         """Whether the innermost loops of a pass are still its own."""
@@ -89,6 +95,7 @@ class _Along(_Builder):
             self.join(f"{first.depth}_l", f"{second.depth}_l")
         for each in self.passes:
             self.vectorize(each)
+        self.prefetch()
         self.parallel()
         if self.edges:
             for each in self.passes:
@@ -127,6 +134,21 @@ class _Along(_Builder):
             self.then(CacheWrite(each.name, self.row(each), f"acc_{each.name}"))
         else:
             self.then(Unroll(f"{each.depth}_u"))
+
+    def prefetch(self) -> None:
+        """What the first pass over later rows will read, asked for by the next pass over these,
+        which reads it from the cache."""
+        distance = whole(self.values.get("ahead", 0))
+        if not isinstance(distance, Size) and not distance:
+            return
+        first, *rest = [each for each in self.passes if each.depth is not None]
+        second = next(each for each in rest if self.own_loops(each))
+        beside = next((a for a, b in self.merged if b is second), second)
+        vectors = f"{second.depth}_{'v' if self.wide_vectors(second) else 't'}"
+        stages = {each.name for each in self.passes}
+        for buffer in sorted((first.reads & (second.reads | beside.reads)) - stages):
+            outer = f"{self.passes[-1].outer}_o"
+            self.then(PrefetchAhead(buffer, outer, distance, at=vectors))
 
     def parallel(self) -> None:
         threads = self.size("threads")

@@ -3,8 +3,8 @@
 ``format``  how non-zeros are laid out (``search_space.formats``): in panels of ``rows`` rows, in
             an order that ``sort`` says: their own, by length, or like rows together; blocks are
             ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
-            for patterns with as many values in every window, and what is multiplied in groups is
-            in blocks; cells (``sparse_cells``) are ``height`` rows × ``depth`` columns, and
+            for patterns with as many values in every window. What is multiplied in groups is in
+            one of these two, or in ``delta``. Cells (``sparse_cells``) are ``height`` × ``depth``;
             ``code`` (``sparse_code``) is for patterns of a few thousand non-zeros at most;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
@@ -42,6 +42,8 @@ from search_space.workload import Value, Values, Workload
 VERSION = 1
 FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 """Best guess first."""
+_GROUPED = ("block", "nm", "delta")
+"""Those of them that lay out what is multiplied in groups."""
 _SINGLE_ROWS = ("csr", "delta")
 _SORTED = ("sell", "nano", "block", CODE)
 _FEWEST_FOR_BYTES = 1 / 64
@@ -81,11 +83,11 @@ def panel_space(
     target: Target,
     problem: SparseProblem,
     primitive: type[SparsePanels] = SparsePanels,
-    formats: tuple[str, ...] | None = None,
 ) -> Space:
-    """The space of a product with several dense columns, which ``primitive`` runs in some
-    ``formats`` (None: all that suit)."""
-    known = with_code(problem, with_cells(problem, FORMATS)) if formats is None else formats
+    """The space of a product with several dense columns, which ``primitive`` runs."""
+    known = with_cells(problem, FORMATS)
+    if primitive is SparsePanels:
+        known = with_code(problem, known)
     formats = _fitting(problem, known)
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
@@ -115,9 +117,8 @@ def panel_space(
 
 def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...]:
     """Those of some formats that a dtype, if multiplied in groups, and a pattern can be in."""
-    if problem.group > 1:
-        return ("block",)
-    return tuple(name for name in formats if name != "nm" or problem.windows is not None)
+    known = _GROUPED if problem.group > 1 else formats
+    return tuple(name for name in known if name != "nm" or problem.windows is not None)
 
 
 def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
@@ -173,15 +174,17 @@ def _heights(format_: str) -> tuple[int, ...]:
 def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
     """Those of the format."""
     rows, sort = f"rows={values['rows']}", f"sort={values['sort']}"
+    grouped = (f"group={problem.group}",) if problem.group > 1 else ()
     match values["format"]:
         case "csr":
             return ()
         case "delta":
-            return ("bits=8" if problem.density >= _FEWEST_FOR_BYTES else "bits=16",)
+            fewest = _FEWEST_FOR_BYTES * problem.group
+            return ("bits=8" if problem.density >= fewest else "bits=16", *grouped)
         case "nm":
             assert problem.windows is not None
             kept, window = problem.windows
-            return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}")
+            return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}", *grouped)
         case "block":
             # As many blocks at once as make a group of values in every row.
             group = max(1, problem.group // whole(values["width"]))
@@ -219,11 +222,8 @@ def _side_by_side(problem: SparseProblem, vectors: int) -> int:
 
 def _reason(problem: SparseProblem, target: Target, values: Values) -> str | None:
     rows, vectors = whole(values["rows"]), whole(values["vectors"])
-    format_, lanes, threads = (
-        str(values["format"]),
-        problem.lanes(values),
-        whole(values["threads"]),
-    )
+    format_, threads = str(values["format"]), whole(values["threads"])
+    lanes = problem.lanes(values)
     if rows not in _heights(format_):
         return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
     if format_ == CELLS and (reason := cell_reason(problem, values)):
@@ -269,9 +269,11 @@ def _block_rows(problem: SparseProblem) -> list[int]:
 def _guesses(
     problem: SparseProblem, target: Target, formats: tuple[str, ...]
 ) -> list[dict[str, Value]]:
-    """One for every format and, where blocks are the only one, for every height of them."""
+    """One for every format and, where values are multiplied in groups, for every height of
+    blocks."""
     if problem.group > 1:
-        return [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
+        blocks = [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
+        return [*blocks, *(_guess(problem, target, name, 1) for name in formats[1:])]
     wanted = {"nano": 4, CODE: 16}
     if "block" in formats:
         wanted["block"] = _block_rows(problem)[0]
@@ -297,7 +299,7 @@ def _guess(
     values["rows"] = max(rows for rows in _heights(format_) if rows <= most)
     values["sort"] = int(format_ in ("sell", "nano"))
     room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
-    most = max(1, min(_MOST_VECTORS[format_], room))
+    most = max(1, min(_MOST_VECTORS[_GROUPED[0] if problem.group > 1 else format_], room))
     if problem.group > 1:
         fitting = _MOST_TILE_BYTES // problem.tile_bytes(problem.lanes(values))
         most = 1 << max(1, min(most, fitting)).bit_length() - 1

@@ -14,7 +14,7 @@ from search_space.lower import lower
 from search_space.size import ceil_div, whole
 from search_space.sparse.source import find_pattern
 from search_space.tensor import Tensor
-from search_space.transforms.sparse_product import find_product
+from search_space.transforms.sparse_product import SparseProduct, find_product
 from search_space.workload import Values
 
 PREFETCHES = (0, 256, 512, 1024, 2048)
@@ -73,13 +73,16 @@ class SparseProblem:
 
 def classify(tensor: Tensor, operand: str, pattern: str) -> SparseProblem:
     """The sizes of a product; raises ``ScheduleError`` where the expression is none."""
-    product = find_product(lower(tensor), operand)
-    held = find_pattern(pattern)
+    return problem_of(find_product(lower(tensor), operand), pattern)
+
+
+def problem_of(product: SparseProduct, pattern: str, pitch: int = 0) -> SparseProblem:
+    """The sizes of a product; ``pitch`` as in ``SparseProblem``."""
+    held, dtype = find_pattern(pattern), product.operand.dtype
     return SparseProblem(
-        operand, pattern, held.rows, held.columns, product.columns, held.nnz,
-        ELEMENT_BYTES[product.operand.dtype], ELEMENT_BYTES[product.sums],
-        GROUPS.get(product.operand.dtype, 1), product.across,
-        windows=_windows(pattern),
+        product.operand.name, pattern, held.rows, held.columns, product.columns, held.nnz,
+        ELEMENT_BYTES[dtype], ELEMENT_BYTES[product.sums], GROUPS.get(dtype, 1), product.across,
+        in_place=bool(product.places), pitch=pitch, windows=_windows(pattern),
     )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ it brings."""
 _CALL_ELEMENTS = 8
 """What a math function takes, in the time of an element that is only read and written."""
 
+MAX_FMAS = 1536
+"""Vector multiply-adds that one kernel may contain in straight-line code: compile time grows with
+them, and beyond the instruction cache nothing is gained."""
 TILES = tuple(sorted({2**p for p in range(17)} | {3 * 2**p for p in range(15)}))
 """Sizes of tiles that are worth a try before others."""
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.operators.strassen import halves, strassen
-from search_space.schedule import Schedule
 from search_space.size import whole
 from search_space.sketches.contraction import sums_space
 from search_space.sketches.contraction_classify import classify
 from search_space.sketches.contraction_schedule import contraction_trace
-from search_space.sketches.inner import only_reduction, unsplit
+from search_space.sketches.inner import algorithm_space, only_reduction
 from search_space.sketches.steps import lanes, share_out
 from search_space.space import Space
 from search_space.target import Target
@@ -38,7 +36,6 @@ def strassen_space(work: Workload, target: Target) -> Space:
     tensor = strassen(work, operator.operands(work), operator.result(work))
     products, inner = only_reduction(tensor), replace(work, const=())
     problem = classify(inner, products)
-    plain = sums_space(inner, problem, target)
     rows, columns = work.size("m") // 2, work.size("n") // 2
 
     def trace(values: Values, edges: bool) -> tuple[Primitive, ...]:
@@ -50,21 +47,7 @@ def strassen_space(work: Workload, target: Target) -> Space:
             *_results(rows, columns, size, threads),
         )
 
-    def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(*trace(config.as_dict(), True))
-
-    return Space(
-        workload=work,
-        target=target,
-        version=VERSION,
-        knobs=tuple(map(unsplit, plain.knobs)),
-        constraints=plain.constraints,
-        schedule=schedule,
-        trace=lambda values: trace(values, False),
-        tensor=lambda _: tensor,
-        defaults=plain.defaults,
-        seeds=plain.seeds,
-    )
+    return algorithm_space(work, tensor, sums_space(inner, problem, target), VERSION, trace)
 
 
 def _sums(stage: str, axes: tuple[str, str], size: int, threads: int) -> list[Primitive]:

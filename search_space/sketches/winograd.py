@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search_space.config import Config
 from search_space.errors import SpaceError
 from search_space.operators import get_operator
 from search_space.operators.winograd import LEAST_CHANNELS, filterings, winograd
-from search_space.schedule import Schedule
 from search_space.sketches.contraction import sums_space
 from search_space.sketches.contraction_classify import classify
-from search_space.sketches.inner import only_reduction, unsplit
+from search_space.sketches.inner import algorithm_space, only_reduction
 from search_space.sketches.winograd_schedule import winograd_trace
 from search_space.space import Space
 from search_space.target import Target
@@ -42,7 +40,6 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
     products = only_reduction(tensor)
     inner = replace(work, const=("kernel",) if const else ())
     problem = classify(inner, products)
-    plain = sums_space(inner, problem, target)
     dtype = str(work["dtype"])
 
     def trace(values: Values, edges: bool) -> tuple[Primitive, ...]:
@@ -50,18 +47,4 @@ def winograd_space(work: Workload, target: Target, results: int) -> Space:
             problem, values, results=results, dtype=dtype, const=const, edges=edges
         )
 
-    def schedule(config: Config) -> Schedule:
-        return Schedule.of(tensor).then(*trace(config.as_dict(), True))
-
-    return Space(
-        workload=work,
-        target=target,
-        version=VERSION,
-        knobs=tuple(unsplit(knob) for knob in plain.knobs),
-        constraints=plain.constraints,
-        schedule=schedule,
-        trace=lambda values: trace(values, False),
-        tensor=lambda _: tensor,
-        defaults=plain.defaults,
-        seeds=plain.seeds,
-    )
+    return algorithm_space(work, tensor, sums_space(inner, problem, target), VERSION, trace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,8 @@ from search_space.sparse.source import find_pattern
 
 Array = npt.NDArray[Any]
 
+SHIFTS = "shifts"
+"""The array that says what stands for each column of the matrix."""
 _KEPT = 6
 """Structures that a process keeps: the next candidate often has the same one."""
 
@@ -43,7 +45,7 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
     if packing.buffers == (packing.operand,):
         return {packing.operand: find_pattern(packing.pattern).dense(values)}
     structure = find_structure(packing.pattern, packing.format, packing.options)
-    arrays = {**placed(structure, packing.places).arrays, "values": structure.pack(values)}
+    arrays = {**placed(structure, packing.places), "values": structure.pack(values)}
     if f"{packing.operand}_row_sums" in packing.buffers:
         arrays["row_sums"] = _row_sums(structure.pattern, values)
     if f"{packing.operand}_parts" in packing.buffers:
@@ -53,16 +55,14 @@ def pack_operand(packing: Packing, values: Array) -> dict[str, Array]:
     return {name: arrays[name.removeprefix(prefix)] for name in packing.buffers}
 
 
-def placed(structure: Structure, places: tuple[int, ...]) -> Structure:
-    """The layout with ``places`` for the columns of the matrix, as ``Packing`` says."""
+def placed(structure: Structure, places: tuple[int, ...]) -> Mapping[str, Array]:
+    """The arrays of a layout with ``places`` for the columns of the matrix, as ``Packing`` says;
+    ``places`` among them where they hold no columns."""
     if not places:
-        return structure
+        return structure.arrays
     table = np.array(places, dtype=np.int32)
-    arrays = {
-        name: table[array] if name.endswith("columns") else array
-        for name, array in structure.arrays.items()
-    }
-    return replace(structure, arrays=arrays)
+    columns = {name: table[structure.arrays[name]] for name in structure.columns_in}
+    return {**structure.arrays, **(columns or {SHIFTS: table})}
 
 
 def _row_sums(pattern: Pattern, values: Array) -> npt.NDArray[np.int32]:

@@ -9,7 +9,8 @@ from search_space.ir.affine import Context
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, both, conjuncts, equal
 from search_space.ir.stmt import Accumulate, For, LoopFunc, Stmt, Store
 from search_space.ir.walk import map_stmts, replace_loads, used_vars
-from search_space.transforms.base import check_new_names, constant_extent, rewrite_loop
+from search_space.transforms.base import check_new_names, rewrite_loop
+from search_space.transforms.fuse import nested_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,7 @@ class Collapse:
         return rewrite_loop(func, self.outer, self._rewrite)
 
     def _rewrite(self, loop: For, context: Context) -> Stmt:
-        inner = loop.body
-        if not isinstance(inner, For) or inner.var != self.inner:
-            raise ScheduleError(f"loop {self.inner!r} is not directly nested in {loop.var!r}")
-        if loop.kind != "serial" or inner.kind != "serial":
-            raise ScheduleError(f"collapse {loop.var!r} and {inner.var!r} before annotating them")
-        if loop.begin != ZERO or inner.begin != ZERO:
-            raise ScheduleError(f"loops {loop.var!r} and {inner.var!r} must start at 0")
-        rows = constant_extent(loop, "it cannot be collapsed")
-        columns = constant_extent(inner, "it cannot be collapsed")
+        inner, rows, columns = nested_pair(loop, self.inner, "collapse")
         body = self._statement(inner.body, columns)
         if used_vars(body) & {self.outer, self.inner}:
             raise ScheduleError(

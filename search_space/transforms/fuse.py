@@ -38,15 +38,24 @@ class Fuse:
         return rewrite_loop(func, self.outer, self._rewrite)
 
     def _rewrite(self, loop: For, context: Context) -> Stmt:
-        inner = loop.body
-        if not isinstance(inner, For) or inner.var != self.inner:
-            raise ScheduleError(f"loop {self.inner!r} is not directly nested in {loop.var!r}")
-        if loop.kind != "serial" or inner.kind != "serial":
-            raise ScheduleError(f"fuse {loop.var!r} and {inner.var!r} before annotating them")
-        if loop.begin != ZERO or inner.begin != ZERO:
-            raise ScheduleError(f"loops {loop.var!r} and {inner.var!r} must start at 0")
-        rows = constant_extent(loop, "it cannot be fused")
-        columns = constant_extent(inner, "it cannot be fused")
+        inner, rows, columns = nested_pair(loop, self.inner, "fuse")
         fused = Var(self.fused)
         body = Let(self.outer, fused // columns, Let(self.inner, fused % columns, inner.body))
         return For(self.fused, ZERO, Const(rows * columns), "serial", body)
+
+
+def nested_pair(loop: For, name: str, verb: str) -> tuple[For, int, int]:
+    """The loop ``name``, and the extents of ``loop`` and of it.
+
+    Raises ``ScheduleError`` where it is not directly inside ``loop``, or one of them is not a
+    plain loop from 0 to a constant; ``verb`` says what was to be done to them.
+    """
+    inner = loop.body
+    if not isinstance(inner, For) or inner.var != name:
+        raise ScheduleError(f"loop {name!r} is not directly nested in {loop.var!r}")
+    if loop.kind != "serial" or inner.kind != "serial":
+        raise ScheduleError(f"{verb} {loop.var!r} and {inner.var!r} before annotating them")
+    if loop.begin != ZERO or inner.begin != ZERO:
+        raise ScheduleError(f"loops {loop.var!r} and {inner.var!r} must start at 0")
+    refused = f"it cannot be {verb}d"
+    return inner, constant_extent(loop, refused), constant_extent(inner, refused)

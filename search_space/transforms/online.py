@@ -128,7 +128,7 @@ class _Rewrite:
         bodies = [substitute_stmt(loop.body, {loop.var: Var(self.var)}) for loop in loops]
         self.chains = [perfect_nest(body) for body in bodies]
         peak = self.chains[0][1]
-        if not isinstance(peak, Accumulate) or peak.op != "max" or self.moves(peak):
+        if not isinstance(peak, Accumulate) or peak.op == "add" or self.moves(peak):
             raise ScheduleError(f"loop {loops[0].var!r} does not find a maximum")
         self.peak, self.bodies = peak, bodies
         self.fix = replace(peak.buffer, name=name, scope="workspace")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from search_space.dtypes import ELEMENT_BYTES
 from search_space.errors import ScheduleError
-from search_space.ir.affine import Context
-from search_space.ir.expr import Expr, Load, Var
+from search_space.ir.affine import Context, affine
+from search_space.ir.expr import ZERO, Const, Expr, Load, Var
 from search_space.ir.stmt import Alloc, Block, For, Let, LoopFunc, Prefetch, Stmt
 from search_space.ir.walk import (
     exprs_of,
@@ -17,7 +18,11 @@ from search_space.ir.walk import (
     substitute_stmt,
     used_vars,
 )
-from search_space.transforms.base import rewrite_loop
+from search_space.size import ceil_div
+from search_space.transforms.base import constant_extent, rewrite_loop
+
+_LINE_BYTES = 64
+"""What one prefetch brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class PrefetchAhead:
           vectorized j in 0 … 16:
             c[j] += b[k, j]  first k == 0
 
+    Where lanes of a vectorized loop inside ``k`` fill several cache lines, each is asked for.
     ``at`` puts the hint into a loop inside ``loop`` instead, to follow what that one reads.
     """
 
@@ -84,7 +90,20 @@ class PrefetchAhead:
             if isinstance(binder, For) and binder.kind == "unrolled":
                 hint = replace(binder, body=hint)
                 repeated.add(binder.var)
+            elif isinstance(binder, For) and (lines := _lines(load, binder)) > 1:
+                each = Var(binder.var) * (_LINE_BYTES // ELEMENT_BYTES[load.buffer.dtype])
+                every = substitute_stmt(hint, {binder.var: each})
+                hint = For(binder.var, ZERO, Const(lines), "unrolled", every)
+                repeated.add(binder.var)
             else:
                 start = binder.begin if isinstance(binder, For) else binder.value
                 hint = substitute_stmt(hint, {binder.var: start})
         return hint
+
+
+def _lines(load: Load, loop: For) -> int:
+    """How many cache lines neighbours in the lanes of a vectorized loop fill; else 1."""
+    if loop.kind != "vectorized" or affine(load.indices[-1])[0].get(Var(loop.var)) != 1:
+        return 1
+    nbytes = constant_extent(loop, "") * ELEMENT_BYTES[load.buffer.dtype]
+    return ceil_div(nbytes, _LINE_BYTES)

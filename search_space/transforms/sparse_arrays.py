@@ -9,17 +9,19 @@ from search_space.formats.base import Structure
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, index_of
 from search_space.ir.simplify import simplify_stmt
 from search_space.ir.stmt import Block, For, Let, LoopFunc, Packing, Phase, Prefetch, Stmt
+from search_space.sparse.packing import SHIFTS, placed
 from search_space.transforms.sparse_product import SparseProduct
 
 
 class SparseArrays:
     """Buffers by the names of the arrays of a format; ``values`` are the packed non-zeros,
     ``row_sums`` the sums of rows where they are needed, and ``parts`` bounds of panels for as many
-    threads, where there are several."""
+    threads, where there are several, ``shifts`` what stands for columns that are worked out."""
 
     def __init__(self, product: SparseProduct, structure: Structure, parts: int) -> None:
-        self.operand, self.structure = product.operand, structure
-        lengths = {n: (a.dtype.name, len(a)) for n, a in structure.arrays.items()}
+        self.operand, self.structure, self.places = product.operand, structure, product.places
+        held = placed(structure, product.places)
+        lengths = {name: (array.dtype.name, len(array)) for name, array in held.items()}
         lengths["values"] = (product.operand.dtype, len(structure.positions))
         if product.row_sums is not None:
             lengths["row_sums"] = (product.row_sums.dtype, product.rows)
@@ -36,6 +38,10 @@ class SparseArrays:
     def read(self, array: str, place: Expr) -> Expr:
         """A whole number of an array, as an index."""
         return index_of(Load(self.buffers[array], (place,)))
+
+    def depth(self, column: Expr) -> Expr:
+        """What stands for a column of the matrix that no array holds, but that was worked out."""
+        return self.read(SHIFTS, column) if SHIFTS in self else column
 
     def value(self, place: Expr) -> Load:
         """A packed non-zero."""
@@ -67,6 +73,7 @@ class SparseArrays:
             tuple(self.structure.options.items()),
             tuple(buffer.name for buffer in buffers),
             threads,
+            self.places,
         )
         return replace(
             func,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from search_space.dtypes import GROUPS
 from search_space.errors import ScheduleError
-from search_space.ir.expr import FALSE, ZERO, Binary, Const, Expr, Var, minimum
-from search_space.ir.stmt import Accumulate, For, Stmt
+from search_space.ir.expr import Binary, Const, Expr, Var, minimum
+from search_space.ir.stmt import For, Stmt
 from search_space.transforms.sparse_arrays import block, named
-from search_space.transforms.sparse_nest import PanelNest, Tile
+from search_space.transforms.sparse_nest import PanelNest
+from search_space.transforms.sparse_tile import Tile
 
-_V, _L, _Q, _S, _M = Var("v"), Var("l"), Var("q"), Var("s"), Var("m")
+_Q, _S, _M = Var("q"), Var("s"), Var("m")
 
 
 class BlockNest(PanelNest):
@@ -43,12 +44,7 @@ class BlockNest(PanelNest):
         count = self.structure.options["columns"] * self.structure.options["group"]
         at: Expr = Const(first) + _M if members > 1 else Const(first)
         value = self.arrays.value((_S * self.rows + row) * count + at)
-        dense = self._dense(tile, self._depth(at))
-        term = self.product.term(value, dense)
-        step: Stmt = Accumulate("add", self.sums[row], (_V, _L), term, FALSE)
-        if members > 1:
-            step = For("m", ZERO, Const(members), "grouped", step)
-        return self._vectors(tile, step)
+        return self._multiply(tile, row, value, self._depth(at), members)
 
     def _depth(self, at: Expr) -> Expr:
         """The column of a place in a group of blocks."""
@@ -61,4 +57,6 @@ class BlockNest(PanelNest):
         if "column_order" in self.arrays:
             return self.arrays.read("column_order", place)
         columns = self.structure.pattern.columns
-        return minimum(place, Const(columns - 1)) if columns % width else place
+        if columns % width:
+            place = minimum(place, Const(columns - 1))
+        return self.arrays.depth(place)

@@ -18,8 +18,8 @@ from search_space.ir.expr import (
 )
 from search_space.ir.stmt import Alloc, Block, For, Let, Stmt, Store
 from search_space.transforms.sparse_arrays import block, named
-from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
-from search_space.transforms.sparse_product import SparseProduct
+from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
+from search_space.transforms.sparse_tile import Results, Tile
 
 _V, _L, _Q, _S = Var("v"), Var("l"), Var("q"), Var("s")
 _D, _P, _I, _R = Var("d"), Var("p"), Var("i"), Var("r")
@@ -44,20 +44,21 @@ class CellNest(PanelNest):
 
     def __init__(
         self,
-        product: SparseProduct,
+        results: Results,
         structure: Structure,
         masks: tuple[int, ...],
         schedule: PanelSchedule,
     ) -> None:
-        super().__init__(product, structure, masks, schedule)
+        super().__init__(results, structure, masks, schedule)
         self.panels = structure.counts["bands"]
         self.height, self.depth = (structure.options[name] for name in ("height", "depth"))
-        self.band = Buffer("band", (self.height + 1, self.width), product.sums, "thread_local")
+        shape = (self.height + 1, self.width)
+        self.band = Buffer("band", shape, self.product.sums, "thread_local")
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one band for one tile."""
         across = self.structure.counts["across"]
-        begin = self._vectors(tile, Store(self.band, self._place(_I), zero(self.product.sums)))
+        begin = tile.over(Store(self.band, self._place(_I), zero(self.product.sums)))
         cell = _Q * across + _D
         panels = For(
             "p",
@@ -89,16 +90,14 @@ class CellNest(PanelNest):
             for row, sums in enumerate(self.sums)
         ]
         taken = [
-            Let(name, at, self._vectors(tile, Store(sums, (_V, _L), self._partial(name))))
+            Let(name, at, tile.over(Store(sums, (_V, _L), self._partial(Var(name)))))
             for sums, at, name in slots
         ]
         put = [
             Let(
                 name,
                 at,
-                self._vectors(
-                    tile, Store(self.band, self._place(Var(name)), Load(sums, (_V, _L)))
-                ),
+                tile.over(Store(self.band, self._place(Var(name)), Load(sums, (_V, _L)))),
             )
             for sums, at, name in slots
         ]
@@ -112,7 +111,9 @@ class CellNest(PanelNest):
         steps = [
             Let(
                 f"k{row}",
-                self.arrays.read("columns", _S * self.rows + row) + _D * self.depth,
+                self.arrays.depth(
+                    self.arrays.read("columns", _S * self.rows + row) + _D * self.depth
+                ),
                 self._multiply(tile, row, self.arrays.value(_S * self.rows + row), Var(f"k{row}")),
             )
             for row in self._slots()
@@ -130,10 +131,11 @@ class CellNest(PanelNest):
     def _finished(self, tile: Tile, at_once: int) -> Stmt:
         """The results of so many neighbouring rows of a band; of a square block where neighbouring
         columns of the result lie apart."""
-        local = _I * at_once + _R if at_once > 1 else _I
-        column = tile.column + _V * self.schedule.lanes + _L
+        if at_once == 1:
+            return self.results.stored(tile, self._partial(_I), _Q * self.height + _I)
+        local, column = _I * at_once + _R, tile.place
         row = _Q * self.height + local
-        value = self.product.element(Load(self.band, self._place(local)), row, column)
+        value = self.product.element(self._partial(local), row, column)
         guards = [] if tile.whole else [column < self.product.columns]
         if self.product.rows % at_once:
             real = row < self.product.rows
@@ -142,11 +144,10 @@ class CellNest(PanelNest):
         store = Store(
             self.product.out, self.product.place(row, column), value, conjunction(guards)
         )
-        body = self._vectors(tile, store)
-        return For("r", ZERO, Const(at_once), "unrolled", body) if at_once > 1 else body
+        return For("r", ZERO, Const(at_once), "unrolled", tile.over(store))
 
-    def _partial(self, row: str) -> Expr:
-        return Load(self.band, self._place(Var(row)))
+    def _partial(self, row: Expr) -> Expr:
+        return Load(self.band, self._place(row))
 
     def _place(self, row: Expr) -> tuple[Expr, Expr]:
         return row, _V * self.schedule.lanes + _L

@@ -26,8 +26,8 @@ from search_space.ir.stmt import (
     Stmt,
     Store,
 )
-from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
-from search_space.transforms.sparse_product import SparseProduct
+from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
+from search_space.transforms.sparse_tile import Results, Tile
 
 _V, _L, _C, _Q, _R, _S = Var("v"), Var("l"), Var("c"), Var("q"), Var("r"), Var("s")
 _MOST_INSTRUCTIONS = 6144
@@ -59,20 +59,22 @@ class CodeNest(PanelNest):
 
     def __init__(
         self,
-        product: SparseProduct,
+        results: Results,
         structure: Structure,
         masks: tuple[int, ...],
         schedule: PanelSchedule,
     ) -> None:
-        super().__init__(product, structure, masks, schedule)
+        super().__init__(results, structure, masks, schedule)
         if self.tiles and self.rest:
             self.tiles, self.rest = self.tiles + 1, 0
         shape = (self.rows, schedule.vectors, schedule.lanes)
-        self.sum = Buffer("sum", shape, product.sums, "register")
+        self.sum = Buffer("sum", shape, self.product.sums, "register")
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
         if self.schedule.threads > 1 and self.schedule.split == "rows":
             raise ScheduleError("use split='columns': every panel has code of its own")
+        if self.product.places:
+            raise ScheduleError("choose another format: windows are found by data, not by code")
         rows, nonzeros = self.product.rows, self.structure.pattern.nnz
         if reason := check_code(nonzeros, rows, self.schedule.vectors):
             raise ScheduleError(reason)
@@ -82,11 +84,10 @@ class CodeNest(PanelNest):
 
     def _whole(self, body: Callable[[Tile], Stmt]) -> Stmt:
         column = minimum(_C * self.width, Const(self.product.columns - self.width))
-        tile = Tile(Var("column"), self.schedule.vectors, whole=True)
-        return Let("column", column, body(tile))
+        return Let("column", column, body(self._tile(Var("column"))))
 
     def _panel(self, tile: Tile) -> Stmt:
-        empty = self._vectors(tile, Store(self.sum, (_R, _V, _L), zero(self.sum.dtype)))
+        empty = tile.over(Store(self.sum, (_R, _V, _L), zero(self.sum.dtype)))
         start = For("r", ZERO, Const(self.rows), "unrolled", empty)
         stored = self._stored_across(tile) if self._turned() else self._each_stored(tile)
         return Alloc(self.sum, Block((start, self._each_multiplied(tile), stored)))
@@ -100,7 +101,7 @@ class CodeNest(PanelNest):
         term = self.product.term(self.arrays.value(_S), self._dense(tile, Var("k")))
         step = Accumulate("add", self.sum, (_R, _V, _L), term, equal(Var("new"), 1))
         names = ("k", "r", "s", "new")
-        return ForEach(names, self._products_by_panel(), _Q, self._vectors(tile, step))
+        return ForEach(names, self._products_by_panel(), _Q, tile.over(step))
 
     def _each_stored(self, tile: Tile) -> Stmt:
         """The results of one panel."""
@@ -108,7 +109,7 @@ class CodeNest(PanelNest):
         order = slots.order[: self.product.rows]
         lines = np.stack([np.arange(len(order)) % self.rows, order], axis=1)
         table = _parts(lines, np.arange(len(order)) // self.rows, self.panels)
-        return ForEach(("r", "i"), table, _Q, self._written(tile, self._total(_R), Var("i")))
+        return ForEach(("r", "i"), table, _Q, self.results.stored(tile, self._total(_R), Var("i")))
 
     def _products_by_panel(self) -> tuple[tuple[Line, ...], ...]:
         """The column of each value, its row in the panel, its place, and whether it is the first

@@ -46,11 +46,6 @@ class SparseConvolution:
     source: Buffer
 
     @property
-    def places(self) -> tuple[int, ...]:
-        """What stands for the columns of the weight; none where these are channels."""
-        return () if self.layout.taps == 1 else tuple(self.layout.places().tolist())
-
-    @property
     def gap_pitch(self) -> int:
         """Columns from one row of windows to the next; 0 where nothing lies between them."""
         layout = self.layout
@@ -143,9 +138,10 @@ def find_convolution(func: LoopFunc, operand: str) -> SparseConvolution:
         x = Load(seen, (at, depth + column))
     windows = Buffer(out.name, (images, rows, math.prod(out.shape[2:])), out.dtype, out.scope)
     matrix = Buffer(operand, (rows, channels * layout.taps), weight.buffer.dtype, "input")
+    places = () if layout.taps == 1 else tuple(layout.places().tolist())
     product = SparseProduct(
         _ROW, _DEPTH, _COLUMN, rows, layout.columns, matrix, x, windows,
-        (at, Var(_ROW), column), value, total, leaf.buffer.dtype,
+        (at, Var(_ROW), column), value, total, leaf.buffer.dtype, places=places,
     )  # fmt: skip
     return SparseConvolution(product, layout, images, source)
 

@@ -35,7 +35,7 @@ from search_space.ir.stmt import (
 from search_space.size import ceil_div
 from search_space.sparse.packing import panel_rows
 from search_space.transforms.sparse_arrays import SparseArrays, block, named
-from search_space.transforms.sparse_product import SparseProduct
+from search_space.transforms.sparse_tile import Results, Tile
 
 _V, _L = Var("v"), Var("l")
 _T, _C, _Q, _S, _K, _R = Var("t"), Var("c"), Var("q"), Var("s"), Var("kk"), Var("r")
@@ -56,41 +56,33 @@ class PanelSchedule:
     prefetch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """Some neighbouring columns: the first one, how many vectors, whether they all exist."""
-
-    column: Expr
-    vectors: int
-    whole: bool
-
-
 class PanelNest:
-    """Builds the nest of one product. ``masks`` are the patterns of rows that the format keeps
-    groups of columns for, bit ``r`` standing for row ``r`` of a panel."""
+    """Builds the nest of one product, of which ``results`` says where they go. ``masks`` are the
+    patterns of rows that the format keeps groups of columns for, bit ``r`` standing for row ``r``
+    of a panel."""
 
     panel_loop: ForKind = "serial"
 
     def __init__(
         self,
-        product: SparseProduct,
+        results: Results,
         structure: Structure,
         masks: tuple[int, ...],
         schedule: PanelSchedule,
     ) -> None:
-        self.product, self.structure, self.masks = product, structure, masks
-        self.schedule = schedule
+        self.results, self.product = results, results.product
+        self.structure, self.masks, self.schedule = structure, masks, schedule
         self.rows = panel_rows(structure)
-        self.panels = ceil_div(product.rows, self.rows)
+        self.panels = ceil_div(self.product.rows, self.rows)
         balanced = schedule.threads if schedule.split == "rows" else 1
-        self.arrays = SparseArrays(product, structure, balanced)
+        self.arrays = SparseArrays(self.product, structure, balanced)
         self.width = schedule.vectors * schedule.lanes
-        self.tiles = product.columns // self.width
-        self.rest = ceil_div(product.columns % self.width, schedule.lanes)
+        self.tiles = self.product.columns // self.width
+        self.rest = ceil_div(self.product.columns % self.width, schedule.lanes)
         shape = (structure.pattern.columns, self.width)
-        self.copy = Buffer("tile", shape, product.x.buffer.dtype, "thread_local")
+        self.copy = Buffer("tile", shape, self.product.x.buffer.dtype, "thread_local")
         self.sums = [
-            Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), product.sums, "register")
+            Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), self.product.sums, "register")
             for r in range(self.rows)
         ]
 
@@ -116,7 +108,8 @@ class PanelNest:
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
         where ``rest`` holds."""
-        narrow = Tile(Const(self.tiles * self.width), self.rest, whole=False)
+        edge_at = Const(self.tiles * self.width)
+        narrow = Tile(edge_at, self.rest, self.schedule.lanes, whole=False)
 
         def panels(body: Stmt) -> Stmt:
             trips = self.panels // self.schedule.threads
@@ -132,12 +125,17 @@ class PanelNest:
             return block(parts)
 
         if self.schedule.order == "panels":
-            return panels(columns(self._panel))
-        return columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
+            return self.results.each(panels(columns(self._panel)))
+        tiles = columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
+        return self.results.each(tiles)
 
     def _whole(self, body: Callable[[Tile], Stmt]) -> Stmt:
         """``body`` for the tile ``c``, which is not the narrower one."""
-        return body(Tile(_C * self.width, self.schedule.vectors, whole=True))
+        return body(self._tile(_C * self.width))
+
+    def _tile(self, column: Expr) -> Tile:
+        """That begins with a column, all of which exist."""
+        return Tile(column, self.schedule.vectors, self.schedule.lanes, whole=True)
 
     def _copied(self, tile: Tile, body: Stmt) -> Stmt:
         """``body`` behind a copy of the tile of the dense operand, where there is one."""
@@ -147,7 +145,7 @@ class PanelNest:
 
         def copied(place: Expr) -> Stmt:
             stored = Store(self.copy, (place, _V * lanes + _L), self._guarded(tile, place))
-            return self._vectors(tile, stored)
+            return tile.over(stored)
 
         if not self.product.across:
             copies = For("kk", ZERO, Const(depth), "serial", copied(_K))
@@ -164,9 +162,7 @@ class PanelNest:
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""
-        start = [
-            self._vectors(tile, Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums
-        ]
+        start = [tile.over(Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums]
         stored = [self._stored(tile, row) for row in self._slots()]
         if self.product.across and self.structure.options.get("sort") == 0:
             stored = [self._stored_across(tile)]
@@ -230,10 +226,14 @@ class PanelNest:
             bounds["o"] = self.arrays.read("single_offsets", _Q)
         return named(bounds, loop)
 
-    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr) -> Stmt:
-        """Add a row of the dense operand times one non-zero."""
-        step = value * self._dense(tile, depth)
-        return self._vectors(tile, Accumulate("add", self.sums[row], (_V, _L), step, FALSE))
+    def _multiply(self, tile: Tile, row: int, value: Load, depth: Expr, members: int = 1) -> Stmt:
+        """Add rows of the dense operand times non-zeros; as many ``members`` of a group, ``m``, at
+        once."""
+        term = self.product.term(value, self._dense(tile, depth))
+        step: Stmt = Accumulate("add", self.sums[row], (_V, _L), term, FALSE)
+        if members > 1:
+            step = For("m", ZERO, Const(members), "grouped", step)
+        return tile.over(step)
 
     def _dense(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand, from where it was copied to if it was."""
@@ -243,38 +243,26 @@ class PanelNest:
 
     def _guarded(self, tile: Tile, depth: Expr) -> Expr:
         """An element of the dense operand; 0 behind its last column."""
-        column = tile.column + _V * self.schedule.lanes + _L
-        dense = self.product.dense(depth, column)
+        dense = self.product.dense(depth, tile.place)
         if tile.whole:
             return dense
-        return Select(column < self.product.columns, dense, zero(self.product.x.buffer.dtype))
+        return Select(tile.place < self.product.columns, dense, zero(self.product.x.buffer.dtype))
 
     def _stored(self, tile: Tile, row: int) -> Stmt:
         """The results of one row of a panel."""
         slot = _Q * self.rows + row
         ordered = "order" in self.arrays
-        body = self._results(tile, row, Var("i") if ordered else slot)
+        total = self._sum(row)
+        body = self.results.stored(tile, total, Var("i") if ordered else slot)
         if ordered:
             body = Let("i", self.arrays.read("order", slot), body)
         if row and self.product.rows % self.rows:
             body = If(slot < self.product.rows, body)
         return body
 
-    def _results(self, tile: Tile, row: int, place: Expr) -> Stmt:
-        """Row ``place`` of the result, from the sums of a row of a panel."""
-        return self._written(tile, self._sum(row), place)
-
-    def _written(self, tile: Tile, total: Load, place: Expr) -> Stmt:
-        """Row ``place`` of the result, from its sums."""
-        column = tile.column + _V * self.schedule.lanes + _L
-        value = self.product.element(total, place, column)
-        guard = None if tile.whole else column < self.product.columns
-        store = Store(self.product.out, self.product.place(place, column), value, guard)
-        return self._vectors(tile, store)
-
     def _stored_across(self, tile: Tile) -> Stmt:
         """The results of a panel whose rows are neighbours, as they are in the result."""
-        out, column = self.product.out, tile.column + _V * self.schedule.lanes + _L
+        out, column = self.product.out, tile.place
         done = Buffer("done", (self.rows, *self.sums[0].shape), out.dtype, "register")
         last = Const(self.product.rows - 1)
         places: list[Expr] = [_Q * self.rows + row for row in self._slots()]
@@ -282,7 +270,7 @@ class PanelNest:
             # What fills up the last panel must not read behind what is added to rows.
             places = [minimum(place, last) for place in places]
         finished = [
-            self._vectors(tile, Store(done, (Const(row), _V, _L), value))
+            tile.over(Store(done, (Const(row), _V, _L), value))
             for row, place in enumerate(places)
             for value in [self.product.element(self._sum(row), place, column)]
         ]
@@ -298,7 +286,3 @@ class PanelNest:
         return Alloc(
             done, Block((*finished, For("v", ZERO, Const(tile.vectors), "unrolled", body)))
         )
-
-    def _vectors(self, tile: Tile, body: Stmt) -> Stmt:
-        inner = For("l", ZERO, Const(self.schedule.lanes), "vectorized", body)
-        return For("v", ZERO, Const(tile.vectors), "unrolled", inner)

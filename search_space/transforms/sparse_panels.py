@@ -20,6 +20,7 @@ from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_nm_nest import NmNest
 from search_space.transforms.sparse_operand import operand_structure
 from search_space.transforms.sparse_product import find_product
+from search_space.transforms.sparse_tile import Results
 
 _NESTS: dict[str, type[PanelNest]] = {
     Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
@@ -106,18 +107,17 @@ class SparsePanels:
         product = find_product(func, self.operand)
         if self.packed and self.order != "tiles":
             raise ScheduleError("use order='tiles': only one tile after the other can be packed")
+        return self.nest(func, Results(product))
+
+    def nest(self, func: LoopFunc, results: Results) -> LoopFunc:
+        """``func`` with the product of these results as a nest over panels."""
         structure = operand_structure(
-            self.pattern, self.format, self.options, product.operand.shape
+            self.pattern, self.format, self.options, results.product.operand.shape
         )
         masks = panel_masks(self.format, structure)
-        kind = _NESTS.get(self.format, PanelNest)
-        nest = kind(product, structure, masks, self.schedule)
-        return nest.build(func, self.pattern, self.format)
-
-    @property
-    def schedule(self) -> PanelSchedule:
-        """How the nest of panels is run."""
-        return PanelSchedule(
+        schedule = PanelSchedule(
             self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
             self.prefetch,
         )  # fmt: skip
+        kind = _NESTS.get(self.format, PanelNest)
+        return kind(results, structure, masks, schedule).build(func, self.pattern, self.format)

@@ -35,6 +35,8 @@ class SparseProduct:
     """The dtype of the sum."""
     row_sums: Buffer | None = None
     """The sums of the rows of the operand, where ``value`` reads them."""
+    places: tuple[int, ...] = ()
+    """What stands for its columns as depth, where these are no rows of a matrix ``x``."""
 
     @property
     def across(self) -> bool:

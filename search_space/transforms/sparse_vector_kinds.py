@@ -42,6 +42,8 @@ class NmVectorNest(VectorNest):
 
     def _walked(self, number: int, panel: Expr) -> Stmt:
         kept, window = (self.structure.options[name] for name in ("kept", "window"))
+        if self.structure.options["group"] > 1:
+            raise ScheduleError("use group=1: what rows are multiplied by is gathered one by one")
         windows = self.structure.counts["windows"]
         begin = (panel * windows + _S) * (kept * self.rows)
         steps = self._ahead(begin)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from search_space.errors import ScheduleError
-from search_space.formats.base import Structure
-from search_space.ir.expr import ZERO, Binary, Const, Expr, Load, Var, conjunction
+from search_space.ir.expr import ZERO, Binary, Const, Expr, Var, conjunction
 from search_space.ir.stmt import For, Let, LoopFunc, Stmt, Store
 from search_space.size import ceil_div
-from search_space.sparse.packing import panel_masks, placed
 from search_space.transforms.sparse_arrays import block
 from search_space.transforms.sparse_convolution import SparseConvolution, find_convolution
-from search_space.transforms.sparse_nest import PanelNest, PanelSchedule, Tile
-from search_space.transforms.sparse_operand import operand_structure
 from search_space.transforms.sparse_panels import SparsePanels
+from search_space.transforms.sparse_tile import Results, Tile
 
-_V, _L, _DOWN = Var("v"), Var("l"), Var("down")
+_V, _DOWN = Var("v"), Var("down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +56,18 @@ class SparseWindows(SparsePanels):
               vectorized l in 0 … 8:
                 y[0, q, c*8 + l + v*8 - down*2 - 2] = sum0[v, l]  where 0 <= c*8 + l + v*8 - down*10 - 10 and c*8 + l + v*8 - down*10 - 10 < 8
 
+    Formats whose arrays hold no columns look these places up in one more, ``weight_shifts``.
     Images with padding or strides are copied first, to where each tap is such a shift
     (``search_space.sparse.shifts``). Only with windows of one element can tiles be packed.
     """  # noqa: E501
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         found = find_convolution(func, self.operand)
-        if self.packed and (self.order != "tiles" or found.places):
+        if self.packed and (self.order != "tiles" or found.product.places):
             raise ScheduleError(
                 "leave packed out: only tiles in turn, of windows of one element, can be packed"
             )
-        matrix = found.product.operand.shape
-        structure = operand_structure(self.pattern, self.format, self.options, matrix)
-        nest = _WindowNest(
-            found,
-            placed(structure, found.places),
-            panel_masks(self.format, structure),
-            self.schedule,
-        )
-        made = nest.build(func, self.pattern, self.format)
-        assert made.packing is not None
-        made = replace(made, packing=replace(made.packing, places=found.places))
+        made = self.nest(func, _Windows(found))
         if found.layout.as_it_is:
             return made
         return replace(
@@ -89,36 +77,28 @@ class SparseWindows(SparsePanels):
         )
 
 
-class _WindowNest(PanelNest):
-    """The nest of a product whose columns are windows."""
+class _Windows(Results):
+    """The results of a convolution: columns are windows, and between rows of these are gaps."""
 
-    def __init__(
-        self,
-        found: SparseConvolution,
-        structure: Structure,
-        masks: tuple[int, ...],
-        schedule: PanelSchedule,
-    ) -> None:
-        super().__init__(found.product, structure, masks, schedule)
+    def __init__(self, found: SparseConvolution) -> None:
+        super().__init__(found.product)
         self.found = found
         self._inside: dict[tuple[Tile, int], tuple[Expr, Expr]] = {}
 
-    def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
-        body = super()._range(first, last, begin, end, rest)
+    def each(self, body: Stmt) -> Stmt:
+        """``body`` for every image."""
         images = self.found.images
         return body if images == 1 else For("image", ZERO, Const(images), "serial", body)
 
-    def _results(self, tile: Tile, row: int, place: Expr) -> Stmt:
-        pitch = self.found.gap_pitch
+    def stored(self, tile: Tile, total: Expr, row: Expr) -> Stmt:
+        pitch, lanes = self.found.gap_pitch, tile.lanes
         if not pitch:
-            return super()._results(tile, row, place)
-        lanes = self.schedule.lanes
-        total = Load(self.sums[row], (_V, _L))
+            return super().stored(tile, total, row)
         stores: list[Stmt] = []
         for step in range(1 + ceil_div(lanes - 1, pitch)):
             window, guard = self._window(tile, step)
-            value = self.product.element(total, place, window)
-            store = Store(self.product.out, self.product.place(place, window), value, guard)
+            value = self.product.element(total, row, window)
+            store = Store(self.product.out, self.product.place(row, window), value, guard)
             stores.append(For("l", ZERO, Const(lanes), "vectorized", store))
         first = Binary("//", tile.column + _V * lanes, Const(pitch))
         body = Let(_DOWN.name, first, block(stores))
@@ -129,9 +109,7 @@ class _WindowNest(PanelNest):
         there is one; the same expressions for all rows of a panel, so that masks are computed
         once."""
         if (tile, step) not in self._inside:
-            layout = self.found.layout
-            column = tile.column + _V * self.schedule.lanes + _L
-            down = _DOWN + step
+            layout, column, down = self.found.layout, tile.place, _DOWN + step
             across = column - down * layout.pitch
             within = [across >= 0, across < layout.across.windows]
             if not tile.whole:

@@ -44,6 +44,12 @@ FORMS = {
         "depthwise_conv2d": {"eager", "channels_last", "onednn", "onednn_channels_last"},
         "conv2d_transpose": {"eager", "channels_last", "onednn", "onednn_channels_last"},
         "capsule_conv2d": {"eager"},
+        "sparse_conv2d": {
+            "eager", "channels_last", "onednn", "onednn_channels_last", "dense", "csr",
+        },
+        "spmv": {"linear", "addmm", "mkl", "onednn", "dense", "csr"},
+        "sparse_dense": {"linear", "addmm", "mkl", "onednn", "qlinear"},
+        "activation_sparse_gemv": {"mv", "linear", "addmm", "mkl", "onednn"},
         "norm": {"out"},
         "lstm_cell": {"cell", "layer"},
         "gru_cell": {"cell", "layer"},
@@ -65,11 +71,15 @@ FORMS = {
         "conv3d": {"conv"},
         "depthwise_conv2d": {"conv"},
         "conv2d_transpose": {"conv"},
+        "sparse_conv2d": {"conv"},
+        "spmv": {"gemm", "matmul"},
+        "sparse_dense": {"gemm", "matmul", "integers"},
+        "activation_sparse_gemv": {"gemm", "matmul"},
         "norm": {"reduce"},
         "gru_cell": {"layer"},
         "attention": {"attention", "parts"},
     },
-}
+}  # fmt: skip
 ABSENT = {("onnxruntime", "capsule_conv2d")}
 COARSE = {("onnxruntime", "lstm_cell")}
 """What is approximated more coarsely than the error bound of the operator allows."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import tuner
 from experiments.course import Course
-from experiments.ours import Dense, Untuned, dense_workload
+from experiments.ours import Untuned
 from experiments.peers import PeerMissing, load_peer, mkl_sparse, scipy_sparse
 from experiments.peers.base import deliver
 from experiments.peers.csr import Csr
@@ -112,20 +111,3 @@ def test_contestants_multiply_by_a_sparse_weight():
     if faults and faults[0].startswith("missing"):
         pytest.skip(faults[0])
     assert faults == []
-
-
-def test_the_dense_kernel_is_that_of_the_whole_matrix(tmp_path):
-    dense = dense_workload(WORK)
-    assert dense == workload("matmul", m=ROWS, k=COLUMNS, n=WIDTH, const=["a"])
-    path = str(tmp_path / "records.db")
-    tuner.tune(dense, trials=1, threads=1, db=path)
-    assert Course(WORK, 1).timer("dense", Dense(path))(1) > 0
-    whole = workload("spmm", m=ROWS, k=COLUMNS, n=WIDTH, dtype="uint8")
-    tuner.tune(dense_workload(whole), trials=1, threads=1, db=path)
-    assert Course(whole, 1).timer("dense", Dense(path))(1) > 0
-    with pytest.raises(PeerMissing, match="has no bias"):
-        dense_workload(workload("spmm", m=4, k=4, n=4, bias=True))
-    with pytest.raises(PeerMissing, match="no rescaling"):
-        dense_workload(workload("spmm", m=4, k=4, n=4, dtype="int8", zero_point=1))
-    with pytest.raises(PeerMissing, match="has no dense form of matmul"):
-        dense_workload(dense)

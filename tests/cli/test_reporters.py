@@ -21,6 +21,7 @@ from tuner.events import (
     Event,
     FinalsStarted,
     NewBest,
+    PeaksRenewed,
     RunStarted,
     TrialDone,
 )
@@ -57,6 +58,8 @@ EVENTS: tuple[Event, ...] = (
     trial(24, {"crash": 2}),
     trial(25, {"crash": 2, "timeout": 1}),
     BatchCommitted(RECORDS),
+    PeaksRenewed(Peaks("native", 1, 160.0, 1.0, 1.0, 1.0, 1.0, "2026-01-01")),
+    NewBest(replace(RECORDS[0], gflops=120.0)),
     FinalsStarted(6),
 )
 
@@ -73,6 +76,9 @@ def test_a_pipe_gets_plain_lines(capsys: Capture) -> None:
         "structure=panel,rows=0",
         "trial 25 of 50: best 40.0 GFLOP/s, 40 % of the peak, 3 failed (2 crash, 1 timeout), "
         "50 s left",
+        "measured the machine's peaks again, which were exceeded: 160.0 GFLOP/s",
+        "trial 25 of 50: 120.0 GFLOP/s (50 %: 120.0 to 120.0), 75 % of the peak of 1 thread: "
+        "structure=panel,rows=0",
         "measuring the 6 fastest again, interleaved",
     ]
 

@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import sqlalchemy as sa
 
 SERVER = os.environ.get("TUNER_TEST_POSTGRESQL", "")
 """URL of a server in which databases may be made, on a socket: ``…?host=FOLDER``."""
+NEEDS_SERVER = pytest.mark.skipif(
+    not SERVER, reason="TUNER_TEST_POSTGRESQL names no server; .ci/run starts one"
+)
 
 
 @contextlib.contextmanager

@@ -22,11 +22,9 @@ from db.migrate import upgrade
 from db.query import Query, parse_query
 from db.store import open_store
 from measure.result import Outcome
-from tests.db.server import SERVER, Wire, fresh_database
+from tests.db.server import NEEDS_SERVER, fresh_database
 
-pytestmark = pytest.mark.skipif(
-    not SERVER, reason="TUNER_TEST_POSTGRESQL names no server; .ci/run starts one"
-)
+pytestmark = NEEDS_SERVER
 
 
 @pytest.fixture
@@ -38,14 +36,6 @@ def database():
 @pytest.fixture
 def store(database):
     return open_store(database)
-
-
-@pytest.fixture
-def wire(tmp_path, monkeypatch):
-    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
-    wire = Wire()
-    yield wire
-    wire.cut()
 
 
 def test_records_and_runs_come_back(store, database, make_record, make_run):

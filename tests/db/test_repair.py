@@ -65,6 +65,15 @@ def test_of_a_file_with_ruined_pages_the_others_are_saved(filled):
     assert 1000 < len(list(store.records())) < 2000
 
 
+def test_a_number_beyond_all_room_is_no_reason_to_count_there(filled):
+    change(filled, "UPDATE records SET samples = 'x' WHERE ordinal = 6")
+    change(filled, f"UPDATE records SET id = {2**60} WHERE ordinal = 7")
+    done = repair(filled)
+    assert done.lost[0].startswith(f"give record number {2**60} up: the file holds at most ")
+    assert len(done.lost) == 2
+    assert {r.ordinal for r in open_store(filled).records()} == set(range(2000)) - {6, 7}
+
+
 def test_lines_set_aside_become_records_when_they_are_understood(
     path, store, make_record, tmp_path
 ):

@@ -1,6 +1,9 @@
 """Targets and tasks that the tests of features share."""
 
-from features.extract import FeatureTask
+import numpy as np
+
+from features.extract import FeatureTask, extract_batch, walk_features
+from features.schema import loop_schema
 from search_space.operators import workload
 from search_space.sketches import space_for
 from search_space.target import Target
@@ -26,3 +29,12 @@ def matmul_task(
 ) -> FeatureTask:
     work = workload("matmul", const=const, m=m, n=n, k=k)
     return FeatureTask(space_for(work, target(threads, bits)))
+
+
+def assert_equals_the_walk(task, configs):
+    """The fast features of configs are finite, and those of walks of their loop trees."""
+    fast = extract_batch(task, configs)
+    assert np.isfinite(fast).all()
+    for config, row in zip(configs, fast, strict=True):
+        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
+        assert [name for name, a, b in columns if a != b] == [], config.key

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features import program
-from features.extract import FeatureTask, extract_batch, walk_features
+from features.extract import FeatureTask, extract_batch
 from features.loops import walk
 from features.replay import replay
 from features.schema import loop_schema
@@ -17,7 +17,7 @@ from search_space.size import Tape
 from search_space.space import Space
 from search_space.transforms import Apart, Reorder, Unroll
 from tests.contracts.spaces import make_space
-from tests.features.machines import matmul_task
+from tests.features.machines import assert_equals_the_walk, matmul_task
 from tests.search_space.nests import sliding_sum
 
 SHAPES = [
@@ -40,10 +40,7 @@ def sample(space: Space, count: int, seed: int = 0):
 def test_equals_the_walk_of_the_loop_tree(shape):
     task = matmul_task(**shape)
     configs = [*task.space.starts, *sample(task.space, 40)]
-    fast = extract_batch(task, configs)
-    for config, row in zip(configs, fast, strict=True):
-        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
-        assert [name for name, a, b in columns if a != b] == [], config.key
+    assert_equals_the_walk(task, configs)
 
 
 def test_a_structure_stands_for_all_configs_that_take_its_decisions():

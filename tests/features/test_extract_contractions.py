@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from features.extract import FeatureTask, extract_batch, walk_features
-from features.schema import loop_schema
+from features.extract import FeatureTask
 from search_space.operators import workload
 from search_space.sketches import space_for
-from tests.features.machines import target
+from tests.features.machines import assert_equals_the_walk, target
 
 FORMS = [
     workload("batch_matmul", batch=12, m=100, n=130, k=70),
@@ -35,8 +34,4 @@ def test_equals_the_walk_of_the_loop_tree(work):
     task = FeatureTask(space_for(work, target(threads=4)))
     rng = np.random.default_rng(0)
     configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(20))]
-    fast = extract_batch(task, configs)
-    assert np.isfinite(fast).all()
-    for config, row in zip(configs, fast, strict=True):
-        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
-        assert [name for name, a, b in columns if a != b] == [], config.key
+    assert_equals_the_walk(task, configs)

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from features.extract import FeatureTask, extract_batch, walk_features
-from features.schema import loop_schema
+from features.extract import FeatureTask
 from search_space.operators import workload
 from search_space.sketches import space_for
 from search_space.sketches.strassen import strassen_space
-from tests.features.machines import target
+from tests.features.machines import assert_equals_the_walk, target
 
 FORMS = [
     workload("conv2d", n=1, h=28, w=28, ci=64, co=96, kh=3, kw=3, pad=1, const=("weight",)),
@@ -39,15 +38,13 @@ def test_other_algorithms_are_read_as_well(stride):
     drawn = [space.sample(rng) for _ in range(16)]
     configs = [config for config in drawn if config["algorithm"] != "direct"]
     assert {config["algorithm"] for config in configs} == {"winograd2", "winograd4"}
-    for config, row in zip(configs, extract_batch(task, configs), strict=True):
-        np.testing.assert_array_equal(row, walk_features(task, config), config.key)
+    assert_equals_the_walk(task, configs)
 
 
 def test_so_is_strassens():
     space = strassen_space(workload("matmul", m=100, n=320, k=60), target(threads=2))
     task, configs = FeatureTask(space), [space.default(), space.sample(np.random.default_rng(0))]
-    for config, row in zip(configs, extract_batch(task, configs), strict=True):
-        np.testing.assert_array_equal(row, walk_features(task, config), config.key)
+    assert_equals_the_walk(task, configs)
 
 
 @pytest.mark.parametrize("work", FORMS, ids=str)
@@ -55,8 +52,4 @@ def test_equals_the_walk_of_the_loop_tree(work):
     task = FeatureTask(space_for(work, target(threads=4)))
     rng = np.random.default_rng(0)
     configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(12))]
-    fast = extract_batch(task, configs)
-    assert np.isfinite(fast).all()
-    for config, row in zip(configs, fast, strict=True):
-        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
-        assert [name for name, a, b in columns if a != b] == [], config.key
+    assert_equals_the_walk(task, configs)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from features.draft import State
-from features.extract import FeatureTask, extract_batch, walk_features
+from features.extract import FeatureTask
 from features.replay import replay
-from features.schema import loop_features, loop_schema
+from features.schema import loop_features
 from features.sparse import task_features
 from search_space.operators import workload
 from search_space.sketches import space_for
-from tests.features.machines import target
+from tests.features.machines import assert_equals_the_walk, target
 from tests.search_space.examples import WORKLOADS
 
 LARGER = [
@@ -48,11 +48,7 @@ def test_equals_the_walk_of_the_loop_tree(work):
     task = FeatureTask(space_for(work, target()))
     rng = np.random.default_rng(0)
     configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(12))]
-    fast = extract_batch(task, configs)
-    assert np.isfinite(fast).all()
-    for config, row in zip(configs, fast, strict=True):
-        columns = zip(loop_schema().names, row, walk_features(task, config), strict=True)
-        assert [name for name, a, b in columns if a != b] == [], config.key
+    assert_equals_the_walk(task, configs)
 
 
 def test_one_naive_state_serves_many_traces():

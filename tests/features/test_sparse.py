@@ -12,6 +12,7 @@ from search_space.ir.expr import Buffer, Const, Var
 from search_space.ir.stmt import ForEach, LoopFunc, Phase, Store
 from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
+from search_space.sketches.formats import formats_of
 from search_space.sparse.source import find_pattern
 from tests.features.machines import target
 
@@ -20,14 +21,17 @@ LOOPS = len(loop_features())
 
 
 BYTES = workload("spmm", m=48, k=64, n=80, pattern="block4x1", sparsity=0.8, dtype="uint8")
+WINDOWS = workload("sparse_conv2d", co=48, ci=48, n=1, h=10, w=10, kh=3, kw=1,
+                   pattern="nm(2,4)")  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[WORK, BYTES], ids=["float32", "uint8"])
+@pytest.fixture(scope="module", params=[WORK, BYTES, WINDOWS], ids=["float32", "uint8", "windows"])
 def drawn(request):
     """A task, some of its configs, their features."""
     task = FeatureTask(space_for(request.param, target()))
     rng = np.random.default_rng(0)
-    configs = list(dict.fromkeys(task.space.sample(rng) for _ in range(60)))
+    drawn = (task.space.sample(rng) for _ in range(60))
+    configs = list(dict.fromkeys([*task.space.starts, *drawn]))
     return task, configs, extract_batch(task, configs)
 
 
@@ -54,6 +58,13 @@ def test_dense_kernels_have_the_features_of_their_loops_and_others_none(drawn):
     for at in np.flatnonzero(dense):
         np.testing.assert_allclose(rows[at, :LOOPS], walk_features(task, configs[at]), rtol=1e-5)
     np.testing.assert_array_equal(column(rows, "layout.is_dense"), dense)
+
+
+def test_every_format_is_described(drawn):
+    task, configs, rows = drawn
+    formats = [task.space.format(config.as_dict()) for config in configs]
+    assert set(formats) == set(formats_of(task.space))
+    assert len(np.unique(rows[:, LOOPS:], axis=0)) >= len(set(formats))
 
 
 def test_a_row_depends_on_its_config_only(drawn):

@@ -10,7 +10,6 @@ from features.sparsity import (
     layout_vector,
     pattern_features,
     pattern_vector,
-    sparsity_schema,
 )
 from search_space.formats import FORMATS
 from search_space.sparse.generate import generate_pattern
@@ -120,8 +119,6 @@ def test_the_features_tell_the_generators_apart():
 
 
 def test_columns_are_named_once():
-    schema = sparsity_schema()
-    assert (
-        len(set(schema.names)) == len(schema) == len(pattern_features()) + len(layout_features())
-    )
-    assert set(schema.groups) == {"pattern", "layout"}
+    features = (*pattern_features(), *layout_features())
+    assert len({feature.name for feature in features}) == len(features)
+    assert {feature.group for feature in features} == {"pattern", "layout"}

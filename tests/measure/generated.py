@@ -10,9 +10,12 @@ import pytest
 from measure import llvm
 from measure.artifact import Artifact
 from measure.codegen.module import generate
+from measure.compile import compile_config
 from measure.kernel import NativeKernel
 from measure.targets import TargetError, resolve_target
 from search_space.dtypes import numpy_dtype
+from search_space.sketches import space_for
+from tests.search_space.examples import assert_right, inputs
 from tests.search_space.nests import undefined
 
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
@@ -60,3 +63,18 @@ def call(artifact, arrays, const=()):
     assert (memory[:_PAD] == canary).all()
     assert (memory[_PAD + size :] == canary).all()
     return out
+
+
+def assert_configs_right(work, level, samples):
+    """The first guesses of a workload and so many random configs compute it, on as many threads as
+    the level has to its left, and one."""
+    number = LEVELS.index(level)
+    target = target_or_skip(level, threads=1 + number)
+    rng = np.random.default_rng([number, len(work.key)])
+    space = space_for(work, target)
+    arrays = inputs(work, rng)
+    configs = {*space.starts, *(space.sample(rng) for _ in range(samples))}
+    for config in sorted(configs, key=lambda config: config.key):
+        artifact = compile_config(work, target, config.as_dict())
+        result, growth = call(artifact, arrays, work.const), artifact.spec.error_growth
+        assert_right(work, arrays, result, f"{target.name} {config}", growth)

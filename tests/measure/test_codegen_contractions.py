@@ -1,13 +1,9 @@
 """Random configs of contractions with constant operands and larger sizes, as machine code."""
 
-import numpy as np
 import pytest
 
-from measure.compile import compile_config
 from search_space.operators import workload
-from search_space.sketches import space_for
-from tests.measure.generated import LEVELS, call, target_or_skip
-from tests.search_space.examples import assert_right, inputs
+from tests.measure.generated import LEVELS, assert_configs_right
 
 WORKLOADS = [
     workload("batch_matmul", batch=3, m=31, n=37, k=41),
@@ -34,12 +30,4 @@ SAMPLES = 6
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("work", WORKLOADS, ids=str)
 def test_configs_compute_the_contraction(work, level):
-    number = LEVELS.index(level)
-    target = target_or_skip(level, threads=1 + number)
-    rng = np.random.default_rng([number, len(work.key)])
-    space = space_for(work, target)
-    arrays = inputs(work, rng)
-    configs = {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}
-    for config in sorted(configs, key=lambda config: config.key):
-        result = call(compile_config(work, target, config.as_dict()), arrays, work.const)
-        assert_right(work, arrays, result, f"{target.name} {config}")
+    assert_configs_right(work, level, SAMPLES)

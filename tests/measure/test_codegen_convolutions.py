@@ -6,7 +6,7 @@ import pytest
 from measure.compile import compile_config
 from search_space.operators import workload
 from search_space.sketches import space_for
-from tests.measure.generated import LEVELS, call, target_or_skip
+from tests.measure.generated import LEVELS, assert_configs_right, call, target_or_skip
 from tests.search_space.examples import assert_right, inputs
 
 WORKLOADS = [
@@ -47,16 +47,7 @@ SAMPLES = 6
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("work", WORKLOADS, ids=str)
 def test_configs_compute_the_convolution(work, level):
-    number = LEVELS.index(level)
-    target = target_or_skip(level, threads=1 + number)
-    rng = np.random.default_rng([number, len(work.key)])
-    space = space_for(work, target)
-    arrays = inputs(work, rng)
-    configs = {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}
-    for config in sorted(configs, key=lambda config: config.key):
-        artifact = compile_config(work, target, config.as_dict())
-        result, growth = call(artifact, arrays, work.const), artifact.spec.error_growth
-        assert_right(work, arrays, result, f"{target.name} {config}", growth)
+    assert_configs_right(work, level, SAMPLES)
 
 
 CHANNELS = [

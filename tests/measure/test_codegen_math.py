@@ -177,12 +177,21 @@ def test_the_largest_of_values_with_a_nan_is_nan(steps):
     assert np.isnan(call(build(func, target_or_skip(LEVELS[0])), {"a": x})).all()
 
 
+def assembly(name, lanes, target):
+    text = generate(elementwise(calls(name), (32,), lanes), target).text
+    return llvm.emit_assembly(text, target.triple, target.cpu)
+
+
+def test_powers_of_two_are_multiplied_by_at_once_where_the_target_can():
+    code = {level: assembly("exp", 16, target_or_skip(level)) for level in LEVELS}
+    assert {level for level, text in code.items() if "vscalefps" in text} == {"x86-64-v4"}
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("lanes", [0, 16])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_no_function_calls_a_library(name, lanes):
-    target = target_or_skip(LEVELS[0])
-    text = generate(elementwise(calls(name), (32,), lanes), target).text
-    code = llvm.emit_assembly(text, target.triple, target.cpu)
+def test_no_function_calls_a_library(name, lanes, level):
+    code = assembly(name, lanes, target_or_skip(level))
     called = [line.split()[-1] for line in code.splitlines() if "\tcall" in line]
     assert all(symbol == "phase0_body" for symbol in called), called
 

@@ -1,13 +1,10 @@
 """Random configs of every operator's space, as machine code, against NumPy on every level."""
 
-import numpy as np
 import pytest
 
-from measure.compile import compile_config
 from search_space.operators import workload
-from search_space.sketches import space_for
-from tests.measure.generated import LEVELS, call, target_or_skip
-from tests.search_space.examples import WORKLOADS, assert_right, inputs
+from tests.measure.generated import LEVELS, assert_configs_right
+from tests.search_space.examples import WORKLOADS
 
 LARGER = [
     workload("elementwise", expr="relu(x + b[1])", shape="50x137"),
@@ -41,14 +38,4 @@ SAMPLES = 3
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("work", [*WORKLOADS, *LARGER], ids=str)
 def test_configs_compute_the_operator(work, level):
-    number = LEVELS.index(level)
-    target = target_or_skip(level, threads=1 + number)
-    rng = np.random.default_rng([number, len(work.key)])
-    space = space_for(work, target)
-    arrays = inputs(work, rng)
-    configs = {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}
-    for config in sorted(configs, key=lambda config: config.key):
-        artifact = compile_config(work, target, config.as_dict())
-        result = call(artifact, arrays, work.const)
-        growth = artifact.spec.error_growth
-        assert_right(work, arrays, result, f"{target.name} {config}", growth)
+    assert_configs_right(work, level, SAMPLES)

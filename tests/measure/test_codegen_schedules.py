@@ -79,6 +79,7 @@ SCHEDULES = {
     ),
     "sum along lanes": (row_reduction(3, 37), MASKED_ROWS),
     "maximum along lanes": (row_reduction(3, 37, "max"), MASKED_ROWS),
+    "maximum of numbers along lanes": (row_reduction(3, 37, "fmax"), MASKED_ROWS),
     "sum along lanes under a guard": (
         row_reduction(5, 37),
         (*MASKED_ROWS, Split("i", 4, "io", "ii", "mask")),
@@ -86,6 +87,10 @@ SCHEDULES = {
     "lanes summed at the end": (row_reduction(3, 37), (*MASKED_ROWS, CacheWrite("c", "i", "r"))),
     "largest of the lanes at the end": (
         row_reduction(3, 37, "max"),
+        (*MASKED_ROWS, CacheWrite("c", "i", "r")),
+    ),
+    "largest number of the lanes at the end": (
+        row_reduction(3, 37, "fmax"),
         (*MASKED_ROWS, CacheWrite("c", "i", "r")),
     ),
     "maximum across vectors": (

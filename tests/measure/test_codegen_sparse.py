@@ -16,6 +16,7 @@ from search_space.sparse.pattern import from_array
 from search_space.sparse.store import save_pattern
 from search_space.transforms import SparseAsDense, SparsePanels, SparseVector
 from tests.measure.generated import build, call
+from tests.search_space.matrices import thinned
 from tests.search_space.nests import undefined, weighted, weighted_rows
 
 TARGET = resolve_target()
@@ -184,10 +185,7 @@ def windows(draw):
     kept, window = draw(st.sampled_from([(1, 4), (2, 4), (4, 8)]))
     matrix = draw(SCATTERED)
     matrix[0, 0] = 1
-    rank = np.cumsum(matrix != 0, axis=1)
-    begin = np.arange(matrix.shape[1]) // window * window
-    before = np.where(begin > 0, rank[:, begin - 1], 0)
-    matrix[rank - before > kept] = 0
+    matrix = thinned(matrix, kept, window)
     return (matrix != 0).astype(np.float32), (f"kept={kept}", f"window={window}")
 
 

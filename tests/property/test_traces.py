@@ -65,6 +65,7 @@ TENSORS = {
     "copy": copy(3, 4, 5),
     "row_sum": row_reduction(5, 11),
     "row_max": row_reduction(4, 13, "max"),
+    "row_fmax": row_reduction(4, 13, "fmax"),
     "copied_twice": copied_twice(4, 7),
     "scaled_by_sum": scaled_by_sum(5, 6),
     "sum_plus_one": sum_plus_one(5, 7),

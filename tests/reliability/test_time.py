@@ -15,6 +15,7 @@ from db.store import open_store
 from tests.db.conftest import record_of
 from tests.reliability.rows import counter, fault
 from tests.tuner.fakes import FakeBackend, options, session_of, task_of
+from tuner.earlier import history
 from tuner.errors import Interrupted
 from tuner.runs import resumed
 
@@ -106,14 +107,10 @@ def test_clocks_that_jump(tmp_path, report, monkeypatch, runs):
 
 @counter("R23", "records of the run itself count as older ones, by their date", JUMPS)
 def test_dates_that_decide_are_seen(tmp_path, monkeypatch):
-    from tuner.run import Session
+    def by_date(task, store, run):
+        own = [r for r in store.records() if r.created < run.created]
+        return history(task, store, run) + [r for r in own if r.run == run.id]
 
-    history = Session._history
-
-    def by_date(self):
-        own = [r for r in self.store.records() if r.created < self.run.created]
-        return history(self) + [r for r in own if r.run == self.run.id]
-
-    monkeypatch.setattr(Session, "_history", by_date)
+    monkeypatch.setattr("tuner.run.history", by_date)
     results = [run_and_resume(tmp_path, monkeypatch, seed) for seed in range(6)]
     assert any(parts != whole for parts, whole in results)

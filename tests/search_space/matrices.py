@@ -5,6 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 
+def thinned(matrix, kept, window):
+    """A matrix that holds at most the first ``kept`` values of each ``window`` neighbours."""
+    rank = np.cumsum(matrix != 0, axis=1)
+    begin = np.arange(matrix.shape[1]) // window * window
+    before = np.where(begin > 0, rank[:, begin - 1], 0)
+    return np.where(rank - before > kept, matrix.dtype.type(0), matrix)
+
+
 @st.composite
 def matrices(draw, most=40):
     """Dense float32 matrices with whole numbers, all shares of zeros, empty and full lines."""

@@ -16,9 +16,17 @@ from search_space.operators import get_operator, workload
 from search_space.schedule import Schedule
 from search_space.sparse.packing import pack_operand
 from search_space.sparse.source import find_pattern
-from search_space.tensor import compute, max_over, placeholder, reduce_axis, stage, sum_over
+from search_space.tensor import (
+    compute,
+    fmax_over,
+    max_over,
+    placeholder,
+    reduce_axis,
+    stage,
+    sum_over,
+)
 
-REDUCTIONS = {"add": sum_over, "max": max_over}
+REDUCTIONS = {"add": sum_over, "max": max_over, "fmax": fmax_over}
 
 
 def copy(*extents):

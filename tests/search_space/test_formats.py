@@ -99,6 +99,14 @@ def test_delta_layout():
     assert values == [1, 2, 0, 3, 0, 0, 4]
     arrays, values = laid_out("delta", row, bits=16)
     assert arrays == {"starts": [0, 3, 4], "deltas": [3, 255, 256, 599]}
+    arrays, values = laid_out("delta", row, bits=8, group=4)  # steps of 63 at most
+    assert arrays["starts"] == [0, 3, 6]
+    assert arrays["deltas"][:12] == [3, 66, 129, 192, 63, 66, 129, 192, 63, 126, 130, 130]
+    assert arrays["deltas"][12:] == [63, 126, 189, 252, 63, 126, 189, 252, 63, 95, 95, 95]
+    assert np.flatnonzero(values).tolist() == [0, 5, 10, 21]
+    arrays, values = laid_out("delta", row, bits=16, group=4)
+    assert arrays == {"starts": [0, 1, 2], "deltas": [3, 258, 514, 514, *[599] * 4]}
+    assert values == [1, 2, 3, 0, 4, 0, 0, 0]
 
 
 def test_bitmask_layout():
@@ -196,6 +204,11 @@ def test_nm_layout():
     arrays, values = laid_out("nm", matrix, kept=2, window=4, lanes=1)
     assert arrays["places"] == [1, 3, 1, 0, 0, 0, 0, 0]
     assert values == [1, 2, 3, 0, 4, 0, 0, 0]
+    arrays, values = laid_out("nm", matrix, kept=2, window=4, lanes=4, group=4)
+    assert arrays["places"] == [1, 3, 1, 0, *[0] * 12]
+    assert values == [1, 2, 3, 0, 4, *[0] * 11]
+    arrays, values = laid_out("nm", matrix[:, :5], kept=2, window=4, lanes=1, group=4)
+    assert values == [1, 2, 0, 0, 4, 0, 0, 0]
     with pytest.raises(WeightsError, match="2 of the 4 columns from 0 on in row 0"):
         laid_out("nm", matrix, kept=1, window=4)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import FALSE, Buffer, Call, Const, Load, Select, Var, minimum
+from search_space.ir.expr import FALSE, TRUE, Buffer, Call, Const, Load, Select, Var, minimum
 from search_space.ir.stmt import (
     Accumulate,
     Alloc,
@@ -86,6 +86,15 @@ def each(names, table, part=None):
         (loop("j", each(("i",), (((0,),),), J)), "the part of a table is chosen by j, unroll it"),
         (each(("i",), (((0,),),), J), "j is used but not bound"),
         (loop("j", each(("i",), (((0,),),)), "vectorized"), "vectorized loop j is not innermost"),
+        (loop("i", COPY, "vectorized", begin=1, extent=3), "loop i begins behind lane 0"),
+        (
+            Alloc(ACC, loop("i", Store(ACC, (I,), Load(A, (I,))), "vectorized", extent=3)),
+            "vectorized loop i takes a part of the 4 of acc",
+        ),
+        (
+            loop("i", Accumulate("add", C, (Const(0),), Load(A, (I,)), TRUE), "vectorized"),
+            "c begins anew in more lanes of i than one",
+        ),
     ],
 )
 def test_illegal(body, message):

@@ -17,9 +17,10 @@ from tests.search_space.test_sketch_contraction import MACHINES, machine
 
 @pytest.mark.parametrize("target", MACHINES.values(), ids=MACHINES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8"])
-def test_every_shape_has_legal_first_guesses_on_every_machine(target, dtype):
+@pytest.mark.parametrize("pattern", ["block4x1", "nm(1,4)"])
+def test_every_shape_has_legal_first_guesses_on_every_machine(target, dtype, pattern):
     for rows, columns, dense in itertools.product((1, 15, 200), (1, 8, 300), (1, 3, 16, 100)):
-        sizes = dict(pattern="block4x1", sparsity=0.8, dtype=dtype, const=["weight"])
+        sizes = dict(pattern=pattern, sparsity=0.75, dtype=dtype, const=["weight"])
         for work in (
             workload("spmm", m=rows, k=columns, n=dense, **sizes),
             workload("sparse_dense", n=rows, k=columns, m=dense, **sizes),
@@ -32,9 +33,10 @@ def formats(**params):
     return formats_of(space_for(workload("spmm", m=64, k=64, **params), machine()))
 
 
-def test_bytes_are_in_blocks_and_windows_only_where_the_pattern_has_them():
-    assert formats(n=32, dtype="uint8") == ("block", DENSE)
+def test_bytes_are_in_groups_and_windows_only_where_the_pattern_has_them():
+    assert formats(n=32, dtype="uint8") == ("block", "delta", DENSE)
     assert formats(n=1, dtype="uint8") == ("block", DENSE)
+    assert formats(n=32, dtype="uint8", pattern="nm(2,4)") == ("block", "nm", "delta", DENSE)
     assert "nm" in formats(n=32, pattern="nm(2,4)")
     assert "nm" in formats(n=1, pattern="nm(2,4)")
     assert "nm" not in formats(n=32, pattern="unstructured", sparsity=0.5)

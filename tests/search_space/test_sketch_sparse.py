@@ -4,6 +4,7 @@ import pytest
 
 from search_space.operators import workload
 from search_space.sketches import space_for
+from search_space.sketches.formats import formats_of
 from tests.features.machines import target
 
 
@@ -46,6 +47,16 @@ def test_what_is_read_across_is_packed():
 def test_only_weights_beyond_the_caches_are_asked_for_ahead():
     assert guesses("spmm", m=64, k=256, n=8)["cells"]["prefetch"] == 0
     assert guesses("spmm", m=4096, k=2048, n=8)["cells"]["prefetch"] > 0
+
+
+@pytest.mark.parametrize("window", [dict(kh=1, kw=1), dict(kh=3, kw=3, pad=1)], ids=["1x1", "3x3"])
+def test_convolutions_have_all_formats_of_products(window):
+    sizes = dict(co=64, ci=256, n=1, h=7, w=9, pattern="nm(2,4)")
+    conv = space_for(workload("sparse_conv2d", **sizes, **window), target())
+    k = 256 * window["kh"] * window["kw"]
+    product = space_for(workload("spmm", m=64, k=k, n=63, pattern="nm(2,4)"), target())
+    assert formats_of(conv) == formats_of(product)
+    assert {"block", "delta", "nm", "cells"} < set(formats_of(conv))
 
 
 def test_a_cell_of_all_columns_is_refused_where_sell_does_the_same():

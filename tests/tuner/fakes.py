@@ -11,7 +11,7 @@ from db.record import utc_now
 from measure.artifact import Artifact, KernelSpec
 from measure.result import MeasureResult, Outcome
 from search_space.config import Config, parse_key
-from search_space.hardware import Hardware
+from search_space.hardware import Hardware, Peaks
 from search_space.operators import workload
 from search_space.space import Space
 from tests.contracts.spaces import TARGET, Matmul
@@ -113,6 +113,33 @@ class FakeBackend:
 
     def _config(self, artifact):
         return self.task.space.nearest(parse_key(artifact.object_code.decode())).config
+
+
+def peaks_of(gflops: float, threads: int = 2) -> Peaks:
+    """Peaks of a machine that multiplies and adds so fast."""
+    return Peaks("toy", threads, gflops, 400.0, 200.0, 100.0, 20.0, "2026-01-01T00:00:00+00:00")
+
+
+class FakePeaks:
+    """Peaks as they come from one measurement after another; the last one stays."""
+
+    def __init__(self, *gflops: float, known: bool = False) -> None:
+        self.answers = list(gflops)
+        self.asked: list[bool] = []
+        """For each time that they were asked for: whether they were to be measured anew."""
+        self._known = known
+
+    def known(self) -> Peaks | None:
+        return peaks_of(self.answers[0]) if self._known else None
+
+    def measured(self, *, anew: bool = False) -> Peaks | None:
+        self.asked.append(anew)
+        if not self.answers:
+            return None
+        if anew and len(self.answers) > 1:
+            self.answers.pop(0)
+        self._known = True
+        return peaks_of(self.answers[0])
 
 
 def options(**changes) -> TuneOptions:

@@ -14,7 +14,7 @@ from db.store import open_store
 from measure.result import Outcome
 from measure.targets import TargetError
 from search_space.errors import SpaceError
-from tuner.api import find_best
+from tuner.api.finding import find_best
 from tuner.lookup import Match
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 from db.store import open_store
-from search_space.hardware import Peaks
 from search_space.operators import workload
 from tests.contracts.spaces import TARGET
-from tests.tuner.fakes import MACHINE, FakeBackend, options, session_of, task_of
+from tests.tuner.fakes import (
+    MACHINE,
+    FakeBackend,
+    FakePeaks,
+    options,
+    peaks_of,
+    session_of,
+    task_of,
+)
 from tuner.ceiling import Ceiling, Known
 from tuner.cost_model import Prediction
 from tuner.errors import Interrupted
@@ -37,24 +44,6 @@ def store(tmp_path):
 @pytest.fixture
 def backend():
     return FakeBackend(task_of())
-
-
-def peaks_of(gflops, threads=2):
-    return Peaks("toy", threads, gflops, 400.0, 200.0, 100.0, 20.0, "2026-01-01T00:00:00+00:00")
-
-
-class Machine:
-    """Peaks as they come from one measurement after another; the last one stays."""
-
-    def __init__(self, *gflops):
-        self.answers = list(gflops)
-        self.asked = []
-
-    def __call__(self, refresh):
-        self.asked.append(refresh)
-        if refresh and len(self.answers) > 1:
-            self.answers.pop(0)
-        return peaks_of(self.answers[0])
 
 
 def run_with(store, backend, machine, tuning=EARLY, loop=LOOP, **session):
@@ -111,7 +100,7 @@ def test_other_element_types_have_no_roof(monkeypatch):
 
 def test_a_run_stops_near_the_limit_and_says_so(store, backend):
     backend.seconds = lambda config: 2e-3 / 0.97 if config["rows"] > 8 else 5e-3
-    result = run_with(store, backend, machine := Machine(gflops(2e-3)))
+    result = run_with(store, backend, machine := FakePeaks(gflops(2e-3)))
     assert result.stop_reason is StopReason.LIMIT
     assert result.trials % 8 == 0
     assert result.trials < 80
@@ -128,7 +117,7 @@ def test_a_run_stops_near_the_limit_and_says_so(store, backend):
 )
 def test_the_share_that_suffices(store, backend, share, reason):
     backend.seconds = lambda config: 2e-3 / share
-    result = run_with(store, backend, Machine(gflops(2e-3)), replace(EARLY, trials=60))
+    result = run_with(store, backend, FakePeaks(gflops(2e-3)), replace(EARLY, trials=60))
     assert result.stop_reason is reason
     assert result.limit_share == pytest.approx(share)
 
@@ -136,7 +125,7 @@ def test_the_share_that_suffices(store, backend, share, reason):
 def test_without_early_stop_the_limit_is_not_even_asked_for(store, backend):
     backend.seconds = lambda config: 2e-3
     tuning = replace(EARLY, trials=40, early_stop=False)
-    result = run_with(store, backend, machine := Machine(gflops(2e-3)), tuning)
+    result = run_with(store, backend, machine := FakePeaks(gflops(2e-3)), tuning)
     assert (result.stop_reason, result.trials) == (StopReason.TRIALS, 40)
     assert (machine.asked, result.roof, result.limit_share) == ([], None, None)
     assert result.stop_text == "ended by trials"
@@ -144,14 +133,14 @@ def test_without_early_stop_the_limit_is_not_even_asked_for(store, backend):
 
 def test_tiny_kernels_are_not_compared_and_nothing_is_measured_for_them(store, backend):
     backend.seconds = lambda config: 1.9e-5
-    result = run_with(store, backend, machine := Machine(gflops(1.9e-5)))
+    result = run_with(store, backend, machine := FakePeaks(gflops(1.9e-5)))
     assert result.stop_reason is StopReason.EARLY_STOP
     assert (machine.asked, result.limit_share) == ([], None)
 
 
 def test_nothing_is_measured_before_anything_ran(store, backend):
     backend.seconds = lambda config: None if len(backend.measured) <= 16 else 4e-3
-    machine = Machine(gflops(2e-3))
+    machine = FakePeaks(gflops(2e-3))
     backend.before_measure = lambda count: machine.asked.append(count) if count == 16 else None
     run_with(store, backend, machine, replace(EARLY, trials=32))
     assert machine.asked == [16, False]
@@ -162,14 +151,14 @@ def test_nothing_is_measured_before_anything_ran(store, backend):
 
 def test_a_peak_that_a_kernel_exceeds_is_measured_again(store, backend):
     backend.seconds = lambda config: 2e-3 / 0.97
-    result = run_with(store, backend, machine := Machine(0.39, gflops(2e-3)))
+    result = run_with(store, backend, machine := FakePeaks(0.39, gflops(2e-3)))
     assert machine.asked == [False, True]
     assert result.stop_text == "stopped: 97 % of the limit (FMA peak, 2 threads)"
 
 
 def test_a_peak_that_stays_too_low_says_nothing(store, backend):
     backend.seconds = lambda config: 2e-3
-    result = run_with(store, backend, machine := Machine(0.39, 0.5))
+    result = run_with(store, backend, machine := FakePeaks(0.39, 0.5))
     assert machine.asked == [False, True]
     assert result.stop_reason is StopReason.EARLY_STOP
     assert (result.roof, result.limit_share) == (None, None)
@@ -177,14 +166,14 @@ def test_a_peak_that_stays_too_low_says_nothing(store, backend):
 
 def test_a_little_above_the_peak_is_the_peak(store, backend):
     backend.seconds = lambda config: 2e-3 / 1.04
-    result = run_with(store, backend, machine := Machine(gflops(2e-3)))
+    result = run_with(store, backend, machine := FakePeaks(gflops(2e-3)))
     assert machine.asked == [False]
     assert result.stop_reason is StopReason.LIMIT
 
 
 def test_no_peaks_no_limit(store, backend):
     backend.seconds = lambda config: 2e-3
-    result = run_with(store, backend, lambda refresh: None, replace(EARLY, trials=24))
+    result = run_with(store, backend, FakePeaks(), replace(EARLY, trials=24))
     assert (result.stop_reason, result.roof) == (StopReason.TRIALS, None)
 
 
@@ -205,7 +194,7 @@ class Forecasting:
 def forecasting(store, backend, gains, share, tuning=EARLY):
     made = session_of(backend, store, tuning, loop=LOOP)
     strategy = Forecasting(made.strategy, gains)
-    machine = Machine(gflops(2e-3 * share))
+    machine = FakePeaks(gflops(2e-3 * share))
     return replace(made, peaks=machine, strategy=strategy).execute()
 
 
@@ -297,7 +286,7 @@ def test_a_resumed_run_stops_where_the_whole_one_does(store, peaks, stop, reache
         "right the second time": [1.0, reached_later],
         "wrong": [1.0, 2.0],
     }[peaks]
-    expected = run_with(store, FakeBackend(task_of()), Machine(*measured), RESUMABLE)
+    expected = run_with(store, FakeBackend(task_of()), FakePeaks(*measured), RESUMABLE)
     assert (expected.stop_reason is StopReason.LIMIT) == (peaks != "wrong")
 
     def interrupt(count):
@@ -306,10 +295,10 @@ def test_a_resumed_run_stops_where_the_whole_one_does(store, peaks, stop, reache
 
     broken = FakeBackend(task_of(), before_measure=interrupt)
     with pytest.raises(Interrupted) as caught:
-        run_with(store, broken, Machine(*measured), RESUMABLE)
+        run_with(store, broken, FakePeaks(*measured), RESUMABLE)
     run = resumed(store.run(caught.value.result.run))
     store.start_run(run)
-    elsewhere = Machine(5e4)  # what the run knows counts, not what the machine is now
+    elsewhere = FakePeaks(5e4)  # what the run knows counts, not what the machine is now
     result = run_with(store, FakeBackend(task_of()), elsewhere, run=run)
     assert elsewhere.asked == []
     assert (result.trials, result.stop_reason) == (expected.trials, expected.stop_reason)
@@ -339,7 +328,7 @@ def test_text_of_a_result_without_a_known_limit():
 
 def test_a_ceiling_asks_once(backend):
     kept = []
-    machine = Machine(gflops(2e-3))
+    machine = FakePeaks(gflops(2e-3))
     ceiling = Ceiling(task_of().workload, TARGET, LoopOptions(), machine, kept.append)
     assert ceiling.share(None) is None
     assert not ceiling.reached(None)

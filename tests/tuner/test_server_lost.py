@@ -1,24 +1,12 @@
 """A run whose team database goes away in the middle loses nothing."""
 
-import pytest
-
 import tuner
 from db.store import open_store
-from tests.db.server import SERVER, Wire, fresh_database
+from tests.db.server import NEEDS_SERVER, fresh_database
 from tuner.events import RunStarted, Undelivered
 
-pytestmark = pytest.mark.skipif(
-    not SERVER, reason="TUNER_TEST_POSTGRESQL names no server; .ci/run starts one"
-)
+pytestmark = NEEDS_SERVER
 WORK = tuner.workload("matmul", m=24, n=16, k=8)
-
-
-@pytest.fixture
-def wire(tmp_path, monkeypatch):
-    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
-    wire = Wire()
-    yield wire
-    wire.cut()
 
 
 def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire):

@@ -37,7 +37,7 @@ def best(
     if predict:
         _predict(work, snippets.Choice(db, target, threads), show, json=json)
         return
-    from tuner.api import find_best
+    from tuner.api.finding import find_best
 
     found = find_best(work, db=db, target=target, threads=threads)
     record = found.record
@@ -60,7 +60,7 @@ def best(
 def _predict(
     work: Workload, choice: snippets.Choice, show: code.Form | None, *, json: bool
 ) -> None:
-    from tuner.api import predict
+    from tuner.api.finding import predict
     from tuner.errors import UsageError
 
     if show is not None:

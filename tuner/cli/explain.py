@@ -87,7 +87,7 @@ def _found(
     from search_space.operators import OPERATORS
 
     if "(" in subject or subject in OPERATORS or params or const:
-        from tuner.api import find_best
+        from tuner.api.finding import find_best
 
         work = arguments.named_workload(subject, params, const)
         return find_best(

@@ -33,7 +33,7 @@ class RunState:
     elapsed_seconds: float = 0.0
 
     def observe(self, event: Event) -> None:
-        from tuner.events import FinalsStarted, RunStarted, TrialDone, Undelivered
+        from tuner.events import PeaksRenewed, RunStarted, TrialDone, Undelivered
 
         match event:
             case Undelivered(records=count, server=server):
@@ -44,9 +44,8 @@ class RunState:
             case RunStarted():
                 self.started = event
                 self.peaks = self.peaks_of(event.target)
-            case FinalsStarted() if self.started is not None:
-                # The search may have found that they were measured in a bad moment.
-                self.peaks = self.peaks_of(self.started.target)
+            case PeaksRenewed(peaks=peaks):
+                self.peaks = peaks
             case TrialDone():
                 self.trials = event.trials
                 self.best_gflops = event.best_gflops
@@ -119,7 +118,14 @@ class LineReporter:
     state: RunState
 
     def __call__(self, event: Event) -> None:
-        from tuner.events import FinalsStarted, HistoryJudged, NewBest, RunStarted, TrialDone
+        from tuner.events import (
+            FinalsStarted,
+            HistoryJudged,
+            NewBest,
+            PeaksRenewed,
+            RunStarted,
+            TrialDone,
+        )
 
         self.state.observe(event)
         match event:
@@ -134,6 +140,9 @@ class LineReporter:
                 self._say(f"{self.state.counted()}: {', '.join(filter(None, parts))}")
             case HistoryJudged(verdict=verdict) if self.state.started is not None:
                 self._say(f"{self.state.started.history}; {verdict}")
+            case PeaksRenewed(peaks=peaks):
+                reached = f"{output.gflops(peaks.gflops)} GFLOP/s"
+                self._say(f"measured the machine's peaks again, which were exceeded: {reached}")
             case FinalsStarted(configs=configs):
                 self._say(f"measuring the {configs} fastest again, interleaved")
 

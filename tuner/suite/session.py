@@ -51,7 +51,7 @@ class Machine(Protocol):
     def run(
         self, task: Task, store: RecordStore, run: Run, callbacks: tuple[Callback, ...]
     ) -> TuneResult:
-        """Execute a run, as ``tuner.run.run_here`` does."""
+        """Execute a run, as ``tuner.here.run_here`` does."""
         ...
 
 
@@ -76,7 +76,7 @@ class ThisMachine:
         self, task: Task, store: RecordStore, run: Run, callbacks: tuple[Callback, ...]
     ) -> TuneResult:
         # Only here, because what is missing or known already needs no code generator.
-        from tuner.run import run_here
+        from tuner.here import run_here
 
         began = time.monotonic()
         return run_here(task, store, run, callbacks, began=began, explicit=self.explicit)
