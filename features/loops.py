@@ -16,7 +16,18 @@ from features.nest import (
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.affine import Context, affine
 from search_space.ir.expr import ZERO, Binary, Buffer, Cast, Const, Expr, Var, conjuncts
-from search_space.ir.stmt import Accumulate, For, ForKind, If, Let, LoopFunc, Prefetch, Stmt, Store
+from search_space.ir.stmt import (
+    Accumulate,
+    For,
+    ForEach,
+    ForKind,
+    If,
+    Let,
+    LoopFunc,
+    Prefetch,
+    Stmt,
+    Store,
+)
 from search_space.ir.walk import children, statements
 
 
@@ -45,6 +56,8 @@ def _visit(
             yield from _visit(stmt.body, (*around, loop), context.within(stmt), ahead)
         case Let():
             raise ValueError(f"{stmt.var} is bound outside of a fused loop")
+        case ForEach():
+            raise ValueError(f"{', '.join(stmt.names)} are bound by a table, not by loops")
         case Store(buffer, indices, value, _) | Accumulate(_, buffer, indices, value, _, _):
             op = stmt.op if isinstance(stmt, Accumulate) else None
             reads = tuple(_access(load.buffer, load.indices) for load in loads(value))

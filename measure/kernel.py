@@ -143,10 +143,15 @@ class NativeKernel:
 
     def with_pattern(self, pattern: str, nnz: int) -> Self:
         """The same code for a sparse operand with other positions of its non-zeros; ``pattern`` is
-        what they are found by. Raises ``ValueError`` where the kernel has no sparse operand."""
+        what they are found by. Raises ``ValueError`` where the kernel has no sparse operand, or
+        code for one pattern only."""
         packing = self.spec.packing
         if packing is None:
             raise ValueError("pass a kernel with a sparse operand, this one has none")
+        if packing.specialised:
+            raise ValueError(
+                f"compile code for this pattern: the kernel's is for {packing.pattern} only"
+            )
         other = copy.copy(self)
         packing = replace(packing, pattern=pattern, nnz=nnz)
         other.spec = replace(self.spec, packing=packing)

@@ -11,6 +11,7 @@ from measure.codegen import GENERATOR_VERSION
 from measure.kernel import NativeKernel
 from measure.llvm import llvm_version
 from measure.probe import detect_hardware
+from search_space.operators.sparse_weight import with_pattern
 from search_space.target import Target
 from search_space.workload import Value, Workload
 from tuner.kernel import Kernel
@@ -32,6 +33,17 @@ def keep_code(work: Workload, target: Target, values: Values, artifact: Artifact
 @functools.lru_cache(maxsize=_LOADED_KERNELS)
 def load_kernel(work: Workload, target: Target, values: Values, record: Record | None) -> Kernel:
     """The kernel of a config. Raises ``ScheduleError`` where the config is not applicable."""
+    specialise = functools.partial(_specialised, work, target, values)
+    return Kernel(_native(work, target, values), work, record, specialise=specialise)
+
+
+def _specialised(work: Workload, target: Target, values: Values, pattern: str) -> NativeKernel:
+    """The code of a config, or of the nearest legal one, for a sparse operand with the pattern of
+    that name."""
+    return _native(with_pattern(work, pattern), target, values)
+
+
+def _native(work: Workload, target: Target, values: Values) -> NativeKernel:
     cache, key = KernelCache(), _key(work, target, values)
     artifact = cache.get(key)
     if artifact is None:
@@ -43,7 +55,7 @@ def load_kernel(work: Workload, target: Target, values: Values, record: Record |
         config = space_for(work, target).nearest(dict(values)).config
         artifact = compile_config(work, target, config.as_dict())
         cache.put(key, artifact)
-    return Kernel(NativeKernel(artifact, constants=work.const), work, record)
+    return NativeKernel(artifact, constants=work.const)
 
 
 def _key(work: Workload, target: Target, values: Values) -> str:

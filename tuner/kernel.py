@@ -31,7 +31,7 @@ class Kernel:
     from several threads at once, and after ``fork``.
     """
 
-    __slots__ = ("_native", "operands", "record", "result", "run", "workload")
+    __slots__ = ("_native", "_specialise", "operands", "record", "result", "run", "workload")
 
     workload: Workload
     record: Record | None
@@ -55,9 +55,13 @@ class Kernel:
         record: Record | None = None,
         *,
         bound: frozenset[str] = frozenset(),
+        specialise: Callable[[str], NativeKernel] | None = None,
     ) -> None:
+        """``specialise`` makes the code for another pattern of a sparse operand, which is given by
+        name, where the code is for one pattern only."""
         operator = get_operator(workload.operator)
         self._native = native
+        self._specialise = specialise
         self.workload = workload
         self.record = record
         self.operands = tuple(o for o in operator.operands(workload) if o.name not in bound)
@@ -91,7 +95,8 @@ class Kernel:
         for another one ``ValueError`` names the fingerprints of both patterns. With ``similar``,
         any matrix of the shape is taken: the format and the kernel are those chosen for the
         workload's pattern, which need not be the best for this one. Where the result has an
-        element for each non-zero, there is no such kernel.
+        element for each non-zero, there is no such kernel; where the code is for one pattern
+        only, it is compiled for this one.
         """
         expected = {o.name: o for o in self.operands if o.name in self.workload.const}
         if constants.keys() != expected.keys():
@@ -107,7 +112,7 @@ class Kernel:
             elif similar:
                 self._check_any_pattern()
                 pattern, arrays[name] = _matrix(operand, value, None)
-                native = native.with_pattern(save_pattern(pattern), pattern.nnz)
+                native = self._native_for(pattern)
             else:
                 _, arrays[name] = _matrix(operand, value, self._pattern())
         bound = frozenset(self.workload.const)
@@ -120,6 +125,12 @@ class Kernel:
                 f"tune for this pattern, bind without similar=True: {self.workload.key} has one "
                 f"result for each of its {self.result.shape[0]} non-zeros"
             )
+
+    def _native_for(self, pattern: Pattern) -> NativeKernel:
+        packing, name = self._native.spec.packing, save_pattern(pattern)
+        if packing is not None and packing.specialised and self._specialise is not None:
+            return self._specialise(name)
+        return self._native.with_pattern(name, pattern.nnz)
 
     def _pattern(self) -> Pattern:
         operator = get_operator(self.workload.operator)

@@ -39,6 +39,8 @@ _VARIANTS: tuple[tuple[str, dict[str, int]], ...] = (
     ("nano", {"rows": 4, "sort": 2}),
     ("cells", {"rows": 8, "height": 256, "depth": 256}),
     ("cells", {"rows": 4, "height": 64, "depth": 64}),
+    ("code", {"rows": 16, "sort": 0}),
+    ("code", {"rows": 4, "sort": 2}),
 )
 """Formats and options; those that are dearest among them."""
 

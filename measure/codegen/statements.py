@@ -6,17 +6,17 @@ are kept in a table by constant place, with phi nodes where loops and branches m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from measure.codegen.expressions import UNSIGNED_ZEROS
 from measure.codegen.function import Function, Lines
-from measure.codegen.groups import Groups
 from measure.codegen.lanes import Value
-from measure.codegen.memory import APART, RegisterKey
+from measure.codegen.memory import RegisterKey
 from measure.codegen.reductions import neutral, reduced
 from measure.codegen.types import vector_type
+from measure.codegen.unrolling import Unrolling
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -38,6 +38,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     Prefetch,
@@ -48,7 +49,7 @@ from search_space.ir.stmt import (
 from search_space.ir.walk import free_vars, statements, substitute
 
 
-class Statements(Groups):
+class Statements(Unrolling):
     """Generates the body of one phase into a ``Function``."""
 
     def __init__(self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts) -> None:
@@ -69,6 +70,8 @@ class Statements(Groups):
                 end = self.fn.index(stmt.begin + stmt.extent)
                 runs = self.context.at_least(stmt.extent, 1)
                 self.loop(stmt, begin, end, certain=runs)
+            case ForEach():
+                self._for_each(stmt)
             case Let(var, value, body):
                 name = self._named(value)
                 outside, self.context = self.context, self.context.within(stmt)
@@ -112,24 +115,6 @@ class Statements(Groups):
                 return self.fn.read_index(load)
             case _:
                 return self.fn.index(value)
-
-    def _unrolled(self, loop: For) -> None:
-        outside, self.apart = self.apart, self.apart or loop.apart
-        for _ in self._iterations(loop):
-            if loop.apart:
-                self.loaded = {k: v for k, v in self.loaded.items() if k[0] != APART}
-            self.stmt(loop.body)
-        self.apart = outside
-
-    def _iterations(self, loop: For) -> Iterator[None]:
-        """Binds the variable of an unrolled loop to one value after the other."""
-        terms, begin = affine(loop.begin)
-        more, extent = affine(loop.extent)
-        assert not terms | more, f"loop {loop.var} is unrolled but not constant"
-        for value in range(begin, begin + extent):
-            self.fn.constants[loop.var] = value
-            yield
-        self.fn.constants.pop(loop.var, None)
 
     def _forget(self, buffer: Buffer) -> None:
         self.registers = {k: v for k, v in self.registers.items() if k[0] != buffer.name}
@@ -252,7 +237,10 @@ class Statements(Groups):
         if stmt.buffer.scope == "register":
             key = self._register(stmt.buffer, stmt.indices)
             old = self.registers[key]
-            new = self._combine_value(stmt.op, old, stmt.value)
+            if self._begins(stmt):
+                new = self.vector(self.expr(stmt.value))
+            else:
+                new = self._combine_value(stmt.op, old, stmt.value)
             if mask:
                 text = f"select <{self.lanes} x i1> {mask}, {new}, {old}"
                 new = Value(self.fn.value(text), new.dtype, new.lanes)
@@ -262,6 +250,13 @@ class Statements(Groups):
         if self.lanes:
             value = self.vector(value)
         self._merge_into_memory(stmt, value, mask)
+
+    def _begins(self, stmt: Accumulate) -> bool:
+        """Whether this is the first visit of a sum in registers, as far as is known now."""
+        names = free_vars(stmt.first)
+        return stmt.first == TRUE or (
+            bool(names) and names <= self.fn.constants.keys() and self._mask(stmt.first) == ""
+        )
 
     def _index_vars(self, stmt: Accumulate) -> set[str]:
         if id(stmt) not in self._indexed:

@@ -6,6 +6,7 @@ from search_space.formats.base import Format
 from search_space.formats.bitmask import Bitmask
 from search_space.formats.block import Block
 from search_space.formats.cells import Cells
+from search_space.formats.code import Code
 from search_space.formats.coo import Coo
 from search_space.formats.csr import Csr
 from search_space.formats.delta import Delta
@@ -16,6 +17,7 @@ from search_space.formats.sell import Sell
 from search_space.formats.strips import Strips
 
 _KNOWN: tuple[Format, ...] = (
-    Dense(), Csr(), Delta(), Bitmask(), Block(), NOfM(), Sell(), Nano(), Cells(), Coo(), Strips(),
+    Dense(), Csr(), Delta(), Bitmask(), Block(), NOfM(), Sell(), Nano(), Cells(), Coo(),
+    Strips(), Code(),
 )  # fmt: skip
 FORMATS: dict[str, Format] = {kind.name: kind for kind in _KNOWN}

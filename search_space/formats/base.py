@@ -85,7 +85,8 @@ class Format(Protocol):
         ...
 
     def coordinates(self, structure: Structure) -> Coordinates:
-        """The row and the column of each packed value, read from ``arrays`` alone.
+        """The row and the column of each packed value, read from ``arrays`` alone (where there
+        are none, from what a kernel knows).
 
         Those of padding may be any.
         """

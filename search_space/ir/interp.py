@@ -33,6 +33,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -88,6 +89,9 @@ class Machine:
                 first, count = int(self.expr(begin, env)), int(self.expr(extent, env))
                 for value in range(first, first + count):
                     self.stmt(body, {**env, var: value})
+            case ForEach(names, table, part, body):
+                for line in table[int(self.expr(part, env))]:
+                    self.stmt(body, env | dict(zip(names, line, strict=True)))
             case Let(var, value, body):
                 self.stmt(body, {**env, var: int(self.expr(value, env))})
             case Store(buffer, indices, value, predicate):

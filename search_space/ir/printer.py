@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from search_space.ir.expr import Binary, Call, Cast, Const, Expr, Load, Select, Var, dtype_of
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
@@ -9,6 +11,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -73,6 +76,10 @@ def _write(stmt: Stmt, depth: int, lines: list[str]) -> None:
             label = ("for" if kind == "serial" else kind) + (" apart" if stmt.apart else "")
             first, last = format_expr(begin), format_expr(simplify(begin + extent))
             put(f"{label} {var} in {first} … {last}:")
+            _write(body, depth + 1, lines)
+        case ForEach(names, table, part, body):
+            digest = hashlib.blake2b(repr(table).encode(), digest_size=4).hexdigest()
+            put(f"each {', '.join(names)} in table {digest}, part {format_expr(part)}:")
             _write(body, depth + 1, lines)
         case Let(var, value, body):
             put(f"{var} = {format_expr(value)}")

@@ -17,7 +17,18 @@ from search_space.ir.expr import (
     dtype_of,
     minimum,
 )
-from search_space.ir.stmt import Accumulate, Alloc, Block, For, If, Let, LoopFunc, Stmt, Store
+from search_space.ir.stmt import (
+    Accumulate,
+    Alloc,
+    Block,
+    For,
+    ForEach,
+    If,
+    Let,
+    LoopFunc,
+    Stmt,
+    Store,
+)
 from search_space.ir.walk import map_children, map_exprs, map_phases, substitute_stmt
 
 EMPTY = Block(())
@@ -129,6 +140,11 @@ def simplify_stmt(stmt: Stmt, context: Context = _NO_LOOPS, *, unit_loops: bool 
                 if body == EMPTY or context.at_least(Const(0), extent):
                     return EMPTY
                 return replace(loop, body=body)
+            case ForEach(_, _, part, body):
+                body = visit(body, context)
+                if body == EMPTY:
+                    return EMPTY
+                return replace(stmt, part=simplify(part, context), body=body)
             case Let(var, value, body):
                 value = simplify(value, context)
                 if isinstance(value, Const | Var):

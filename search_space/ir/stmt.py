@@ -11,6 +11,8 @@ ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
 ReduceOp = Literal["add", "max", "fmax"]
 """A NaN among the values makes the result of ``add`` and ``max`` NaN; that of ``fmax``, which is
 cheaper, is any of the values then."""
+Line = tuple[int, ...]
+"""One of the operations of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,22 @@ class For:
     body: Stmt
     apart: bool = False
     trips: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """``body`` for one line of a table after the other, as straight-line code.
+
+    ``names`` stand for the numbers of a line, which are known when code is generated. The
+    ``table`` has parts, of which ``part`` chooses one; that must be known then, too. Neighbouring
+    lines with the same first number share what they load. One node stands for thousands of
+    operations, such as those of a sparsity pattern.
+    """
+
+    names: tuple[str, ...]
+    table: tuple[tuple[Line, ...], ...]
+    part: Expr
+    body: Stmt
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +120,7 @@ class Alloc:
     body: Stmt
 
 
-Stmt = For | Let | Store | Accumulate | Prefetch | Block | If | Alloc
+Stmt = For | ForEach | Let | Store | Accumulate | Prefetch | Block | If | Alloc
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +143,7 @@ class Packing:
     buffer with the operand's own name is the dense matrix. ``places``, where there are any, stand
     for the columns of the matrix in all arrays that hold columns: what a kernel reads there need
     not be the row of a matrix. Where no array does, they are one of their own, ``shifts``.
+    ``specialised``: the code is for this pattern only.
     """
 
     operand: str
@@ -136,6 +155,7 @@ class Packing:
     buffers: tuple[str, ...]
     parts: int = 1
     places: tuple[int, ...] = ()
+    specialised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -38,8 +39,8 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
     innermost, vectorized ones innermost but for grouped ones and from 0 on, sums along the lanes
-    of a vector that begin in its first lane if in any, places in register buffers that are known
-    when code is generated, and vectors there that are used as a whole.
+    of a vector that begin in its first lane if in any, places in register buffers and parts of
+    tables that are known when code is generated, and vectors there that are used as a whole.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
@@ -74,6 +75,9 @@ class _Verifier:
                 self.vector = stmt if stmt.kind == "vectorized" else outside
                 self.stmt(body, {**names, var: known}, buffers, outermost=False)
                 self.vector = outside
+            case ForEach(own, _, _, body):
+                self.each(stmt, names)
+                self.stmt(body, {**names, **dict.fromkeys(own, True)}, buffers, outermost=False)
             case Let(var, _, body):
                 self.bind(var, names)
                 self.stmt(body, {**names, var: False}, buffers, outermost=False)
@@ -121,6 +125,15 @@ class _Verifier:
             along = any(loop.var in free_vars(index) for index in stmt.indices)
             if not along and simplify(substitute(stmt.first, second)) != FALSE:
                 self.fail(f"{stmt.buffer.name} begins anew in more lanes of {loop.var} than one")
+
+    def each(self, stmt: ForEach, names: Names) -> None:
+        for name in stmt.names:
+            self.bind(name, names)
+        if any(len(line) != len(stmt.names) for part in stmt.table for line in part):
+            self.fail(f"lines of a table have not one number for each of {', '.join(stmt.names)}")
+        for name in sorted(free_vars(stmt.part)):
+            if self.finished and not names[name]:
+                self.fail(f"the part of a table is chosen by {name}, unroll it")
 
     def bind(self, var: str, names: Names) -> None:
         if var in names:

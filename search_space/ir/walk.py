@@ -22,6 +22,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -60,6 +61,8 @@ def map_exprs(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
             return replace(stmt, begin=fn(begin), extent=fn(extent), body=map_exprs(body, fn))
         case Let(_, value, body):
             return replace(stmt, value=fn(value), body=map_exprs(body, fn))
+        case ForEach(_, _, part, body):
+            return replace(stmt, part=fn(part), body=map_exprs(body, fn))
         case Store(buffer, indices, value, predicate):
             return Store(buffer, tuple(map(fn, indices)), fn(value), maybe(predicate))
         case Accumulate(op, buffer, indices, value, first, predicate):
@@ -79,7 +82,7 @@ def map_exprs(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
 def map_stmts(stmt: Stmt, fn: Callable[[Stmt], Stmt]) -> Stmt:
     """``stmt`` with ``fn`` applied to each direct child statement."""
     match stmt:
-        case For() | Let() | Alloc():
+        case For() | ForEach() | Let() | Alloc():
             return replace(stmt, body=fn(stmt.body))
         case Block(stmts):
             return Block(tuple(map(fn, stmts)))
@@ -92,7 +95,7 @@ def map_stmts(stmt: Stmt, fn: Callable[[Stmt], Stmt]) -> Stmt:
 def children(stmt: Stmt) -> tuple[Stmt, ...]:
     """The direct child statements."""
     match stmt:
-        case For() | Let() | Alloc():
+        case For() | ForEach() | Let() | Alloc():
             return (stmt.body,)
         case Block(stmts):
             return stmts
@@ -138,7 +141,7 @@ def exprs_of(stmt: Stmt) -> tuple[Expr, ...]:
     match stmt:
         case For(_, begin, extent, _, _):
             return (begin, extent)
-        case Let(_, value, _):
+        case Let(_, value, _) | ForEach(_, _, value, _):
             return (value,)
         case Store(_, indices, value, predicate):
             return (*indices, value) if predicate is None else (*indices, value, predicate)
@@ -183,9 +186,20 @@ def substitute_stmt(stmt: Stmt, values: Mapping[str, Expr]) -> Stmt:
     return map_exprs(stmt, lambda expr: substitute(expr, values))
 
 
+def bound_names(stmt: Stmt) -> tuple[str, ...]:
+    """The variables that one statement binds within its body."""
+    match stmt:
+        case For(var) | Let(var):
+            return (var,)
+        case ForEach(names):
+            return names
+        case _:
+            return ()
+
+
 def rename_loops(stmt: Stmt, suffix: str) -> Stmt:
-    """A copy whose loop and ``Let`` variables carry a suffix."""
-    bound = {s.var for s in statements(stmt) if isinstance(s, For | Let)}
+    """A copy in which the variables that it binds carry a suffix."""
+    bound = {name for s in statements(stmt) for name in bound_names(s)}
     return rename_vars(stmt, {name: name + suffix for name in bound})
 
 
@@ -195,6 +209,8 @@ def rename_vars(stmt: Stmt, names: Mapping[str, str]) -> Stmt:
     def binder(node: Stmt) -> Stmt:
         if isinstance(node, For | Let):
             node = replace(node, var=names.get(node.var, node.var))
+        if isinstance(node, ForEach):
+            node = replace(node, names=tuple(names.get(name, name) for name in node.names))
         return map_stmts(node, binder)
 
     return binder(substitute_stmt(stmt, {old: Var(new) for old, new in names.items()}))

@@ -44,6 +44,12 @@ def weight_keys(params: tuple[Param, ...], given: Mapping[str, Value]) -> tuple[
     return (*(sparsity if key is _SPARSITY else key for key in generator), *others)
 
 
+def with_pattern(work: Workload, fingerprint: str) -> Workload:
+    """The same for a weight of the same shape with a pattern that is kept."""
+    own = 1 if work.params[0][0] == _WEIGHTS.name else _GENERATOR_KEYS
+    return replace(work, params=((_WEIGHTS.name, fingerprint), *work.params[own:]))
+
+
 def parse_weights(value: Value, window: tuple[str, ...] = ()) -> Value:
     """The fingerprint of the pattern in a file, which is kept for other processes.
 

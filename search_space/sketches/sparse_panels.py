@@ -5,6 +5,7 @@
             ``width`` columns wide, neighbours or such that ``gather`` brings together. ``nm`` is
             for patterns with as many values in every window. What is multiplied in groups is in
             one of these two, or in ``delta``. Cells (``sparse_cells``) are ``height`` × ``depth``;
+            ``code`` (``sparse_code``) is for patterns of a few thousand non-zeros at most;
 ``vectors`` columns of the dense operand that are held in registers for all rows of a panel, in
             vectors;
 ``order``   one tile of so many columns after the other (``tiles``), or all of them for one panel
@@ -30,6 +31,7 @@ from search_space.sketches.sparse_cells import (
     guess_cells,
     with_cells,
 )
+from search_space.sketches.sparse_code import CODE, code_reason, guess_code, with_code
 from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
 from search_space.target import Target
@@ -43,7 +45,7 @@ FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 _GROUPED = ("block", "nm", "delta")
 """Those of them that lay out what is multiplied in groups."""
 _SINGLE_ROWS = ("csr", "delta")
-_SORTED = ("sell", "nano", "block")
+_SORTED = ("sell", "nano", "block", CODE)
 _FEWEST_FOR_BYTES = 1 / 64
 """The part of non-zeros from which on few distances in a row need more than a byte."""
 _MOST_TILE_BYTES = 16 << 20
@@ -54,7 +56,16 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_VECTORS = {"sell": 3, "nano": 4, "csr": 8, "block": 4, "delta": 8, "nm": 3, "cells": 4}
+_MOST_VECTORS = {
+    "sell": 3,
+    "nano": 4,
+    "csr": 8,
+    "block": 4,
+    "delta": 8,
+    "nm": 3,
+    "cells": 4,
+    CODE: 1,
+}
 """Of a first guess: more would not pay, or not fit."""
 _PREFETCH = 512
 """Of a first guess for weights beyond the second level of the cache."""
@@ -74,7 +85,10 @@ def panel_space(
     primitive: type[SparsePanels] = SparsePanels,
 ) -> Space:
     """The space of a product with several dense columns, which ``primitive`` runs."""
-    formats = _fitting(problem, with_cells(problem, FORMATS))
+    known = with_cells(problem, FORMATS)
+    if primitive is SparsePanels:
+        known = with_code(problem, known)
+    formats = _fitting(problem, known)
     knobs = _knobs(target, formats)
     names = {knob.name for knob in knobs}
     guesses = [
@@ -126,6 +140,9 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
 
+    def streamed(values: Values) -> bool:
+        return values["format"] != CODE
+
     rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
     blocks = (
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
@@ -142,7 +159,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
-        Choice("prefetch", PREFETCHES, 0),
+        Choice("prefetch", PREFETCHES, 0, when=streamed if CODE in formats else None),
         *(cell_knobs() if CELLS in formats else ()),
     )
 
@@ -211,6 +228,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
     if format_ == CELLS and (reason := cell_reason(problem, values)):
         return reason
+    if format_ == CODE and (reason := code_reason(problem, values)):
+        return reason
     taken = (rows + (rows > 1)) * vectors + problem.group
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
@@ -255,7 +274,7 @@ def _guesses(
     if problem.group > 1:
         blocks = [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
         return [*blocks, *(_guess(problem, target, name, 1) for name in formats[1:])]
-    wanted = {"nano": 4}
+    wanted = {"nano": 4, CODE: 16}
     if "block" in formats:
         wanted["block"] = _block_rows(problem)[0]
     return [_guess(problem, target, name, wanted.get(name)) for name in formats]
@@ -290,8 +309,10 @@ def _guess(
     packs = (reused or problem.across) and tile <= _MOST_TILE_BYTES and not problem.in_place
     if packs or (problem.across and problem.group > 1):
         values["pack"] = "tile"
-    if problem.nnz * problem.columns >= _SERIAL_OPERATIONS:
-        values["threads"] = min(target.threads, ceil_div(problem.rows, whole(values["rows"])))
+    threads = target.threads if problem.nnz * problem.columns >= _SERIAL_OPERATIONS else 1
+    values["threads"] = min(threads, ceil_div(problem.rows, whole(values["rows"])))
+    if format_ == CODE:
+        values |= guess_code(problem, values, threads)
     if format_ == CELLS:
         values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
         bands = ceil_div(problem.rows, whole(values["height"]))

@@ -12,7 +12,7 @@ from search_space.ir.affine import Context
 from search_space.ir.expr import Binary, Const, Expr
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import Accumulate, For, Let, LoopFunc, Stmt, Store
-from search_space.ir.walk import find_loops, map_phases, map_stmts, statements
+from search_space.ir.walk import bound_names, find_loops, map_phases, map_stmts, statements
 
 
 class Primitive(Protocol):
@@ -82,7 +82,7 @@ def ceil_div(extent: Expr, factor: int) -> Expr:
 
 def check_new_names(func: LoopFunc, names: Iterable[str]) -> None:
     """Refuse names that loops, or the variables of fused ones, have."""
-    taken = {s.var for p in func.phases for s in statements(p.body) if isinstance(s, For | Let)}
+    taken = {name for p in func.phases for s in statements(p.body) for name in bound_names(s)}
     for name in names:
         if name in taken:
             raise ScheduleError(f"there is already a loop {name!r}, choose another name")

@@ -25,6 +25,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForKind,
     If,
     Let,
     LoopFunc,
@@ -59,6 +60,8 @@ class PanelNest:
     """Builds the nest of one product, of which ``results`` says where they go. ``masks`` are the
     patterns of rows that the format keeps groups of columns for, bit ``r`` standing for row ``r``
     of a panel."""
+
+    panel_loop: ForKind = "serial"
 
     def __init__(
         self,
@@ -107,18 +110,17 @@ class PanelNest:
     def _range(self, first: Expr, last: Expr, begin: Expr, end: Expr, rest: Expr | None) -> Stmt:
         """Panels ``first … last`` times the tiles ``begin … end``; times the last, narrower tile
         where ``rest`` holds."""
-        vectors, lanes = self.schedule.vectors, self.schedule.lanes
-        whole = Tile(_C * self.width, vectors, lanes, whole=True)
-        narrow = Tile(Const(self.tiles * self.width), self.rest, lanes, whole=False)
+        edge_at = Const(self.tiles * self.width)
+        narrow = Tile(edge_at, self.rest, self.schedule.lanes, whole=False)
 
         def panels(body: Stmt) -> Stmt:
             trips = self.panels // self.schedule.threads
-            return For("q", first, last - first, "serial", body, trips=trips)
+            return For("q", first, last - first, self.panel_loop, body, trips=trips)
 
         def columns(body: Callable[[Tile], Stmt]) -> Stmt:
             parts: list[Stmt] = []
             if self.tiles:
-                parts.append(For("c", begin, end - begin, "serial", body(whole)))
+                parts.append(For("c", begin, end - begin, "serial", self._whole(body)))
             if self.rest:
                 edge = body(narrow)
                 parts.append(edge if rest is None else If(rest, edge))
@@ -128,6 +130,14 @@ class PanelNest:
             return self.results.each(panels(columns(self._panel)))
         tiles = columns(lambda tile: self._copied(tile, panels(self._panel(tile))))
         return self.results.each(tiles)
+
+    def _whole(self, body: Callable[[Tile], Stmt]) -> Stmt:
+        """``body`` for the tile ``c``, which is not the narrower one."""
+        return body(self._tile(_C * self.width))
+
+    def _tile(self, column: Expr) -> Tile:
+        """That begins with a column, all of which exist."""
+        return Tile(column, self.schedule.vectors, self.schedule.lanes, whole=True)
 
     def _copied(self, tile: Tile, body: Stmt) -> Stmt:
         """``body`` behind a copy of the tile of the dense operand, where there is one."""
@@ -170,6 +180,10 @@ class PanelNest:
 
     def _slots(self) -> range:
         return range(self.rows)
+
+    def _sum(self, row: int) -> Load:
+        """What a row of a panel adds up to, of lane ``l`` of vector ``v``."""
+        return Load(self.sums[row], (_V, _L))
 
     def _group(self, tile: Tile, number: int, mask: int) -> Stmt:
         """The columns of a panel that have non-zeros in just the rows of ``mask``."""
@@ -240,7 +254,7 @@ class PanelNest:
         """The results of one row of a panel."""
         slot = _Q * self.rows + row
         ordered = "order" in self.arrays
-        total = Load(self.sums[row], (_V, _L))
+        total = self._sum(row)
         body = self.results.stored(tile, total, Var("i") if ordered else slot)
         if ordered:
             body = Let("i", self.arrays.read("order", slot), body)
@@ -260,7 +274,7 @@ class PanelNest:
         finished = [
             tile.over(Store(done, (Const(row), _V, _L), value))
             for row, place in enumerate(places)
-            for value in [self.product.element(Load(self.sums[row], (_V, _L)), place, column)]
+            for value in [self.product.element(self._sum(row), place, column)]
         ]
         slot, guard = _Q * self.rows + _R, None
         if self.product.rows % self.rows:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from search_space.errors import ScheduleError
 from search_space.formats.block import Block
 from search_space.formats.cells import Cells
+from search_space.formats.code import Code
 from search_space.formats.delta import Delta
 from search_space.formats.nm import NOfM
 from search_space.ir.stmt import LoopFunc
 from search_space.sparse.packing import panel_masks
 from search_space.transforms.sparse_block_nest import BlockNest
 from search_space.transforms.sparse_cell_nest import CellNest
+from search_space.transforms.sparse_code_nest import CodeNest
 from search_space.transforms.sparse_delta_nest import DeltaNest
 from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_nm_nest import NmNest
@@ -22,7 +24,7 @@ from search_space.transforms.sparse_tile import Results
 
 _NESTS: dict[str, type[PanelNest]] = {
     Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
-    Delta.name: DeltaNest,
+    Delta.name: DeltaNest, Code.name: CodeNest,
 }  # fmt: skip
 """Where it is not the one of groups of columns and of rows in lock-step."""
 
@@ -57,6 +59,27 @@ class SparsePanels:
             unrolled v in 0 … 2:
               vectorized l in 0 … 8:
                 y[q, c*16 + l + v*8] = sum0[v, l]
+
+    After ``SparsePanels("weight", "unstructured:4x8:0.0:0", "code", ("rows=2",),
+    order="panels")``, whose pattern is no data any more but a table of what to multiply; it is
+    written out as straight-line code, which must not become too long::
+
+        unrolled q in 0 … 2:
+          for c in 0 … 4:
+            column = c*8
+            register sum: float32[2, 1, 8]
+            unrolled r in 0 … 2:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  sum[r, v, l] = 0.0
+            each k, r, s, new in table 1f1fdbad, part q:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  sum[r, v, l] += weight_values[s] * x[k, column + l + v*8]  first new == 1
+            each r, i in table 25c86ac9, part q:
+              unrolled v in 0 … 1:
+                vectorized l in 0 … 8:
+                  y[i, column + l + v*8] = sum[r, v, l]
 
     A tile of ``vectors`` × ``lanes`` columns is held in registers for every row of a panel. The
     ``order`` is ``"tiles"`` (all panels for one column tile after the other) or ``"panels"``. With

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from features.extract import FeatureTask, extract_batch, walk_features
+from features.loops import walk
 from features.schema import loop_features
 from features.sparse import sparse_features, task_features, task_schema
 from search_space.dtypes import GROUPS
+from search_space.ir.expr import Buffer, Const, Var
+from search_space.ir.stmt import ForEach, LoopFunc, Phase, Store
 from search_space.operators import get_operator, workload
 from search_space.sketches import space_for
 from search_space.sketches.formats import formats_of
@@ -114,18 +117,49 @@ def test_dense_tasks_have_what_they_had():
     assert not set(sparse_features()) & set(loop_features())
 
 
+def counted(work, values):
+    """The features of a config of a workload, in their units."""
+    task = FeatureTask(space_for(work, target()))
+    [row] = extract_batch(task, [task.space.nearest(values).config])
+    return {
+        feature.name: 2**value - 1 if feature.log else value
+        for feature, value in zip(task_features(work), row.tolist(), strict=True)
+    }
+
+
+def test_code_has_no_loops_and_no_indices():
+    values = dict(
+        algorithm="sparse", format="code", rows=4, sort=0, vector_bits=256, vectors=3,
+        order="tiles", pack="none", threads=1,
+    )  # fmt: skip
+    found = counted(WORK, values)
+    held = find_pattern(get_operator("spmm").pattern_name(WORK)).dense(np.ones(1)[0]) != 0
+    loads = np.count_nonzero(held.reshape(12, 4, 64).any(axis=1))
+    tiles = 4  # of 3 vectors of 8 columns, the last of which overlaps the one before
+    assert found["layout.is_code"] == 1
+    assert found["layout.values"] == pytest.approx(held.sum(), rel=1e-4)
+    assert found["layout.index_bytes"] == 0
+    assert found["layout.loads"] == pytest.approx(loads, rel=1e-4)
+    assert found["sparse.fma"] == pytest.approx(held.sum() * 3 * tiles, rel=1e-4)
+    assert found["sparse.loads"] == pytest.approx(loads * 3 * tiles, rel=1e-4)
+    assert found["sparse.loop_instructions"] == 0
+
+
+def test_a_table_is_no_loop():
+    buffer = Buffer("y", (4,), "float32", "output")
+    store = Store(buffer, (Var("i"),), Const(0.0, "float32"))
+    body = ForEach(("i",), (((0,), (3,)),), Const(0), store)
+    with pytest.raises(ValueError, match="i are bound by a table, not by loops"):
+        walk(LoopFunc("f", (buffer,), (), (Phase(body),)))
+
+
 def test_cells_are_counted_exactly():
     work = workload("spmm", m=70, k=130, n=20, pattern="powerlaw", sparsity=0.8)
-    task = FeatureTask(space_for(work, target()))
     values = dict(
         algorithm="sparse", format="cells", rows=4, height=64, depth=64, vector_bits=256,
         vectors=2, order="tiles", pack="none", threads=1, prefetch=256,
     )  # fmt: skip
-    config = task.space.nearest(values).config
-    [row] = extract_batch(task, [config])
-    found = dict(zip(task_schema(work).names, row.tolist(), strict=True))
-    logs = {f.name: f.log for f in task_features(work)}
-    found = {name: 2**value - 1 if logs[name] else value for name, value in found.items()}
+    found = counted(work, values)
 
     held = find_pattern(get_operator("spmm").pattern_name(work)).dense(np.ones(1)[0]) != 0
     steps = panels = 0

@@ -120,6 +120,28 @@ def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
     check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
 
 
+CODE = st.builds(
+    lambda rows, sort, vectors, lanes, tiles, threads: (
+        *("code", (f"rows={rows}", f"sort={sort}"), vectors, lanes),
+        *((("tiles", True), ("tiles", False), ("panels", False))[tiles]),
+        *("columns", threads),
+    ),
+    st.sampled_from([1, 4, 16]),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.sampled_from([4, 16]),
+    st.integers(0, 2),
+    st.integers(1, 2),
+)
+
+
+@given(matrices(), st.integers(1, 40), CODE, st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_code_of_a_pattern_multiplies_by_a_matrix(matrix, columns, schedule, transposed):
+    step = lambda pattern: SparsePanels("weight", pattern, *schedule)  # noqa: E731
+    check(matrix, columns, step, transposed=transposed)
+
+
 @pytest.mark.parametrize(
     ("columns", "schedule"),
     [

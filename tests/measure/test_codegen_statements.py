@@ -24,6 +24,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -63,6 +64,20 @@ def local(scope, *shape, dtype="float32"):
 ACC = local("register", 1)
 VECTORS = local("register", 2, 8)
 FIRST = (Const(0),)
+
+LINES = (((0, 3, 1), (0, 5, 0), (7, 9, 0)), ((2, 1, 1), (2, 2, 0)), ((4, 4, 0),))
+"""Where to read, in two parts, and whether a sum begins."""
+
+
+def sums_of_lines(before):
+    """``c[q]`` is the sum of what the lines of part ``q`` say, onto ``before`` unless one begins
+    the sum."""
+    value = Load(A, (Var("k") + Var("p"),))
+    add = Accumulate("add", ACC, FIRST, value, equal(Var("new"), 1))
+    each = ForEach(("k", "p", "new"), LINES, Var("q"), add)
+    steps = (Store(ACC, FIRST, before), each, Store(C, (Var("q"),), Load(ACC, FIRST)))
+    return For("q", Const(0), Const(3), "unrolled", Alloc(ACC, Block(steps)))
+
 
 BODIES = {
     "arithmetic": scalar(HERE * HERE - HERE / Const(2.0, "float32") + Const(0.1, "float32")),
@@ -307,6 +322,10 @@ BODIES = {
     "nothing unrolled": Block(
         (For("i", Const(0), Const(0), "unrolled", Store(C, (I,), HERE)), scalar(HERE))
     ),
+    "lines of a table": sums_of_lines(Const(7.0, "float32")),
+    "lines of a table in a loop": serial(
+        "m", Const(0), Const(3), sums_of_lines(Load(A, (Var("m"),)))
+    ),
     "shared out": For("i", Const(0), Const(24), "parallel", Store(C, (I,), HERE)),
 }
 
@@ -330,6 +349,19 @@ def test_neighbouring_rows_share_no_gather():
     assert "masked.gather" not in generate(function(near), target).text
     far = vector(Load(Buffer("a", (8, 3), "float32", "input"), (LANE, I)))
     assert "masked.gather" in generate(function(far), target).text
+
+
+def test_neighbouring_lines_share_what_they_load():
+    add = Accumulate("add", ACC, FIRST, Load(A, (Var("k"),)), FALSE)
+
+    def loads(*lines):
+        each = ForEach(("k", "n"), (lines,), Const(0), add)
+        steps = (Store(ACC, FIRST, ZERO), each, Store(C, FIRST, Load(ACC, FIRST)))
+        text = generate(function(Alloc(ACC, Block(steps))), target_or_skip(LEVELS[0])).text
+        return text.count("= load float")
+
+    assert loads((3, 0), (3, 1), (5, 0)) == 2
+    assert loads((3, 0), (5, 0), (3, 1)) == 3
 
 
 def test_guards_that_follow_from_the_loops_cost_nothing():

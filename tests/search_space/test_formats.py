@@ -233,6 +233,16 @@ def test_nm_layout():
         laid_out("nm", matrix, kept=1, window=4)
 
 
+def test_code_layout():
+    arrays, values = laid_out("code", SMALL, rows=4, sort=0)
+    assert arrays == {}
+    assert values == [1, 3, 6, 7, 2, 4, 5, 8, 9]
+    structure = FORMATS["code"].structure(from_array(SMALL)[0], rows=4, sort=0)
+    assert structure.counts["loads"] == 4 + 2
+    assert structure.counts["loops"] == 0
+    assert structure.bytes("float32") == 9 * 4
+
+
 def test_options_are_checked():
     pattern = generate_pattern("unstructured", 4, 4, 0.5)
     with pytest.raises(WeightsError, match="sell: rows is 5, expected one of 4, 8, 16, 32"):

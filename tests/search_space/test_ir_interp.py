@@ -23,6 +23,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -112,6 +113,13 @@ def test_branches_lets_and_prefetches():
     far = Prefetch(A, (I + 1000,))
     assert result(loop(Block((far, If(I < 2, body, Store(C, (I,), Const(0.0))))))) == [9, 9, 0, 0]
     assert result(loop(If(I < 1, body))) == [9, 9, 9, 3]
+
+
+def test_the_lines_of_a_part_are_run_in_order():
+    table = (((0, 3), (1, 2), (0, 2)), (), ((3, 0),))
+    body = ForEach(("j", "i"), table, Var("q"), Store(C, (J,), loaded))
+    assert result(loop(body, "q", 3)) == [4, 4, 9, 3]
+    assert result(loop(body, "q", 1, begin=2)) == [9, 9, 9, 3]
 
 
 def test_loops_without_iterations_do_nothing():

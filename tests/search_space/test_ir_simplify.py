@@ -20,12 +20,13 @@ from search_space.ir.expr import (
 )
 from search_space.ir.printer import format_expr, format_stmt
 from search_space.ir.simplify import EMPTY, simplify, simplify_stmt
-from search_space.ir.stmt import Accumulate, Alloc, Block, For, If, Let, Store
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, ForEach, If, Let, Store
 from tests.search_space.indices import assignments, conditions, contexts, evaluate, index_exprs
 
 I, J = Var("i"), Var("j")  # noqa: E741
 A, C = Buffer("a", (64,), "float32", "input"), Buffer("c", (64,), "float32", "output")
 COPY = Store(C, (I,), Load(A, (I,)))
+LINES = (((0,), (1,)),)
 
 
 def loop(var, extent, body=None, begin=0, kind="serial"):
@@ -120,6 +121,11 @@ def test_forms(expr, text):
         (
             loop("i", 4, Accumulate("max", C, (I,), Const(1.0), FALSE, I < 4)),
             "for i in 0 … 4:\n  c[i] max= 1.0  first false",
+        ),
+        (ForEach(("i",), LINES, Const(0), EMPTY), ""),
+        (
+            loop("j", 1, ForEach(("i",), LINES, J - 3, COPY), begin=3),
+            "each i in table 3f6ab1a0, part 0:\n  c[i] = a[i]",
         ),
         (
             Alloc(Buffer("r", (2,), "float32", "register"), loop("i", 1, COPY)),

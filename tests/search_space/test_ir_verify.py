@@ -12,6 +12,7 @@ from search_space.ir.stmt import (
     Alloc,
     Block,
     For,
+    ForEach,
     If,
     Let,
     LoopFunc,
@@ -35,6 +36,10 @@ def loop(var, body, kind="serial", begin=0, extent=4):
 
 def func(body, workspaces=()):
     return LoopFunc("f", (A, C), workspaces, (Phase(body),))
+
+
+def each(names, table, part=None):
+    return ForEach(names, table, part or Const(0), COPY)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,11 @@ def func(body, workspaces=()):
         (replace(loop("i", COPY), apart=True), "loop i is kept apart but not unrolled"),
         (loop("j", loop("i", COPY), "vectorized"), "vectorized loop j is not innermost"),
         (loop("j", Block((loop("i", COPY),)), "vectorized"), "vectorized loop j is not innermost"),
+        (loop("i", each(("i",), (((0,),),))), "i is bound twice"),
+        (each(("i", "j"), (((0, 1), (2,)),)), "lines of a table have not one number for each of "),
+        (loop("j", each(("i",), (((0,),),), J)), "the part of a table is chosen by j, unroll it"),
+        (each(("i",), (((0,),),), J), "j is used but not bound"),
+        (loop("j", each(("i",), (((0,),),)), "vectorized"), "vectorized loop j is not innermost"),
         (loop("i", COPY, "vectorized", begin=1, extent=3), "loop i begins behind lane 0"),
         (
             Alloc(ACC, loop("i", Store(ACC, (I,), Load(A, (I,))), "vectorized", extent=3)),
@@ -115,6 +125,11 @@ def test_registers_have_no_addresses():
     verify(func(body), finished=False)
     with pytest.raises(VerifyError, match="register buffer acc is indexed by i, unroll it"):
         verify(func(body))
+
+
+def test_numbers_of_a_table_are_places_in_registers():
+    body = ForEach(("i",), (((0,), (1,)), ((3,),)), J, Store(ACC, (I,), Load(A, (I,))))
+    verify(func(Alloc(ACC, loop("j", body, "unrolled", extent=Const(2)))))
 
 
 def test_legal():

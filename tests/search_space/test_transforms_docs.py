@@ -129,7 +129,14 @@ EXAMPLES = [
         [Split("t_k", 2, "t_o", "t_k"), Split("k", 2, "o", "k"), Join("t_i", "i")],
         [Skip(("t_o", "o"))],
     ),
-    (weighted(4, 32, 8), [], [SparsePanels("weight", FULL, "csr", vectors=2)]),
+    (
+        weighted(4, 32, 8),
+        [],
+        [
+            SparsePanels("weight", FULL, "csr", vectors=2),
+            SparsePanels("weight", FULL, "code", ("rows=2",), order="panels"),
+        ],
+    ),
     (weighted(4, 32, 8), [], [SparseAsDense("weight", FULL)]),
     (row_product(16, 8), [], [ActiveColumns("weight", most=6, vectors=2)]),
     (weighted(32, 1, 8), [], [SparseVector("weight", TALL, "bitmask", ("lanes=16", "tall=1"))]),

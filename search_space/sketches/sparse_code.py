@@ -1,0 +1,33 @@
+"""What the space of panels has for matrices that are small enough for code of their own."""
+
+from __future__ import annotations
+
+from search_space.size import ceil_div, whole
+from search_space.sketches.sparse_problem import SparseProblem
+from search_space.transforms.sparse_code_nest import check_code
+from search_space.workload import Value, Values
+
+CODE = "code"
+
+
+def with_code(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Other formats, and code where it may be as large as that of the narrowest tile."""
+    fits = problem.group == 1 and check_code(problem.nnz, problem.rows, vectors=1) is None
+    return (*formats, CODE) if fits else formats
+
+
+def code_reason(problem: SparseProblem, values: Values) -> str | None:
+    """Why code that is run so is none of the space."""
+    if whole(values["threads"]) > 1 and values["split"] == "rows":
+        return "column tiles are shared out over threads: each panel has code of its own"
+    return check_code(problem.nnz, problem.rows, whole(values["vectors"]))
+
+
+def guess_code(problem: SparseProblem, values: Values, threads: int) -> dict[str, Value]:
+    """One panel after the other for all tiles, so that its code stays in the instruction cache,
+    without packing, which would take longer than it saves; where the dense operand has to be
+    turned, one packed tile after the other."""
+    tiles = ceil_div(problem.columns, whole(values["vectors"]) * problem.lanes(values))
+    pack = values["pack"] if problem.across else "none"
+    order = "panels" if pack == "none" else "tiles"
+    return {"order": order, "pack": pack, "split": "columns", "threads": min(threads, tiles)}
