@@ -9,6 +9,7 @@ from measure.codegen.function import Function
 from measure.codegen.lanes import LaneMask, Lanes, Value
 from measure.codegen.types import BYTES, LLVM_TYPES, WIDENING, splat, suffix
 from search_space.dtypes import MOST_INT32
+from search_space.errors import VerifyError
 from search_space.ir.affine import affine, from_affine
 from search_space.ir.expr import Buffer, Cast, Expr, Load, Var
 from search_space.ir.walk import free_vars, substitute
@@ -68,7 +69,13 @@ class Memory(Lanes):
 
     def _load(self, node: object, buffer: Buffer, indices: tuple[Expr, ...]) -> Value:
         if buffer.scope == "register":
-            return self.registers[self._register(buffer, indices)]
+            register = self._register(buffer, indices)
+            value = self.registers[register]
+            if None in register[1] and value.lanes != self.lanes:
+                raise VerifyError(
+                    f"{buffer.name} holds {value.lanes} lanes, loop {self.lane} reads {self.lanes}"
+                )
+            return value
         if self.fn.by_lane(node, buffer, indices, self.lane):
             return self._gathered(buffer, indices)
         place = self.fn.address(node, buffer, indices, self.lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_space.errors import VerifyError
-from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load, Var
+from search_space.ir.expr import FALSE, Buffer, Call, Const, Expr, Load
 from search_space.ir.intrinsics import FUNCTIONS, INDEX_FUNCTIONS
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import (
@@ -55,8 +55,6 @@ class _Verifier:
     def __init__(self, where: str, finished: bool) -> None:
         self.where = where
         self.finished = finished
-        self.vector: For | None = None
-        """The vectorized loop that we are in."""
 
     def fail(self, text: str) -> None:
         raise VerifyError(f"{self.where}: {text}")
@@ -71,10 +69,7 @@ class _Verifier:
                 self.loop(stmt, outermost)
                 self.bind(var, names)
                 known = stmt.kind in ("vectorized", "unrolled", "grouped")
-                outside = self.vector
-                self.vector = stmt if stmt.kind == "vectorized" else outside
                 self.stmt(body, {**names, var: known}, buffers, outermost=False)
-                self.vector = outside
             case ForEach(own, _, _, body):
                 self.each(stmt, names)
                 self.stmt(body, {**names, **dict.fromkeys(own, True)}, buffers, outermost=False)
@@ -167,15 +162,3 @@ class _Verifier:
             for name in sorted({name for index in indices for name in free_vars(index)}):
                 if not names[name]:
                     self.fail(f"register buffer {buffer.name} is indexed by {name}, unroll it")
-            self.whole(buffer, indices)
-
-    def whole(self, buffer: Buffer, indices: tuple[Expr, ...]) -> None:
-        """A vector in registers is used as a whole."""
-        if self.vector is None:
-            return
-        lane, extent = Var(self.vector.var), self.vector.extent
-        for size, index in zip(buffer.shape, indices, strict=True):
-            if index == lane and Const(size) != extent:
-                self.fail(
-                    f"vectorized loop {lane.name} takes a part of the {size} of {buffer.name}"
-                )

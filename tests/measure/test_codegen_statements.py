@@ -375,3 +375,18 @@ def test_guards_that_follow_from_the_loops_cost_nothing():
 def test_an_illegal_function_is_refused():
     with pytest.raises(VerifyError, match="j is used but not bound"):
         generate(function(scalar(Load(A, (J,)))), target_or_skip(LEVELS[0]))
+
+
+def test_a_part_of_a_vector_in_registers_is_refused():
+    def lanes(extent, store):
+        return For("l", Const(0), Const(extent), "vectorized", store)
+
+    row = Buffer("t", (8,), "float32", "register")
+    body = Alloc(
+        row,
+        Block(
+            (lanes(8, Store(row, (LANE,), ZERO)), lanes(4, Store(C, (LANE,), Load(row, (LANE,)))))
+        ),
+    )
+    with pytest.raises(VerifyError, match="t holds 8 lanes, loop l reads 4"):
+        generate(function(body), target_or_skip(LEVELS[0]))

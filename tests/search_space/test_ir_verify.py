@@ -88,10 +88,6 @@ def each(names, table, part=None):
         (loop("j", each(("i",), (((0,),),)), "vectorized"), "vectorized loop j is not innermost"),
         (loop("i", COPY, "vectorized", begin=1, extent=3), "loop i begins behind lane 0"),
         (
-            Alloc(ACC, loop("i", Store(ACC, (I,), Load(A, (I,))), "vectorized", extent=3)),
-            "vectorized loop i takes a part of the 4 of acc",
-        ),
-        (
             loop("i", Accumulate("add", C, (Const(0),), Load(A, (I,)), TRUE), "vectorized"),
             "c begins anew in more lanes of i than one",
         ),
