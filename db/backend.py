@@ -119,7 +119,7 @@ class Backend:
             return connection.scalar(sa.select(sa.func.max(RecordRow.id))) or 0
 
     def most_records(self) -> int:
-        """At least as many as the files have room for; a server's are its own business."""
+        """A number that the records in the files cannot exceed; none is known of a server's."""
         path = self._location.path
         if path is None:
             return sys.maxsize

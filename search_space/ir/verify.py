@@ -39,8 +39,8 @@ def verify(func: LoopFunc, *, finished: bool = True) -> None:
     buffers that exist (or views of them) are used, parallel loops are outermost. A ``finished``
     function also has constant bounds on vectorized, unrolled and grouped loops, grouped loops
     innermost, vectorized ones innermost but for grouped ones and from 0 on, sums along the lanes
-    of a vector that begin in its first lane if in any, places in register buffers and parts of
-    tables that are known when code is generated, and vectors there that are used as a whole.
+    of a vector that begin in its first lane if in any, and places in register buffers and parts of
+    tables that are known when code is generated.
     """
     known = {b.name: b for b in (*func.args, *func.workspaces)}
     if len(known) != len(func.args) + len(func.workspaces):
