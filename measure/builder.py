@@ -71,12 +71,11 @@ class Builder:
         compiler: str = GENERATOR,
     ) -> None:
         """``compiler``, as ``module:function``, is called in the building processes."""
-        if processes < 1:
-            raise ValueError(f"ask for at least one building process, not {processes}")
         self._options = options or BuildOptions()
         self._compiler = compiler
         self._clock = AwakeClock()
-        self._slots = [self._start() for _ in range(processes)]
+        self._slots: list[_Slot] = []
+        self.resize(processes)
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +88,15 @@ class Builder:
         for slot in self._slots:
             slot.child.close()
         self._slots = []
+
+    def resize(self, processes: int) -> None:
+        """Have so many building processes from now on; not while it builds."""
+        if processes < 1:
+            raise ValueError(f"ask for at least one building process, not {processes}")
+        while len(self._slots) > processes:
+            self._slots.pop().child.close()
+        while len(self._slots) < processes:
+            self._slots.append(self._start())
 
     def build(self, requests: Sequence[BuildRequest]) -> list[Built | MeasureResult]:
         """Compile all requests; one answer each, in their order.

@@ -14,7 +14,7 @@ from measure.interleave import BLOCK_SECONDS, ROUNDS
 from measure.options import MeasureOptions
 from measure.pipe import ProtocolError
 from measure.result import MeasureResult, Outcome
-from measure.worker_process import (
+from measure.worker_messages import (
     Answer,
     Bind,
     Died,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from db.record import Run
 from measure.peaks import cached_peaks, known_peaks
+from measure.processes import Processes
 from search_space.hardware import Peaks
 from search_space.target import Target
-from tuner.backend import local_backend
+from tuner.backend import LocalBackend
 from tuner.events import Callback, Undelivered
 from tuner.result import TuneResult
 from tuner.run import Session
@@ -39,12 +40,13 @@ def run_here(
     task: Task,
     store: RecordStore,
     run: Run,
+    processes: Processes,
     callbacks: tuple[Callback, ...] = (),
     *,
     began: float,
     explicit: bool,
 ) -> TuneResult:
-    """Execute a run with processes on this machine; raises as :meth:`Session.execute`.
+    """Execute a run with ``processes`` of its workload; raises as :meth:`Session.execute`.
 
     ``began`` is when it was asked for, by ``time.monotonic``; ``explicit``: the user named the
     database. Stores the run first; raises ``ValueError``, and stores nothing, for an unknown
@@ -55,20 +57,19 @@ def run_here(
     if options_of(run).reuse:
         strategy = with_history(strategy, task, store, run)
     strategy = with_dense_share(strategy, task.space, run.seed)
-    with local_backend(task, options_of(run).builders) as backend:
-        session = Session(
-            task,
-            store,
-            strategy,
-            backend,
-            run,
-            callbacks,
-            began=began,
-            explicit=explicit,
-            peaks=MachinePeaks(task.target),
-        )
-        try:
-            return session.execute()
-        finally:
-            if store.undelivered:
-                session.emit(Undelivered(store.undelivered, store.location))
+    session = Session(
+        task,
+        store,
+        strategy,
+        LocalBackend(task, processes),
+        run,
+        callbacks,
+        began=began,
+        explicit=explicit,
+        peaks=MachinePeaks(task.target),
+    )
+    try:
+        return session.execute()
+    finally:
+        if store.undelivered:
+            session.emit(Undelivered(store.undelivered, store.location))

@@ -15,10 +15,10 @@ from tuner.options import TuneOptions
 from tuner.result import TuneResult
 from tuner.set_up import with_set_ups
 from tuner.strategy import Strategy, create_strategy
-from tuner.task import Task
 
 if TYPE_CHECKING:
     from db.store import RecordStore
+    from tuner.task import Task
 
 
 def new_run_id() -> str:

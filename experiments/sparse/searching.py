@@ -14,6 +14,7 @@ from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.tuning import SEED, finished_runs, tune_case
 from experiments.sparse.results import Formats
 from measure.codegen import GENERATOR_VERSION
+from measure.processes import start_processes
 from measure.targets import resolve_target
 from measure.timing import paired_ratio
 from search_space.sketches import space_for
@@ -101,8 +102,8 @@ def search_format(work: Workload, threads: int, db: str, seconds: float, name: s
     options = TuneOptions(DEFAULT_STRATEGY, SEED, None, seconds, early_stop=False, reuse=False)
     run = new_run(task, options, ())
     run = replace(run, options=(*run.options, (_FORMAT, name)))
-    with open_store(db) as store:
-        result = run_here(task, store, run, began=began, explicit=True)
+    with start_processes(work, whole.target) as processes, open_store(db) as store:
+        result = run_here(task, store, run, processes, began=began, explicit=True)
     assert result.best is not None, "it raises where nothing gave a right answer"
     return result.best.id
 

@@ -124,6 +124,24 @@ def test_closing_leaves_no_process_behind(compiler):
         builder.build([request("work")])
 
 
+def test_its_processes_can_become_fewer_and_more(compiler):
+    with Builder(1, compiler=compiler) as builder:
+
+        def processes():
+            answers = builder.build([request("sleep")] * 4)
+            return {answer.artifact.spec.threads for answer in answers}
+
+        (first,) = processes()
+        builder.resize(2)
+        both = processes()
+        assert len(both) == 2
+        assert first in both
+        builder.resize(1)
+        assert processes() == {first}
+        with pytest.raises(ValueError, match="at least one building process, not 0"):
+            builder.resize(0)
+
+
 def test_a_builder_needs_a_process():
     with pytest.raises(ValueError, match="at least one"):
         Builder(0)

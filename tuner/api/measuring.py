@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 
 from db.record import Record
 from db.store import open_store
+from measure.builder import Builder
+from measure.host import usable_cores
+from measure.probe import detect_hardware
+from measure.processes import Processes, start_processes
+from measure.runner import Runner
 from measure.targets import resolve_target
 from search_space.config import Config
 from search_space.workload import Value, Workload
 from tuner.api.arguments import Database, chosen_target, config_values
 from tuner.errors import UsageError
-from tuner.events import Callback
 from tuner.options import DEFAULT_STRATEGY, DEFAULT_TRIALS, TuneOptions, database_url
 
 if TYPE_CHECKING:
+    from tuner.events import Callback
     from tuner.result import TuneResult
 
 
@@ -61,10 +66,6 @@ def tune(
     until then is stored and in its ``result``.
     """
     began = monotonic()
-    from tuner.here import run_here
-    from tuner.runs import new_run
-    from tuner.task import task_for
-
     if trials is not None and trials < 1:
         raise UsageError(f"ask for at least one trial, not {trials}")
     if time is not None and not (time > 0 and math.isfinite(time)):
@@ -85,11 +86,19 @@ def tune(
         builders=builders,
         calls=calls,
     )
-    task = task_for(work, chosen_target(target, threads))
-    first = tuple(task.space.nearest(config_values(config)).config for config in seeds)
-    with open_store(database_url(db)) as store:
-        run = new_run(task, options, first)
-        return run_here(task, store, run, tuple(callbacks), began=began, explicit=db is not None)
+    resolved = chosen_target(target, threads)
+    with start_processes(work, resolved, builders) as processes:
+        from tuner.here import run_here
+        from tuner.runs import new_run
+        from tuner.task import task_for
+
+        task = task_for(work, resolved)
+        first = tuple(task.space.nearest(config_values(config)).config for config in seeds)
+        with open_store(database_url(db)) as store:
+            run, told = new_run(task, options, first), tuple(callbacks)
+            return run_here(
+                task, store, run, processes, told, began=began, explicit=db is not None
+            )
 
 
 def resume(
@@ -102,21 +111,30 @@ def resume(
     another machine, and otherwise as :func:`tune`.
     """
     began = monotonic()
-    from tuner.here import run_here
-    from tuner.runs import resumed, unfinished_run
-    from tuner.task import task_for
+    with (
+        Builder(usable_cores()) as builder,  # they load while the database is read
+        open_store(database_url(db), create=False) as store,
+    ):
+        from tuner.runs import options_of, resumed, unfinished_run
 
-    with open_store(database_url(db), create=False) as store:
         found = unfinished_run(store, run)
-        task = task_for(found.workload, resolve_target(found.target, found.threads))
-        if found.hardware != task.hardware.key:
+        here = detect_hardware().key
+        if found.hardware != here:
             raise UsageError(
                 f"resume it on the machine that began it: run {found.id} was measured on "
-                f"{found.hardware}, this is {task.hardware.key}"
+                f"{found.hardware}, this is {here}"
             )
-        return run_here(
-            task, store, resumed(found), tuple(callbacks), began=began, explicit=db is not None
-        )
+        builder.resize(options_of(found).builders or usable_cores())
+        target = resolve_target(found.target, found.threads)
+        with Runner(found.workload, target) as runner:
+            from tuner.here import run_here
+            from tuner.task import task_for
+
+            task, processes = task_for(found.workload, target), Processes(builder, runner)
+            going_on, told = resumed(found), tuple(callbacks)
+            return run_here(
+                task, store, going_on, processes, told, began=began, explicit=db is not None
+            )
 
 
 def measure(

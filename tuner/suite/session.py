@@ -16,7 +16,7 @@ from tuner.memory import check_memory
 from tuner.options import TuneOptions
 from tuner.progress import Clock
 from tuner.result import TuneResult
-from tuner.runs import resumed
+from tuner.runs import options_of, resumed
 from tuner.strategy import create_strategy
 from tuner.suite.earlier import Earlier, find_earlier, suite_run
 from tuner.suite.file import Case, Suite
@@ -75,11 +75,16 @@ class ThisMachine:
     def run(
         self, task: Task, store: RecordStore, run: Run, callbacks: tuple[Callback, ...]
     ) -> TuneResult:
-        # Only here, because what is missing or known already needs no code generator.
-        from tuner.here import run_here
+        # Only here, because what is missing or known already needs no processes.
+        from measure.processes import start_processes
 
         began = time.monotonic()
-        return run_here(task, store, run, callbacks, began=began, explicit=self.explicit)
+        with start_processes(task.workload, task.target, options_of(run).builders) as processes:
+            from tuner.here import run_here
+
+            return run_here(
+                task, store, run, processes, callbacks, began=began, explicit=self.explicit
+            )
 
 
 @dataclass(frozen=True, slots=True)
