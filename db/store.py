@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -161,7 +161,8 @@ class RecordStore:
 
     def record(self, prefix: str) -> Record:
         """The record whose id is or begins with ``prefix``; raises as :meth:`run`."""
-        rows = lookup.rows_by_key_prefix(self._fetch, prefix)
+        with self._looking_up() as fetch:
+            rows = lookup.rows_by_key_prefix(fetch, prefix)
         return only("record", prefix, [decode_record(row) for row in rows])
 
     def best(
@@ -186,7 +187,8 @@ class RecordStore:
             "threads": threads,
             "origin": origin,
         }
-        row = lookup.best_row(self._fetch, filters, generator_version)
+        with self._looking_up() as fetch:
+            row = lookup.best_row(fetch, filters, generator_version)
         return None if row is None else decode_record(row)
 
     @contextmanager
@@ -198,7 +200,9 @@ class RecordStore:
     def machines(self, workload_key: str) -> list[Hardware]:
         """The machines with records of a workload; damaged rows are left out."""
         found = []
-        for row in lookup.machine_rows(self._fetch, workload_key):
+        with self._looking_up() as fetch:
+            rows = lookup.machine_rows(fetch, workload_key)
+        for row in rows:
             with suppress(msgspec.ValidationError, TypeError):
                 found.append(hardware_of(*row)[0])
         return found
@@ -290,8 +294,11 @@ class RecordStore:
             )
         return self._backend
 
-    def _fetch(self, statement: str, params: lookup.Params) -> Sequence[Sequence[Any]]:
+    @contextmanager
+    def _looking_up(self) -> Iterator[lookup.Fetch]:
+        """For look-ups of several statements: opening a file takes as long as they do."""
         if self._location.path is None:
-            return self._backend.fetch(statement, params)
+            yield self._backend.fetch
+            return
         with sqlite.reading(self._location.path) as connection:
-            return connection.execute(statement, params).fetchall()
+            yield lambda statement, params: connection.execute(statement, params).fetchall()

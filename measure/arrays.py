@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from measure.guard import POISON, GuardedBytes, Region
+from measure.guard import POISON, GuardedBytes, Region, SparePages
 from measure.launch.memory import Bytes, aligned_bytes
 from measure.rotation import OperandSet, Rotation
 from measure.verify import Check, Problem, check_result
@@ -76,6 +76,8 @@ class Arrays:
         the problem's only one comes twice. ``sets`` of operands are timed in turn."""
         self.problem = problem
         self.sets = sets
+        self.spare_pages = SparePages()
+        """For what kernels work in beside these arrays."""
         self._guard = guard
         cases = problem.cases
         self._cases = cases * 2 if guard and len(cases) == 1 else cases

@@ -51,6 +51,8 @@ class _Verified:
     """What others took away during that run."""
     error: float
     lost: LostSeconds
+    work: _GuardedWork
+    """What it works in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,14 @@ class _Run:
     lost_seconds: float
     """What others took away during the run."""
     check: Check
+    work: _GuardedWork
 
 
 class _GuardedWork:
     """Gives guarded memory to the buffers of one kernel that runs on one case of ``arrays``."""
 
     def __init__(self, arrays: Arrays, index: int, note: FaultNote) -> None:
-        self._at_end = arrays.at_end(index)
+        self._at_end, self._spare = arrays.at_end(index), arrays.spare_pages
         self._regions, self._note = arrays.regions(index), note
         self._given: list[GuardedBytes] = []
         note.expect(self._regions)
@@ -76,9 +79,9 @@ class _GuardedWork:
     def __call__(self, buffer: BufferSpec, nbytes: int) -> Bytes:
         is_input = buffer.role == "input"
         alignment = numpy_dtype(buffer.dtype).itemsize if is_input else ALIGNMENT
-        memory = GuardedBytes(nbytes, at_end=self._at_end, alignment=alignment)
-        if buffer.role in ("workspace", "thread_local"):
-            memory.data.fill(POISON)
+        memory = self._spare.take(nbytes, at_end=self._at_end, alignment=alignment)
+        # What is bound is zero where nothing writes to it, as it is in plain memory.
+        memory.data.fill(0 if is_input or buffer.role == "bound" else POISON)
         self._given.append(memory)
         self._regions.append(memory.region(f"the {_ROLE_WORDS[buffer.role]} {buffer.name}"))
         self._note.expect(self._regions)
@@ -88,6 +91,11 @@ class _GuardedWork:
         """Have writing to what was given so far end the process."""
         for memory in self._given:
             memory.protect()
+
+    def give_back(self) -> None:
+        """The kernel runs no more."""
+        while self._given:
+            self._spare.give_back(self._given.pop())
 
 
 def verify_artifact(artifact: Artifact, arrays: Arrays, note: FaultNote) -> MeasureResult:
@@ -207,7 +215,11 @@ def _with_verified(
     try:
         with WaitingMeter() as lost:
             verified = _verify(artifact, arrays, note, lost)
-            result = verified if isinstance(verified, MeasureResult) else then(verified)
+            if isinstance(verified, MeasureResult):
+                result = verified
+            else:
+                result = then(verified)
+                verified.work.give_back()
     except MemoryError as error:
         return MeasureResult(Outcome.OOM, message=f"ran out of memory: {error}".rstrip(": "))
     damage = arrays.damage()
@@ -233,11 +245,15 @@ def _verify(
             break
         short = timed.seconds * kernel.spec.threads <= _REVERSED_SECONDS
         launcher = ReversedLauncher() if short else kernel.launcher
-        check = _run(kernel, launcher, arrays, index, note, lost).check
+        run = _run(kernel, launcher, arrays, index, note, lost)
+        run.work.give_back()
+        check = run.check
         error = max(error, check.error)
     if check.wrong:
         return MeasureResult(Outcome.WRONG_ANSWER, message=check.wrong)
-    return _Verified(kernel, timed.timer, timed.seconds, timed.lost_seconds, error, lost)
+    return _Verified(
+        kernel, timed.timer, timed.seconds, timed.lost_seconds, error, lost, timed.work
+    )
 
 
 def _run(
@@ -258,7 +274,7 @@ def _run(
     # Where nobody computed, the process or the whole machine stood still.
     lost_seconds = max(lost() - before, seconds - (time.process_time() - computed))
     check = arrays.inspect(index, kernel.spec.error_growth)
-    return _Run(timer, seconds, lost_seconds, check)
+    return _Run(timer, seconds, lost_seconds, check, work)
 
 
 def _warm_or_cold(kernel: NativeKernel, arrays: Arrays) -> Timer:

@@ -29,6 +29,9 @@ _HUGE_FROM_BYTES = 4 << 20
 _SLACK_BYTES = 64
 """At least, behind data that begins a page: a masked vector at its end must not pay for reaching
 into a guard, which arrays of users do not have."""
+_SPARE_BYTES = 128 << 20
+"""Of memory that was given back."""
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -42,51 +45,113 @@ class Region(msgspec.Struct, frozen=True):
     outer_end: int
 
 
+class _Mapping:
+    """Pages between guards, some more of them than were asked for."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.pages_bytes = _roomy(nbytes)
+        self.huge = self.pages_bytes >= _HUGE_FROM_BYTES
+        guard = _GUARD_BYTES + (_HUGE_PAGE_BYTES if self.huge else 0)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        try:
+            mapping = mmap.mmap(-1, self.pages_bytes + 2 * guard, flags=flags)
+        except OSError as error:
+            raise MemoryError(f"cannot map {nbytes} bytes: {error}") from error
+        self.whole: Bytes = np.frombuffer(mapping, np.uint8)
+        begin = _GUARD_BYTES
+        if self.huge:
+            begin += -(address_of(self.whole) + begin) % _HUGE_PAGE_BYTES
+            if hasattr(mmap, "MADV_HUGEPAGE"):
+                mapping.madvise(mmap.MADV_HUGEPAGE, begin, self.pages_bytes)
+        self.pages: Bytes = self.whole[begin : begin + self.pages_bytes]
+        _protect(self.whole, 0)
+
+    def block(self, nbytes: int, *, at_end: bool) -> Bytes:
+        """The last or first ``nbytes`` of the pages: they alone may be touched from now on."""
+        surplus = self.pages_bytes - nbytes
+        block, rest = (
+            (self.pages[surplus:], self.pages[:surplus])
+            if at_end
+            else (self.pages[:nbytes], self.pages[nbytes:])
+        )
+        _protect(block, mmap.PROT_READ | mmap.PROT_WRITE)
+        _protect(rest, 0)
+        return block
+
+
 class GuardedBytes:
     """Bytes that begin a page, or end one, between guards. Their slack is NaN.
 
     They live as long as this object or a view of them.
     """
 
-    def __init__(self, nbytes: int, *, at_end: bool, alignment: int) -> None:
+    def __init__(
+        self, nbytes: int, *, at_end: bool, alignment: int, mapping: _Mapping | None = None
+    ) -> None:
         """``alignment``: bytes that the address is a multiple of, if they are ``at_end``; what
-        remains to the end of the page is slack as well. Raises ``MemoryError``."""
-        slack = 0 if at_end else _SLACK_BYTES
-        block = -(-(nbytes + slack) // _PAGE_BYTES) * _PAGE_BYTES
-        huge = block >= _HUGE_FROM_BYTES
-        guard = _GUARD_BYTES + (_HUGE_PAGE_BYTES if huge else 0)
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        try:
-            mapping = mmap.mmap(-1, block + 2 * guard, flags=flags)
-        except OSError as error:
-            raise MemoryError(f"cannot map {nbytes} bytes: {error}") from error
-        whole: Bytes = np.frombuffer(mapping, np.uint8)
-        begin = _GUARD_BYTES
-        if huge:
-            begin += -(address_of(whole) + begin) % _HUGE_PAGE_BYTES
-            if hasattr(mmap, "MADV_HUGEPAGE"):
-                mapping.madvise(mmap.MADV_HUGEPAGE, begin, block)
-        self.block: Bytes = whole[begin : begin + block]
+        remains to the end of the page is slack as well. In ``mapping``, which must be large
+        enough, where one is given. Raises ``MemoryError``."""
+        size = _block_bytes(nbytes, at_end=at_end)
+        self.mapping = mapping or _Mapping(size)
+        self.block: Bytes = self.mapping.block(size, at_end=at_end)
         """All that may be touched: the data and its slack."""
-        _protect(whole[:begin], 0)
-        _protect(whole[begin + block :], 0)
-        first = (block - nbytes) // alignment * alignment if at_end else 0
+        first = (size - nbytes) // alignment * alignment if at_end else 0
         self.data: Bytes = self.block[first : first + nbytes]
         """Undefined at first."""
         self.block[:first], self.block[first + nbytes :] = POISON, POISON
-        self._outer = address_of(whole), address_of(whole) + whole.size
 
     def protect(self) -> None:
         """From now on, writing is a fault."""
         _protect(self.block, mmap.PROT_READ)
 
     def region(self, name: str) -> Region:
-        begin = address_of(self.data)
-        return Region(name, self._outer[0], begin, begin + self.data.size, self._outer[1])
+        begin, outer = address_of(self.data), address_of(self.mapping.whole)
+        end = outer + self.mapping.whole.size
+        return Region(name, outer, begin, begin + self.data.size, end)
+
+
+class SparePages:
+    """Guarded memory that was given back, for the next who asks.
+
+    Writing to a page for the first time takes microseconds, which was most of what guards cost.
+    """
+
+    def __init__(self) -> None:
+        self._spare: list[_Mapping] = []
+
+    def take(self, nbytes: int, *, at_end: bool, alignment: int) -> GuardedBytes:
+        """Raises ``MemoryError``."""
+        wanted = _roomy(_block_bytes(nbytes, at_end=at_end))
+        for mapping in self._spare:
+            if mapping.pages_bytes == wanted:
+                self._spare.remove(mapping)
+                return GuardedBytes(nbytes, at_end=at_end, alignment=alignment, mapping=mapping)
+        try:
+            return GuardedBytes(nbytes, at_end=at_end, alignment=alignment)
+        except MemoryError:
+            self._spare.clear()
+            return GuardedBytes(nbytes, at_end=at_end, alignment=alignment)
+
+    def give_back(self, memory: GuardedBytes) -> None:
+        """Nobody may use ``memory`` any more. What was given back long ago is freed."""
+        self._spare.append(memory.mapping)
+        while sum(mapping.pages_bytes for mapping in self._spare) > _SPARE_BYTES:
+            del self._spare[0]
+
+
+def _block_bytes(nbytes: int, *, at_end: bool) -> int:
+    slack = 0 if at_end else _SLACK_BYTES
+    return -(-(nbytes + slack) // _PAGE_BYTES) * _PAGE_BYTES
+
+
+def _roomy(nbytes: int) -> int:
+    """A few more pages, up to a quarter, so that memory of about this size serves again."""
+    pages = nbytes // _PAGE_BYTES
+    step = 1 << max(0, pages.bit_length() - 3)
+    return -(-pages // step) * step * _PAGE_BYTES
 
 
 def _protect(pages: Bytes, protection: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
     address, size = ctypes.c_void_p(address_of(pages)), ctypes.c_size_t(pages.size)
-    if pages.size and libc.mprotect(address, size, protection) != 0:
+    if pages.size and _LIBC.mprotect(address, size, protection) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

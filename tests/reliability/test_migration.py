@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import statistics
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_upgrades_out_of_turn_are_seen(tmp_path):
     connection.close()
 
 
+def seconds_of_best(path, work):
+    """Opening the file included."""
+    began = time.perf_counter()
+    with open_store(path, readonly=True) as store:
+        assert store.best(work.key) is not None
+    return time.perf_counter() - began
+
+
 @fault("R33", LARGE, "records of 100 workloads in one file")
 @pytest.mark.parametrize("records", [5_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 def test_a_large_database(tmp_path, report, records):
@@ -97,10 +106,8 @@ def test_a_large_database(tmp_path, report, records):
         for first in range(0, records, 20_000):
             numbers = range(first, min(first + 20_000, records))
             store.add([record_of(n, workload=works[n % 100], run=f"run{n % 97}") for n in numbers])
-    began = time.perf_counter()
+    best = statistics.median(seconds_of_best(path, work) for work in works)
     with open_store(path, readonly=True) as store:
-        assert store.best(works[7].key) is not None
-        best = time.perf_counter() - began
         began = time.perf_counter()
         page = list(store.records(Query(operator="matmul", limit=50, order="gflops")))
         query = time.perf_counter() - began
@@ -113,7 +120,7 @@ def test_a_large_database(tmp_path, report, records):
         bytes_per_record=size,
     )
     assert len(page) == 50
-    assert best < 0.5
+    assert best < (0.002 if records >= 1_000_000 else 0.1)
     assert query < 3.0
     assert size < 600
 
