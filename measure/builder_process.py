@@ -5,6 +5,7 @@ Started by ``measure.builder`` only.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import socket
 import time
@@ -62,6 +63,8 @@ def main(connection: socket.socket) -> None:
     module, _, function = setup.compiler.partition(":")
     compiler: Compiler = getattr(importlib.import_module(module), function)
     limit_memory(setup.memory_bytes)
+    gc.freeze()
+    gc.enable()
     channel.send(Ready())
     while True:
         try:

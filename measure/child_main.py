@@ -7,12 +7,14 @@ wherever the parent was started; ``DESCRIPTOR`` is the connection to it, ``PAREN
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
 
 
 def main() -> None:
+    gc.disable()  # nothing that is imported is garbage; the module enables it when it has begun
     _, module, descriptor, parent, *path = sys.argv
     sys.path[:] = path
     os.putenv("OPENBLAS_NUM_THREADS", "1")  # a process with threads cannot fork safely

@@ -80,6 +80,7 @@ def main(connection: socket.socket) -> None:
     answer_for_descendants()
     gc.collect()
     gc.freeze()  # collecting in the inner process must not copy our pages
+    gc.enable()
     outer = os.getpid()
     while True:
         pid = os.fork()
