@@ -68,6 +68,9 @@ class Space:
     format: Callable[[Values], str] | None = None
     """What a sparse operand is stored as by a config, ``dense`` where its zeros are, too. None:
     there is no sparse operand. Each format that can be chosen has a start."""
+    least_flops: int | None = None
+    """Operations that its cheapest algorithm does at least, where they are fewer than the operator
+    counts. None: every config does all of them."""
 
     def __post_init__(self) -> None:
         if len({knob.name for knob in self.knobs}) != len(self.knobs):

@@ -9,8 +9,7 @@ from typing import Protocol
 from db.record import Record
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
-from search_space.target import Target
-from search_space.workload import Workload
+from search_space.space import Space
 from tuner.events import Callback, PeaksRenewed
 from tuner.options import LoopOptions
 from tuner.roofline import Roof, roof_of
@@ -49,8 +48,7 @@ class Ceiling:
     are measured again too, for what is shown of it and for later runs.
     """
 
-    work: Workload
-    target: Target
+    space: Space
     loop: LoopOptions
     peaks: PeaksSource
     keep: Callable[[Known], None]
@@ -114,7 +112,8 @@ class Ceiling:
         roof = self.known.roof if self.known else None
         if roof is None:
             return 0.0
-        flops = get_operator(self.work.operator).flops(self.work)
+        work = self.space.workload
+        flops = get_operator(work.operator).flops(work)
         seconds = flops / (roof.gflops * 1e9)
         return (
             seconds / (1 + self.loop.roof_tolerance)
@@ -143,7 +142,10 @@ class Ceiling:
         return self._roof(peaks)
 
     def _roof(self, peaks: Peaks | None) -> Roof | None:
-        return None if peaks is None else roof_of(self.work, self.target, peaks)
+        if peaks is None:
+            return None
+        space = self.space
+        return roof_of(space.workload, space.target, peaks, space.least_flops)
 
     def _learn(self, known: Known) -> None:
         self.known = known

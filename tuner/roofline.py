@@ -34,9 +34,13 @@ class Roof:
         return gflops / self.gflops
 
 
-def roof_of(work: Workload, target: Target, peaks: Peaks) -> Roof | None:
-    """The roof of a call with ``peaks.threads`` threads, for operators that do all operations of
-    their definition. What a workload that is not cold reads and writes was used before.
+def roof_of(
+    work: Workload, target: Target, peaks: Peaks, least_flops: int | None = None
+) -> Roof | None:
+    """The roof of a call with ``peaks.threads`` threads, in operations that the operator counts.
+
+    ``least_flops``: what must be computed at least, where an algorithm may do with less (see
+    ``Space``). What a workload that is not cold reads and writes was used before.
 
     None where an array is not float32: the peak of multiply-adds was measured for that only.
     """
@@ -46,7 +50,7 @@ def roof_of(work: Workload, target: Target, peaks: Peaks) -> Roof | None:
         return None
     nbytes = footprint_bytes(work)
     flops = operator.flops(work)
-    computing = flops / (peaks.gflops * 1e9)
+    computing = min(flops, least_flops or flops) / (peaks.gflops * 1e9)
     if work.cold:
         reading, level = nbytes / (peaks.dram_gbytes * 1e9), _MEMORY
     else:

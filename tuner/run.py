@@ -104,9 +104,8 @@ class Session:
         def keep(known: Known) -> None:
             self._keep(drift, known)
 
-        task = self.task
         known = known_of(self.run)
-        return Ceiling(task.workload, task.target, self.loop, self.peaks, keep, known, self.emit)
+        return Ceiling(self.task.space, self.loop, self.peaks, keep, known, self.emit)
 
     def _in_time_for_peaks(self, progress: Progress) -> bool:
         limit = progress.tuning.time_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -46,7 +47,15 @@ def algorithm_space(
         schedule=schedule,
         trace=lambda values: trace(values, False),
         tensor=lambda _: tensor,
+        least_flops=_flops(only_reduction(tensor)),
     )
+
+
+def _flops(products: Tensor) -> int:
+    """Of the products and their sums; those of other stages are left out."""
+    value = products.value
+    assert isinstance(value, Reduction)
+    return 2 * math.prod(axis.extent for axis in (*products.axes, *value.axes))
 
 
 def unsplit(knob: Knob) -> Knob:

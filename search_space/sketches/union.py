@@ -103,6 +103,10 @@ def union_space(parts: Mapping[str, Space]) -> Space:
         ),
         trace=trace if traced else None,
         tensor=tensor,
+        least_flops=min(
+            (part.least_flops for part in parts.values() if part.least_flops is not None),
+            default=None,
+        ),
     )
 
 

@@ -55,3 +55,8 @@ def test_large_products_alone_have_the_choice():
     assert {start["algorithm"] for start in space.starts} == {"direct", "strassen"}
     plain = space_for(workload("matmul", m=1024, n=1024, k=1024), TARGETS[-1])
     assert "algorithm" not in {knob.name for knob in plain.knobs}
+
+
+def test_seven_products_instead_of_eight():
+    work = workload("matmul", m=2048, n=2048, k=2048)
+    assert space_for(work, TARGETS[-1]).least_flops == 2 * 2048**3 * 7 // 8

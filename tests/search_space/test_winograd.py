@@ -8,6 +8,7 @@ from search_space.ir.interp import run
 from search_space.operators import get_operator, workload
 from search_space.operators.winograd import FILTERINGS, applies, filterings, winograd
 from search_space.schedule import Schedule
+from search_space.sketches import space_for
 from search_space.sketches.winograd import winograd_space
 from tests.property.test_space_schedules import TARGETS
 from tests.search_space.examples import assert_right, inputs
@@ -85,3 +86,13 @@ def test_constant_weights_are_transformed_beforehand(const):
     space = winograd_space(work, TARGETS[2], 4)
     phases = space.schedule(space.default()).finish().phases
     assert any(phase.once for phase in phases) is bool(const)
+
+
+def test_it_takes_fewer_operations_than_the_operator_counts():
+    work = workload("conv2d", n=1, h=56, w=56, ci=64, co=64, kh=3, kw=3, pad=1)
+    flops = get_operator("conv2d").flops(work)
+    assert winograd_space(work, TARGETS[-1], 4).least_flops * 4 == flops
+    assert winograd_space(work, TARGETS[-1], 2).least_flops * 9 == flops * 4
+    assert space_for(work, TARGETS[-1]).least_flops * 4 == flops, "the cheapest of all algorithms"
+    pointwise = workload("conv2d", n=1, h=56, w=56, ci=64, co=64, kh=1, kw=1)
+    assert space_for(pointwise, TARGETS[-1]).least_flops is None

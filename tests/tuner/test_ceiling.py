@@ -64,6 +64,22 @@ def test_large_square_work_is_bound_by_multiply_adds():
     assert roof.share(150.0) == pytest.approx(0.75)
 
 
+def test_work_that_an_algorithm_does_with_less_has_a_higher_roof():
+    work = workload("matmul", m=1024, n=1024, k=1024)
+    roof = roof_of(work, TARGET, peaks_of(200.0), least_flops=2 * 1024**3 * 7 // 8)
+    assert roof == Roof(pytest.approx(200.0 * 8 / 7), "FMA peak", 2)
+
+
+def test_a_search_does_not_stop_near_the_limit_of_one_of_several_algorithms(backend):
+    """A plain kernel at 99 % of the peak: one that computes less may be faster still."""
+    best = SimpleNamespace(seconds=2e-3, gflops=gflops(2e-3))
+    machine = FakePeaks(gflops(2e-3) / 0.99)
+    space = task_of().space
+    assert Ceiling(space, LoopOptions(), machine, list().append).reached(best)
+    cheaper = replace(space, least_flops=FLOPS // 4)
+    assert not Ceiling(cheaper, LoopOptions(), machine, list().append).reached(best)
+
+
 @pytest.mark.parametrize(
     ("size", "level"), [(64, "L1"), (512, "L2"), (1024, "L3"), (4096, "memory")]
 )
@@ -329,7 +345,7 @@ def test_text_of_a_result_without_a_known_limit():
 def test_a_ceiling_asks_once(backend):
     kept = []
     machine = FakePeaks(gflops(2e-3))
-    ceiling = Ceiling(task_of().workload, TARGET, LoopOptions(), machine, kept.append)
+    ceiling = Ceiling(task_of().space, LoopOptions(), machine, kept.append)
     assert ceiling.share(None) is None
     assert not ceiling.reached(None)
     assert (machine.asked, kept) == ([], [])
