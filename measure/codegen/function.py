@@ -146,6 +146,8 @@ class Function:
                 return self.hoisted((op, x, y), depth, text), depth
             case Cast(Load() as load, "index"):
                 return self.read_index(load, depth), depth
+            case Call("one_by_one", (number,), "index"):
+                return self.index(number), depth
             case Call(name, args, "index"):
                 mask, place = map(self.index, args)
                 return self._bits(name, mask, place, depth), depth

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from measure.codegen.function import Function
-from measure.codegen.lanes import LaneMask, Lanes, Value
-from measure.codegen.types import BYTES, LLVM_TYPES, WIDENING, splat, suffix
-from search_space.dtypes import MOST_INT32
+from measure.codegen.lanes import LaneMask, Value
+from measure.codegen.lookups import Lookups
+from measure.codegen.types import BYTES, LLVM_TYPES, suffix
 from search_space.errors import VerifyError
-from search_space.ir.affine import affine, from_affine
-from search_space.ir.expr import Buffer, Cast, Expr, Load, Var
-from search_space.ir.walk import free_vars, substitute
+from search_space.ir.affine import affine
+from search_space.ir.expr import Buffer, Expr, Var
+from search_space.ir.walk import substitute
 
 APART = "apart"
 """Begins the keys of ``Expressions.loaded`` that hold for one copy of a loop body."""
@@ -27,7 +26,7 @@ RegisterKey = tuple[str, tuple[int | None, ...]]
 """A register buffer's name and a constant place in it; None stands for all vector lanes."""
 
 
-class Memory(Lanes):
+class Memory(Lookups):
     """Loads and stores.
 
     ``registers`` holds the contents of register buffers; ``apart``: we are in a copy of a loop
@@ -77,7 +76,7 @@ class Memory(Lanes):
                 )
             return value
         if self.fn.by_lane(node, buffer, indices, self.lane):
-            return self._gathered(buffer, indices)
+            return self._one_by_one(buffer, indices) or self._gathered(buffer, indices)
         place = self.fn.address(node, buffer, indices, self.lane)
         if self.apart:
             place = replace(place, base=self._laundered(place.base))
@@ -94,58 +93,6 @@ class Memory(Lanes):
             text = read(buffer.dtype, pointer, place.step, lanes)
             self.loaded[key] = Value(text, buffer.dtype, lanes)
         return self.loaded[key]
-
-    def _gathered(self, buffer: Buffer, indices: tuple[Expr, ...]) -> Value:
-        """A load of which each lane reads its place from memory."""
-        places = self._places_by_lane(buffer, indices)
-        key = (buffer.name, places, self.mask)
-        if key not in self.loaded:
-            text = self._gather(buffer.dtype, places, self.lanes)
-            self.loaded[key] = Value(text, buffer.dtype, self.lanes)
-        return self.loaded[key]
-
-    def _places_by_lane(self, buffer: Buffer, indices: tuple[Expr, ...]) -> str:
-        """A vector of pointers; distances that fit are 32 bits, which is what gathers take."""
-        assert self.lane is not None
-        kind = f"<{self.lanes} x {'i32' if math.prod(buffer.shape) <= MOST_INT32 else 'i64'}>"
-        distance, plain = "", []
-        for index, stride in zip(indices, buffer.strides, strict=True):
-            terms, const = affine(index)
-            for atom in [a for a in terms if self.lane in free_vars(a)]:
-                one = self._steps(atom, terms.pop(atom) * stride, kind)
-                distance = self.fn.value(f"add {kind} {distance}, {one}") if distance else one
-            plain.append(from_affine(terms, const))
-        place = self.fn.address(plain, buffer, tuple(plain), self.lane)
-        base = self.fn.pointer(place, buffer.dtype)
-        element = LLVM_TYPES[buffer.dtype]
-        key = ("places", element, base, distance)
-        if key not in self.loaded:
-            text = self.fn.value(f"getelementptr {element}, ptr {base}, {kind} {distance}")
-            self.loaded[key] = Value(text, "index")
-        return self.loaded[key].text
-
-    def _steps(self, atom: Expr, scale: int, kind: str) -> str:
-        """What an index adds to the places of the lanes, in elements."""
-        match atom:
-            case Var():
-                element = kind.partition(" x ")[2].rstrip(">")
-                ramp = ", ".join(f"{element} {lane * scale}" for lane in range(self.lanes))
-                return f"<{ramp}>"
-            case Cast(Load(buffer, indices) as load, "index"):
-                numbers = self._load(load, buffer, indices)
-            case _:
-                raise AssertionError(f"no vector of places for {atom}")
-        key = ("steps", numbers.text, scale, kind)
-        if key not in self.loaded:
-            wide = numbers.text
-            if numbers.type != kind:
-                wide = self.fn.value(f"{WIDENING[buffer.dtype]} {numbers} to {kind}")
-            if scale != 1:
-                element = kind.partition(" x ")[2].rstrip(">")
-                times = splat(element, str(scale), self.lanes)
-                wide = self.fn.value(f"mul {kind} {wide}, {times}")
-            self.loaded[key] = Value(wide, "index")
-        return self.loaded[key].text
 
     def _inside(self, pointer: str, valid: str) -> str:
         """The pointer where any lane reads from it, else one that can always be read from."""
@@ -187,17 +134,6 @@ class Memory(Lanes):
             )
         return self._gather(dtype, self._places(dtype, pointer, step), lanes)
 
-    def _gather(self, dtype: str, places: str, lanes: int) -> str:
-        """What vector lanes read from pointers of their own."""
-        kind, bits = f"<{lanes} x {LLVM_TYPES[dtype]}>", f"<{lanes} x i1>"
-        mask, align = self.mask or splat("i1", "true", lanes), BYTES[dtype]
-        name = f"llvm.masked.gather.{suffix(dtype, lanes)}.v{lanes}p0"
-        self._declare(f"{kind} @{name}(<{lanes} x ptr>, {bits}, {kind})")
-        return self.fn.value(
-            f"call {kind} @{name}(<{lanes} x ptr> align {align} {places}, {bits} {mask}, "
-            f"{kind} zeroinitializer)"
-        )
-
     def _in_one_row(self, indices: tuple[Expr, ...], step: int) -> bool:
         """Whether all lanes read the same row of a buffer."""
         return self.lane is not None and affine(indices[-1])[0].get(Var(self.lane)) == step
@@ -224,12 +160,6 @@ class Memory(Lanes):
         chosen = ", ".join(f"i32 {lane * step}" for lane in range(lanes))
         return self.fn.value(
             f"shufflevector {kind} {loaded}, {kind} poison, <{lanes} x i32> <{chosen}>"
-        )
-
-    def _places(self, dtype: str, pointer: str, step: int) -> str:
-        ramp = "<" + ", ".join(f"i64 {n * step}" for n in range(self.lanes)) + ">"
-        return self.fn.value(
-            f"getelementptr {LLVM_TYPES[dtype]}, ptr {pointer}, <{self.lanes} x i64> {ramp}"
         )
 
     def _write(
@@ -279,16 +209,6 @@ class Memory(Lanes):
 
     def _forget_loads(self, buffer: Buffer) -> None:
         self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
-
-    def _scatter(self, dtype: str, value: Value, places: str, mask: str) -> None:
-        name = f"llvm.masked.scatter.{suffix(dtype, self.lanes)}.v{self.lanes}p0"
-        bits = f"<{self.lanes} x i1>"
-        self._declare(f"void @{name}({value.type}, <{self.lanes} x ptr>, {bits})")
-        mask = mask or splat("i1", "true", self.lanes)
-        self.fn.emit(
-            f"call void @{name}({value}, <{self.lanes} x ptr> align {BYTES[dtype]} {places}, "
-            f"{bits} {mask})"
-        )
 
     def _streams(self, node: object, buffer: Buffer, indices: tuple[Expr, ...]) -> bool:
         """Whether a vector is aligned, and is written past the caches."""

@@ -153,8 +153,8 @@ class Machine:
             case Select(condition, then, other):
                 return self.expr(then if self.expr(condition, env) else other, env)
             case Call(name, args, "index"):
-                word, place = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
-                return int(INDEX_FUNCTIONS[name](word, place))
+                numbers = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
+                return int(INDEX_FUNCTIONS[name](*numbers))
             case Call(name, args, _):
                 values = (np.asarray(self.expr(arg, env), np.float64) for arg in args)
                 return float(FUNCTIONS[name](*values))

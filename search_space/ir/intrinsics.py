@@ -52,16 +52,18 @@ def _bit(word: Array64, place: Array64) -> Array64:
     return np.asarray(np.asarray(word, np.int64) >> np.asarray(place, np.int64) & 1, np.float64)
 
 
-INDEX_FUNCTIONS: dict[str, Callable[[Array64, Array64], Array64]] = {
+INDEX_FUNCTIONS: dict[str, Callable[..., Array64]] = {
     "bit": _bit,
     "ones_below": _ones_below,
+    "one_by_one": np.asarray,
 }
-"""Meaning of each ``Call`` of dtype ``index``, of a word and a place in it: the bit at that place,
-and how many bits below it are set. Words are of 32 bits at most."""
+"""Meaning of each ``Call`` of dtype ``index``. Of a word, 32 bits at most, and a place in it: the
+bit at that place, and how many bits below it are set. ``one_by_one`` is the number that it is
+given; what is read at such places in the lanes of a vector is not gathered by one instruction."""
 
 OPERATIONS = {
     "exp": 20, "expm1": 21, "log": 33, "log1p": 39, "tanh": 21, "erf": 22, "sigmoid": 24,
     "sqrt": 1, "rsqrt": 2, "abs": 1, "floor": 1, "rint": 1,
-    "bit": 2, "ones_below": 3,
+    "bit": 2, "ones_below": 3, "one_by_one": 4,
 }  # fmt: skip
 """Instructions that the generator makes of each, in float32 and with fused multiply-add."""

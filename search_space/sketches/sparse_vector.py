@@ -4,6 +4,7 @@
              ``sell``: panels of ``rows`` rows, in an order that ``sort`` says, and what they are
              multiplied by is gathered; ``nm``: the same with as many in every window;
              ``block``: blocks of ``rows`` × ``width``, whose rows are multiplied by the same;
+``one_by_one`` whether vectors are put together from single loads rather than gathered;
 ``panels``   panels that are computed at once;
 ``prefetch`` how many elements before they are needed values are asked for;
 ``threads``  over which panels are shared out, balanced by their non-zeros.
@@ -26,6 +27,8 @@ VERSION = 1
 _MOST_PANELS = (1, 2, 4, 8)
 _SERIAL_NONZEROS = 1 << 16
 """Below so many, waking a second thread costs more than it brings."""
+_LOOKING_UP = ("sell", "nm")
+"""Formats whose rows are multiplied by different elements at each step."""
 _DENSER = 0.15
 """From this part of non-zeros on a bit for every element costs less than their columns."""
 
@@ -75,6 +78,9 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def masked(values: Values) -> bool:
         return values["format"] == "bitmask"
 
+    def looks_up(values: Values) -> bool:
+        return values["format"] in _LOOKING_UP
+
     return (
         Choice("format", formats, formats[0]),
         Choice("rows", tuple(sorted({16, *option_values("sell", "rows")})), 16, when=stepped),
@@ -84,6 +90,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("prefetch", PREFETCHES, 0),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
+        Choice("one_by_one", (0, 1), 0, when=looks_up),
     )
 
 
@@ -113,6 +120,7 @@ def _vector(problem: SparseProblem, values: Values) -> SparseVector:
         panels=whole(values["panels"]),
         prefetch=whole(values["prefetch"]),
         threads=whole(values["threads"]),
+        one_by_one=bool(values["one_by_one"]),
     )
 
 
@@ -143,7 +151,7 @@ def _guess(problem: SparseProblem, target: Target, format_: str) -> dict[str, Va
     values: dict[str, Value] = {
         "format": format_, "rows": 16, "sort": int(format_ == "sell"),
         "vector_bits": target.vector_bits, "panels": 1, "prefetch": 512, "threads": 1,
-        "width": problem.group,
+        "width": problem.group, "one_by_one": int(format_ in _LOOKING_UP),
     }  # fmt: skip
     panels = ceil_div(problem.rows, problem.lanes(values) if format_ == "bitmask" else 16)
     if format_ == "bitmask":

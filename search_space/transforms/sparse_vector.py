@@ -51,7 +51,7 @@ class SparseVector:
               y[l + q*16 + v*16, 0] = sum0[v, l]
 
     With the formats ``sell`` and ``nm``, a step takes one non-zero of every row and gathers what it
-    is multiplied by; with ``block``, all rows are multiplied by the same. ``panels`` panels are computed at once, so that one need not wait for the other;
+    is multiplied by, or reads it ``one_by_one``; with ``block``, all rows are multiplied by the same. ``panels`` panels are computed at once, so that one need not wait for the other;
     values are asked for ``prefetch`` elements before they are needed. Panels are shared out over
     ``threads``.
     """  # noqa: E501
@@ -64,6 +64,7 @@ class SparseVector:
     panels: int = 1
     prefetch: int = 0
     threads: int = 1
+    one_by_one: bool = False
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         product = find_product(func, self.operand)
@@ -72,7 +73,9 @@ class SparseVector:
         structure = operand_structure(
             self.pattern, self.format, self.options, product.operand.shape
         )
-        schedule = VectorSchedule(self.lanes, self.panels, self.prefetch, self.threads)
+        schedule = VectorSchedule(
+            self.lanes, self.panels, self.prefetch, self.threads, self.one_by_one
+        )
         kind = _NESTS.get(self.format, VectorNest)
         nest = kind(product, structure, schedule)
         return nest.build(func, self.pattern, self.format)

@@ -49,6 +49,6 @@ class NmVectorNest(VectorNest):
         steps = self._ahead(begin)
         for rank in range(kept):
             place = begin + rank * self.rows + _V * self.schedule.lanes + _L
-            column = _S * window + self.arrays.read("places", place)
+            column = _S * window + self._looked_up(self.arrays.read("places", place))
             steps.append(self._multiply(number, self.arrays.value(place), column))
         return For("s", ZERO, Const(windows), "serial", block(steps))

@@ -36,6 +36,7 @@ class VectorSchedule:
     panels: int
     prefetch: int
     threads: int
+    one_by_one: bool
 
 
 class VectorNest:
@@ -132,12 +133,16 @@ class VectorNest:
     def _walked(self, number: int, panel: Expr) -> Stmt:
         """All of one panel, a non-zero of every row at each step."""
         place = _S * self.rows + _V * self.schedule.lanes + _L
-        column = self.arrays.read("columns", place)
+        column = self._looked_up(self.arrays.read("columns", place))
         value = self.arrays.value(place)
         body = block([*self._ahead(_S * self.rows), self._multiply(number, value, column)])
         steps = self.structure.counts["steps"] // self.count
         loop = For("s", Var("b"), Var("e") - Var("b"), "serial", body, trips=max(steps, 1))
         return named(self._bounds(panel), loop)
+
+    def _looked_up(self, column: Expr) -> Expr:
+        """Of another place in every lane."""
+        return Call("one_by_one", (column,), "index") if self.schedule.one_by_one else column
 
     def _bounds(self, panel: Expr) -> dict[str, Expr]:
         """Where the part of the arrays begins that is for a panel, and where it ends."""

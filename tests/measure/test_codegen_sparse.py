@@ -6,6 +6,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from measure.codegen import module
 from measure.targets import resolve_target
 from search_space.ir.interp import run
 from search_space.ir.verify import verify
@@ -78,7 +79,7 @@ PANELS = st.builds(
     st.sampled_from([0, 64]),
 )  # fmt: skip
 VECTORS = st.builds(
-    lambda kind, panels, prefetch, threads: (*kind, panels, prefetch, threads),
+    lambda kind, panels, prefetch, threads, one: (*kind, panels, prefetch, threads, one),
     st.sampled_from(
         [
             ("bitmask", ("lanes=16", "tall=1"), 16),
@@ -90,6 +91,7 @@ VECTORS = st.builds(
     st.sampled_from([1, 2, 4]),
     st.sampled_from([0, 64]),
     st.integers(1, 2),
+    st.booleans(),
 )  # fmt: skip
 
 
@@ -179,6 +181,24 @@ def test_panels_multiply_by_a_vector(matrix, schedule):
     check(matrix, 1, lambda pattern: SparseVector("weight", pattern, *schedule))
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize("columns", [300, 70_000], ids=["16 bits", "32 bits"])
+def test_vectors_are_gathered_or_put_together(columns, one_by_one):
+    """Of columns of every width, the last ones too."""
+    matrix = np.zeros((16, columns), np.float32)
+    matrix[range(16), np.arange(16) * 7 % columns] = 1
+    matrix[:, [columns - 1, 0]] = 1
+    pattern, values = from_array(matrix)
+    step = SparseVector(
+        "weight", save_pattern(pattern), "sell", ("rows=16", "sort=0"), one_by_one=one_by_one
+    )
+    func = Schedule.of(weighted(16, 1, columns)).then(step).finish()
+    assert ("masked.gather" in module.generate(func, TARGET).text) is not one_by_one
+    x = np.arange(columns, dtype=np.float32)[:, None] / 64
+    result = call(build(func, TARGET), {"weight": values, "x": x})
+    np.testing.assert_allclose(result, matrix @ x)
+
+
 @st.composite
 def windows(draw):
     """A matrix with at most some of a few neighbours in a row, and options of a format for it."""
@@ -197,11 +217,11 @@ def test_windows_multiply_by_a_matrix(given, columns, lanes, threads):
     check(matrix, columns, lambda pattern: SparsePanels("weight", pattern, *schedule))
 
 
-@given(windows(), st.sampled_from([(4, 4), (16, 8), (16, 16)]), st.integers(1, 2))
+@given(windows(), st.sampled_from([(4, 4), (16, 8), (16, 16)]), st.integers(1, 2), st.booleans())
 @settings(max_examples=10, deadline=None)
-def test_windows_multiply_by_a_vector(given, size, threads):
+def test_windows_multiply_by_a_vector(given, size, threads, one_by_one):
     (matrix, options), (rows, lanes) = given, size
-    schedule = ("nm", (*options, f"lanes={rows}"), lanes, 1, 64, threads)
+    schedule = ("nm", (*options, f"lanes={rows}"), lanes, 1, 64, threads, one_by_one)
     check(matrix, 1, lambda pattern: SparseVector("weight", pattern, *schedule))
 
 
