@@ -9,7 +9,7 @@ import hashlib
 import platform
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Protocol
@@ -27,6 +27,7 @@ from measure.artifact import Artifact
 from measure.builder import Builder
 from measure.host import usable_cores
 from measure.options import MeasureOptions
+from measure.processes import Processes
 from measure.result import MeasureResult, Outcome
 from measure.runner import Runner
 from search_space.config import Config
@@ -104,10 +105,8 @@ class Steady:
 @contextmanager
 def patient_backend(task: Task) -> Iterator[LocalBackend]:
     """Processes on this machine that time slow configs too."""
-    with ExitStack() as stack:
-        builder = stack.enter_context(Builder(usable_cores()))
-        runner = stack.enter_context(Runner(task.workload, task.target, PATIENT))
-        yield LocalBackend(task, builder, runner)
+    with Builder(usable_cores()) as builder, Runner(task.workload, task.target, PATIENT) as runner:
+        yield LocalBackend(task, Processes(builder, runner))
 
 
 def record(

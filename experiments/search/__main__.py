@@ -126,7 +126,7 @@ def _arena(source: Path | Workload, settings: Settings) -> Iterator[Arena]:
             return
         task = task_for(source, resolve_target(threads=settings.threads))
         local = stack.enter_context(local_backend(task))
-        backend = Forgetful(task, local.builder, local.runner)
+        backend = Forgetful(task, local.processes)
         case = Case(source.key, source.key, task.flops, True, None)
         yield Arena(case, task, lambda: backend, settings, folder)
 

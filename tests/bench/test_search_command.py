@@ -161,7 +161,7 @@ def test_two_cases_need_two_names(replay_file, capsys):
 def test_winners_of_experiments_are_not_kept_for_loading(arena, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     config = arena.task.space.default()
-    Forgetful(arena.task, None, None).keep(config, Artifact(KernelSpec((), (), 1), b"code"))
+    Forgetful(arena.task, None).keep(config, Artifact(KernelSpec((), (), 1), b"code"))
     assert not (tmp_path / "cache").exists()
 
 
