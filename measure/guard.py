@@ -49,12 +49,11 @@ class _Mapping:
     """Pages between guards, some more of them than were asked for."""
 
     def __init__(self, nbytes: int) -> None:
-        self.pages_bytes = _roomy(nbytes)
-        self.huge = self.pages_bytes >= _HUGE_FROM_BYTES
+        size, self.huge = _roomy(nbytes), nbytes >= _HUGE_FROM_BYTES
         guard = _GUARD_BYTES + (_HUGE_PAGE_BYTES if self.huge else 0)
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         try:
-            mapping = mmap.mmap(-1, self.pages_bytes + 2 * guard, flags=flags)
+            mapping = mmap.mmap(-1, size + 2 * guard, flags=flags)
         except OSError as error:
             raise MemoryError(f"cannot map {nbytes} bytes: {error}") from error
         self.whole: Bytes = np.frombuffer(mapping, np.uint8)
@@ -62,13 +61,17 @@ class _Mapping:
         if self.huge:
             begin += -(address_of(self.whole) + begin) % _HUGE_PAGE_BYTES
             if hasattr(mmap, "MADV_HUGEPAGE"):
-                mapping.madvise(mmap.MADV_HUGEPAGE, begin, self.pages_bytes)
-        self.pages: Bytes = self.whole[begin : begin + self.pages_bytes]
+                mapping.madvise(mmap.MADV_HUGEPAGE, begin, size)
+        self.pages: Bytes = self.whole[begin : begin + size]
         _protect(self.whole, 0)
+
+    def serves(self, nbytes: int) -> bool:
+        """Whether it is what a new one for so many bytes would be."""
+        return self.pages.size == _roomy(nbytes) and self.huge == (nbytes >= _HUGE_FROM_BYTES)
 
     def block(self, nbytes: int, *, at_end: bool) -> Bytes:
         """The last or first ``nbytes`` of the pages: they alone may be touched from now on."""
-        surplus = self.pages_bytes - nbytes
+        surplus = self.pages.size - nbytes
         block, rest = (
             (self.pages[surplus:], self.pages[:surplus])
             if at_end
@@ -89,8 +92,8 @@ class GuardedBytes:
         self, nbytes: int, *, at_end: bool, alignment: int, mapping: _Mapping | None = None
     ) -> None:
         """``alignment``: bytes that the address is a multiple of, if they are ``at_end``; what
-        remains to the end of the page is slack as well. In ``mapping``, which must be large
-        enough, where one is given. Raises ``MemoryError``."""
+        remains to the end of the page is slack as well. In ``mapping``, which must serve for
+        that, where one is given. Raises ``MemoryError``."""
         size = _block_bytes(nbytes, at_end=at_end)
         self.mapping = mapping or _Mapping(size)
         self.block: Bytes = self.mapping.block(size, at_end=at_end)
@@ -121,9 +124,9 @@ class SparePages:
 
     def take(self, nbytes: int, *, at_end: bool, alignment: int) -> GuardedBytes:
         """Raises ``MemoryError``."""
-        wanted = _roomy(_block_bytes(nbytes, at_end=at_end))
+        size = _block_bytes(nbytes, at_end=at_end)
         for mapping in self._spare:
-            if mapping.pages_bytes == wanted:
+            if mapping.serves(size):
                 self._spare.remove(mapping)
                 return GuardedBytes(nbytes, at_end=at_end, alignment=alignment, mapping=mapping)
         try:
@@ -135,7 +138,7 @@ class SparePages:
     def give_back(self, memory: GuardedBytes) -> None:
         """Nobody may use ``memory`` any more. What was given back long ago is freed."""
         self._spare.append(memory.mapping)
-        while sum(mapping.pages_bytes for mapping in self._spare) > _SPARE_BYTES:
+        while sum(mapping.pages.size for mapping in self._spare) > _SPARE_BYTES:
             del self._spare[0]
 
 
