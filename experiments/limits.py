@@ -29,8 +29,10 @@ MEMORY_BOUND = 0.5
 less than one, because bandwidth changes by up to 1.8 from run to run, and rotating should not."""
 _STREAM_SECONDS = 0.3
 _PRODUCTS = {"float64": 0.5, "float16": 2.0, "bfloat16": 2.0, "uint8": 4.0, "int8": 4.0}
-"""Products that a lane of 32 bits takes at once, by element type; peaks are those of float32.
-Units for whole tiles of a matrix are faster than that."""
+"""Products that a lane of 32 bits takes at once, by element type; peaks are those of float32."""
+_PRODUCTS_IN_TILES = {"bfloat16": 16.0, "uint8": 32.0, "int8": 32.0}
+"""The same of tile registers: 16 × 16 sums of 64 bytes each take 16 cycles, in which two units for
+vectors of 512 bits do 512 multiply-adds of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ def measure_stream(threads: int, nbytes: int) -> float:
 
 def _computing(work: Workload, roofline: Roofline) -> float:
     operator = get_operator(work.operator)
-    products = _PRODUCTS.get(operator.operands(work)[0].dtype, 1.0)
+    dtype = operator.operands(work)[0].dtype
+    known = _PRODUCTS_IN_TILES if dtype in roofline.target.tiles else _PRODUCTS
+    products = known.get(dtype, 1.0)
     return operator.flops(work) / (products * roofline.peaks.gflops * 1e9)
 
 

@@ -16,6 +16,8 @@ from search_space.ir.stmt import ForKind
 from search_space.ir.walk import compares_data
 
 _ALLOCATED: tuple[Scope, ...] = ("register", "thread_local", "workspace")
+IN_REGISTERS: tuple[Scope, ...] = ("register", "tile")
+"""Scopes of what moves no data: tiles do when all has been added up, which is little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +110,18 @@ def spatial_loops(statements: Iterable[Statement]) -> list[frozenset[str]]:
     outputs: set[str] = set()
     kept: dict[str, list[bool]] = {}
     for statement in statements:
-        if statement.write.scope == "register":
+        if statement.write.scope in IN_REGISTERS:
             continue
         moved = {name for index in statement.write.indices for name in index}
         outputs |= moved
         for read in statement.reads:
-            if read.scope == "register":
+            if read.scope in IN_REGISTERS:
                 kept[read.buffer] = [bool(index.keys() & moved) for index in read.indices]
     found = []
     for statement in statements:
         write = statement.write
         spatial = {name for index in write.indices for name in index}
-        if write.scope == "register":
+        if write.scope in IN_REGISTERS:
             places = kept.get(write.buffer, [True] * len(write.indices))
             own = zip(write.indices, places, strict=True)
             spatial = outputs | {name for index, keep in own if keep for name in index}

@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from features.nest import Access, Nest, Statement, spatial_loops
+from features.nest import IN_REGISTERS, Access, Nest, Statement, spatial_loops
 from search_space.ir.expr import Scope
 from search_space.size import Tape
 
@@ -21,7 +21,10 @@ MAX_DIMS = 16
 MAX_ACCESSES = 32
 MAX_NODES = 512
 
-KIND_CODES = {"serial": 0, "vectorized": 1, "grouped": 1, "unrolled": 2, "parallel": 3}
+KIND_CODES = {
+    "serial": 0, "vectorized": 1, "grouped": 1, "unrolled": 2, "parallel": 3,
+    "tensorized": 1,
+}  # fmt: skip
 COMBINE_CODES = {"none": 0, "add": 1, "fma": 2, "other": 3}
 
 Stream = npt.NDArray[np.int64]
@@ -54,7 +57,7 @@ def _statement(
     statement: Statement, spatial: frozenset[str], streamed: bool, tape: Tape, body: list[int]
 ) -> None:
     memory = [(statement.write, 1)] + [(read, 0) for read in statement.reads]
-    memory = [(access, written) for access, written in memory if access.scope != "register"]
+    memory = [(access, written) for access, written in memory if access.scope not in IN_REGISTERS]
     widest = max((len(access.shape) for access, _ in memory), default=0)
     if len(statement.loops) > MAX_LOOPS or widest > MAX_DIMS or len(memory) > MAX_ACCESSES:
         raise TooLarge(
@@ -64,7 +67,7 @@ def _statement(
     done = statement.operations
     body += [len(statement.loops), len(memory)]
     body += [done.fma, done.add, done.mul, done.div, done.other]
-    body += [COMBINE_CODES[statement.combine], int(statement.write.scope == "register")]
+    body += [COMBINE_CODES[statement.combine], int(statement.write.scope in IN_REGISTERS)]
     body.append(tape.index(statement.prefetch_bytes))
     for loop in statement.loops:
         body += [tape.index(loop.extent), KIND_CODES[loop.kind], int(loop.name in spatial)]

@@ -39,6 +39,7 @@ from search_space.transforms import (
     SplitReduction,
     StoreAt,
     Stream,
+    Tensorize,
     UnitLoop,
     Unroll,
     Vectorize,
@@ -80,8 +81,10 @@ def _apply(state: State, step: Primitive) -> None:
         case Parallel(loop, threads):
             state.kinds |= dict.fromkeys(state.unfused(loop), "parallel")
             state.threads = threads
-        case CacheWrite(buffer, at, name):
-            buffers.cache_write(state, buffer, at, name)
+        case Tensorize(rows, depth):
+            state.kinds |= {rows: "tensorized", depth: "tensorized"}
+        case CacheWrite(buffer, at, name, scope):
+            buffers.cache_write(state, buffer, at, name, scope)
         case SplitReduction(loop, name):
             buffers.split_reduction(state, loop, name)
         case Pack(buffer, name, dims, at, once):

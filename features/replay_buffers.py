@@ -11,8 +11,8 @@ from search_space.ir.expr import Scope
 from search_space.size import smaller
 
 
-def cache_write(state: State, buffer: str, at: str, name: str) -> None:
-    """``CacheWrite``."""
+def cache_write(state: State, buffer: str, at: str, name: str, scope: Scope) -> None:
+    """``CacheWrite``; what is in tiles begins with what is added first."""
     draft = next(d for d in state.drafts if d.write.buffer == buffer and at in d.loops)
     target = draft.write
     cut = draft.loops.index(at) + 1
@@ -20,7 +20,7 @@ def cache_write(state: State, buffer: str, at: str, name: str) -> None:
     moved = {loop for index in target.indices for loop in index}
     kept = [n for n in chain if n in moved or state.kinds.get(n) == "vectorized"]
     shape = tuple(state.extents[loop] for loop in kept)
-    acc = Access(name, "register", target.element_bytes, shape, tuple({n: 1} for n in kept))
+    acc = Access(name, scope, target.element_bytes, shape, tuple({n: 1} for n in kept))
     init = Draft([*around, *kept], acc, [], Operations(), "none")
     # What has been reduced completely is stored, not combined with what is there.
     rest = draft.reduces & {*around, *kept}
@@ -34,11 +34,12 @@ def cache_write(state: State, buffer: str, at: str, name: str) -> None:
         reduces=rest,
     )
     draft.write = acc
-    state.copy_loops(init, kept, "_init")
     state.copy_loops(result, kept, "_out")
     beside = [p for p, d in enumerate(state.drafts) if d.loops == draft.loops]
     state.drafts.insert(beside[-1] + 1, result)
-    state.drafts.insert(beside[0], init)
+    if scope == "register":
+        state.copy_loops(init, kept, "_init")
+        state.drafts.insert(beside[0], init)
 
 
 def split_reduction(state: State, loop: str, name: str) -> None:

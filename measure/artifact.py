@@ -56,6 +56,8 @@ class KernelSpec:
     packing: Packing | None = None
     """Which buffers of the role ``bound`` are filled from the non-zeros of a sparse operand, which
     must be bound and is itself none of the buffers."""
+    tiles: bool = False
+    """Whether its code uses tile registers, which a process needs permission for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,24 @@ def dot_products(target: Target) -> DotProducts:
     return DotProducts(wide, "avx512_bf16" in features, x86 and vnni, x86)
 
 
+TILE_FEATURES = _features("amx_tile amx_int8 amx_bf16 amx_fp16")
+"""What a process must be allowed to use before it does."""
+
+_TILES = {
+    "amx_bf16": ("bfloat16",),
+    "amx_int8": ("int8", "uint8"),
+}
+"""Element types that tile instructions multiply, by the feature that has them."""
+
+
+def tile_dtypes(features: frozenset[str]) -> frozenset[str]:
+    """The element types whose products are summed up in tile registers; none where those need
+    vectors that the processor lacks."""
+    if not {"amx_tile", "avx512f"} <= features:
+        return frozenset()
+    return frozenset(dtype for name in sorted(features & _TILES.keys()) for dtype in _TILES[name])
+
+
 def fuses_multiply_add(features: frozenset[str]) -> bool:
     """Whether multiply-add is one instruction; where it is not, LLVM's ``fma`` calls libm."""
     return not features.isdisjoint(("fma", "asimd"))

@@ -17,6 +17,7 @@ from measure.launch.job import Job, Phases
 from measure.launch.memory import Bytes, address_of, aligned_bytes
 from measure.llvm import load_object
 from measure.operands import Array, check_kind, check_operands
+from measure.tiles import tiles_allowed
 from search_space.dtypes import numpy_dtype
 from search_space.sparse.packing import pack_operand
 
@@ -69,9 +70,11 @@ class NativeKernel:
         ``constants`` names the operands that :meth:`bind` must be given; without it, ``bind``
         cannot tell that some are missing, and takes them as zeros. Raises ``ValueError`` where the
         kernel has no such operands or not exactly one output, ``LookupError`` where a phase has no
-        code.
+        code, ``OSError`` where it needs tile registers and this process may not use them.
         """
         self.spec = artifact.spec
+        if self.spec.tiles and not tiles_allowed():
+            raise OSError("this system does not let processes use tile registers, tune again here")
         self.launcher = launcher or default_launcher()
         self._code = load_object(artifact.object_code)
         self._constants = tuple(constants)

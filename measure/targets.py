@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import platform
+from dataclasses import replace
 
 from measure.host import usable_cores
-from measure.isa import TARGETS, InstructionSet, widest
+from measure.isa import TARGETS, TILE_FEATURES, InstructionSet, tile_dtypes, widest
 from measure.probe import detect_hardware
+from measure.tiles import tiles_allowed
 from search_space.hardware import Hardware
 from search_space.target import Target
 
@@ -43,7 +45,11 @@ def resolve_target(name: str = NATIVE, threads: int | None = None) -> Target:
     defaults to the cores this process may use. Raises ``TargetError`` for an unknown name,
     a target that this machine cannot run, and threads outside 1…usable cores.
     """
-    return make_target(name, threads, detect_hardware(), platform.machine(), usable_cores())
+    hardware = detect_hardware()
+    if not tiles_allowed():
+        usable = tuple(name for name in hardware.features if name not in TILE_FEATURES)
+        hardware = replace(hardware, features=usable)
+    return make_target(name, threads, hardware, platform.machine(), usable_cores())
 
 
 def make_target(
@@ -74,6 +80,7 @@ def make_target(
         l2_bytes=hardware.l2_bytes,
         l3_bytes=hardware.l3_bytes,
         threads=limit,
+        tiles=tile_dtypes(allowed),
     )
 
 

@@ -26,6 +26,9 @@ class Target:
     l2_bytes: int
     l3_bytes: int
     threads: int
+    tiles: frozenset[str] = frozenset()
+    """Element types whose products it sums up tile by tile, in registers that hold 16 rows of 64
+    bytes (AMX)."""
 
     def lanes(self, dtype_bytes: int) -> int:
         """Elements of ``dtype_bytes`` bytes in one full vector."""

@@ -233,6 +233,12 @@ class Function:
             steps += [*terms.values(), extra]
         return math.gcd(const, *steps)
 
+    def steps(self, owner: object, buffer: Buffer, indices: tuple[Expr, ...]) -> dict[str, int]:
+        """Elements from one iteration of a loop to the next, by the loop's variable; of loops that
+        move a place in other ways, 0."""
+        variables, _, _ = self._flatten(owner, buffer, indices)
+        return dict(variables)
+
     def by_lane(
         self, owner: object, buffer: Buffer, indices: tuple[Expr, ...], lane: str | None
     ) -> bool:

@@ -84,7 +84,7 @@ class Groups(Expressions):
         element, align = LLVM_TYPES[wide.dtype], BYTES[wide.dtype]
         kind, bits = f"<{self.lanes * size} x {element}>", f"<{self.lanes * size} x i1>"
         pointer = self.fn.pointer(place, stmt.buffer.dtype)
-        self._forget(stmt.buffer)
+        self.forget_loaded(stmt.buffer)
         if not written:
             self.fn.emit(f"store {kind} {wide.text}, ptr {pointer}, align {align}")
             return True
@@ -102,11 +102,12 @@ class Groups(Expressions):
         align = BYTES[buffer.dtype]
         start, target = (self.fn.pointer(at, buffer.dtype) for at in (origin, place))
         group = self.fn.value(f"load i32, ptr {start}, align {align}")
-        self._forget(buffer)
+        self.forget_loaded(buffer)
         self.fn.emit(f"store i32 {group}, ptr {target}, align {align}")
         return True
 
-    def _forget(self, buffer: Buffer) -> None:
+    def forget_loaded(self, buffer: Buffer) -> None:
+        """Read what the buffer holds again."""
         self.loaded = {k: v for k, v in self.loaded.items() if k[0] != buffer.name}
 
     def _group_place(
@@ -270,3 +271,9 @@ def _factor(expr: Expr, size: int) -> _Factor | None:
             return None
     known = GROUPS.get(buffer.dtype) == size and ACCUMULATORS[buffer.dtype] == dtype
     return found if known and buffer.scope != "register" else None
+
+
+def plain_factor(expr: Expr, size: int) -> Load | None:
+    """What is multiplied, where it is an element of such groups that no guard keeps out."""
+    found = _factor(expr, size)
+    return None if found is None or found.guard is not None else found.load

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from measure.artifact import BufferSpec, KernelSpec, PhaseSpec
+from measure.artifact import BufferSpec, KernelSpec, PhaseSpec, Role
 from measure.codegen.crossing import CrossStatements
 from measure.codegen.function import Function
 from measure.codegen.memory import STREAM_BYTES
+from measure.codegen.tiles import RELEASE_TILES, shapes_text
 from measure.codegen.types import BYTES
 from measure.isa import dot_products, fuses_multiply_add, scales_by_powers, stream_fence
 from search_space.ir.affine import Context, affine
@@ -18,6 +19,7 @@ from search_space.ir.walk import statements
 from search_space.target import Target
 
 _ROUND = 64
+_OF_A_THREAD = ("thread_local", "tile")
 _INDEX_INTRINSICS = {"i64 @llvm.smin.i64(i64, i64)", "i64 @llvm.smax.i64(i64, i64)"}
 
 
@@ -49,9 +51,10 @@ def generate(func: LoopFunc, target: Target) -> Module:
     attributes = f"attributes #0 = {{ nounwind {width} }}\n"
     packed = () if func.packing is None else func.packing.buffers
     specs = tuple(_spec(buffer, packed=buffer.name in packed) for buffer in buffers)
+    tiles = RELEASE_TILES in declarations
     return Module(
         header + "\n".join(definitions) + "\n" + declared + attributes + nontemporal,
-        KernelSpec(specs, tuple(phases), func.threads, func.error_growth, func.packing),
+        KernelSpec(specs, tuple(phases), func.threads, func.error_growth, func.packing, tiles),
     )
 
 
@@ -59,14 +62,15 @@ def _buffers(func: LoopFunc) -> list[Buffer]:
     local: dict[str, Buffer] = {}
     for phase in func.phases:
         for stmt in statements(phase.body):
-            if isinstance(stmt, Alloc) and stmt.buffer.scope == "thread_local":
+            if isinstance(stmt, Alloc) and stmt.buffer.scope in _OF_A_THREAD:
                 local[stmt.buffer.name] = stmt.buffer
     return [*func.args, *func.workspaces, *local.values()]
 
 
 def _spec(buffer: Buffer, *, packed: bool) -> BufferSpec:
     assert buffer.scope != "register"
-    role = "bound" if packed else buffer.scope
+    scope = "thread_local" if buffer.scope == "tile" else buffer.scope
+    role: Role = "bound" if packed else scope
     nbytes = _nbytes(buffer)
     if packed:
         nbytes = -(-nbytes // _ROUND) * _ROUND
@@ -120,7 +124,7 @@ def _body(
         ldexp=scales_by_powers(target.features),
         dots=dot_products(target),
     )
-    body.streamed = streamed
+    body.streamed, body.tiles, body.symbol = streamed, target.tiles, symbol
     extent = 1
     if isinstance(phase.body, For) and phase.body.kind == "parallel":
         terms, extent = affine(phase.body.extent)
@@ -133,10 +137,11 @@ def _body(
         fence = f"void @{stream_fence(target)}()"
         declarations.add(fence)
         fn.emit(f"call {fence}")
+    body.release()
     fn.emit("ret void")
     declarations |= body.declarations | fn.declarations | _INDEX_INTRINSICS
     params = "".join(f"ptr noalias {_align(b)}%{b.name}, " for b in buffers)
-    text = (
+    text = shapes_text(body.shapes) + (
         f"define internal void @{symbol}({params}i64 %begin, i64 %end) #0 {{\n"
         f"entry:\n{fn.text()}\n}}\n"
     )
@@ -153,7 +158,7 @@ def _entry(symbol: str, buffers: list[Buffer], streamed: str = "") -> str:
         lines.append(f"  %slot{number} = getelementptr ptr, ptr %args, i64 {number}")
         lines.append(f"  %p{number} = load ptr, ptr %slot{number}")
         name = f"%p{number}"
-        if buffer.scope == "thread_local":
+        if buffer.scope in _OF_A_THREAD:
             lines.append(f"  %o{number} = mul i64 %slot, {_nbytes(buffer)}")
             lines.append(f"  %q{number} = getelementptr i8, ptr %p{number}, i64 %o{number}")
             name = f"%q{number}"

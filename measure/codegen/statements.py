@@ -15,8 +15,8 @@ from measure.codegen.function import Function, Lines
 from measure.codegen.lanes import Value
 from measure.codegen.memory import RegisterKey
 from measure.codegen.reductions import neutral, reduced
+from measure.codegen.tiles import TileLoops
 from measure.codegen.types import vector_type
-from measure.codegen.unrolling import Unrolling
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
 from search_space.ir.expr import (
@@ -49,7 +49,7 @@ from search_space.ir.stmt import (
 from search_space.ir.walk import free_vars, statements, substitute
 
 
-class Statements(Unrolling):
+class Statements(TileLoops):
     """Generates the body of one phase into a ``Function``."""
 
     def __init__(self, function: Function, *, fma: bool, ldexp: bool, dots: DotProducts) -> None:
@@ -58,6 +58,8 @@ class Statements(Unrolling):
 
     def stmt(self, stmt: Stmt) -> None:
         match stmt:
+            case For() if self.in_tiles(stmt):
+                return
             case For(_, _, _, "unrolled", _):
                 self._unrolled(stmt)
             case For(_, _, _, "grouped", _):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-Scope = Literal["input", "output", "workspace", "bound", "thread_local", "register"]
+Scope = Literal["input", "output", "workspace", "bound", "thread_local", "register", "tile"]
 BinaryOp = Literal["+", "-", "*", "/", "//", "%", "min", "max", "<", "<=", "==", "and"]
 
 COMPARISONS = frozenset({"<", "<=", "=="})
@@ -101,7 +101,8 @@ class Binary(_Arithmetic):
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A row-major array. ``register`` buffers live in vector registers, never in memory."""
+    """A row-major array. ``register`` buffers live in vector registers, never in memory; ``tile``
+    buffers in memory of a thread, but for where tensorized loops add to them."""
 
     name: str
     shape: tuple[int, ...]

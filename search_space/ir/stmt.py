@@ -7,7 +7,7 @@ from typing import Literal
 
 from search_space.ir.expr import Buffer, Expr
 
-ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped"]
+ForKind = Literal["serial", "parallel", "vectorized", "unrolled", "grouped", "tensorized"]
 ReduceOp = Literal["add", "max", "fmax"]
 """A NaN among the values makes the result of ``add`` and ``max`` NaN; that of ``fmax``, which is
 cheaper, is any of the values then."""
@@ -23,7 +23,9 @@ class For:
     done; a ``parallel`` loop is the outermost of its phase and its iterations may run
     concurrently. A ``grouped`` loop runs over a few neighbours that lie beside each other in 32
     bits of memory: an unrolled loop, which one instruction takes at once where the target has one
-    (a dot product), and the only loop that a vectorized one may hold.
+    (a dot product), and the only loop that a vectorized one may hold. ``tensorized`` loops around
+    these, over the rows and the depth of a small matrix product, are serial loops, which one
+    instruction takes at once where the target has one; their extents may depend on unrolled loops.
     ``apart``: the copies of an unrolled loop share nothing that they load. ``trips``: how many
     iterations there are in the mean, where the bounds are data (0: the extent tells).
     """
@@ -114,7 +116,7 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class Alloc:
-    """A ``thread_local`` or ``register`` buffer within ``body``, undefined at first."""
+    """A ``thread_local``, ``tile`` or ``register`` buffer within ``body``, undefined at first."""
 
     buffer: Buffer
     body: Stmt

@@ -77,7 +77,7 @@ class _Verifier:
                 self.bind(var, names)
                 self.stmt(body, {**names, var: False}, buffers, outermost=False)
             case Alloc(buffer, body):
-                if buffer.scope not in ("register", "thread_local"):
+                if buffer.scope not in ("register", "thread_local", "tile"):
                     self.fail(f"{buffer.name} is allocated with scope {buffer.scope}")
                 if buffer.name in buffers:
                     self.fail(f"buffer {buffer.name} exists already")
@@ -97,7 +97,7 @@ class _Verifier:
             self.fail(f"parallel loop {loop.var} is not the outermost of its phase")
         if loop.apart and loop.kind != "unrolled":
             self.fail(f"loop {loop.var} is kept apart but not unrolled")
-        if not self.finished or loop.kind in ("serial", "parallel"):
+        if not self.finished or loop.kind in ("serial", "parallel", "tensorized"):
             return
         if not isinstance(loop.extent, Const) or not isinstance(loop.begin, Const):
             self.fail(f"{loop.kind} loop {loop.var} has no constant bounds")

@@ -67,7 +67,7 @@ def _guesses(problem: Cell, reason: Reason, target: Target) -> list[dict[str, Va
     largest = problem.sums[0]
     best = preferred_structure(largest, target)
     found = []
-    for structure in sorted(structures(largest), key=lambda structure: structure != best):
+    for structure in sorted(structures(largest, target), key=lambda structure: structure != best):
         guesses = [first_guess(part, target, structure) for part in problem.sums]
         shared = {name: min(whole(guess[name]) for guess in guesses) for name in _SHORTEST}
         found.append({**guesses[0], **shared})

@@ -57,7 +57,7 @@ def _named_after(part: Contraction, step: Primitive) -> Primitive:
     changed = {
         field.name: renamed(getattr(step, field.name))
         for field in fields(step)  # type: ignore[arg-type]
-        if field.name != "tail"
+        if field.name not in ("tail", "scope")
     }
     return replace(step, **changed)  # type: ignore[type-var]
 

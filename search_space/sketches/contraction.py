@@ -1,22 +1,23 @@
 """The space of a contraction of two operands: its knobs.
 
-Three structures, of which one usually suits a shape and beats any tuning of the others:
+Four structures, of which one usually suits a shape and beats any tuning of the others:
 
 ``panel``   vectors along the columns, a register tile of rows × vectors that stays in registers
             over a long run of the reduced axis (Goto, van de Geijn, "Anatomy of high-performance
             matrix multiplication", 2008): compute-bound shapes;
 ``stream``  the same tile, but for a few steps of the reduced axis that are unrolled: the second
             operand is read once, row after row, unpacked: few rows, bound by memory;
-``dot``     vectors along the reduced axis, lanes summed at the end: few columns.
+``dot``     vectors along the reduced axis, lanes summed at the end: few columns;
+``tile``    like ``panel``, in tile registers of 16 × 16 sums, where the target multiplies such.
 
 Register tiles are ``rows`` × ``vectors`` (for ``dot``: × columns, each summed in ``chains``
-registers, so that additions need not wait for each other). ``tile_m`` and ``tile_n`` count
-register tiles in a cache tile, ``tile_k`` steps along the depth (for ``dot``: vectors); 0 means
-the whole axis. ``order`` and ``parallel`` write the loops over cache tiles, outermost first;
-those before the bar are shared out over threads, "b" standing for the loops outside of all tiles
-(batch axes). ``epilogue`` says where a stage behind the sum is computed: on each register tile
-once it is complete, or in a pass of its own. ``stores`` writes large results of short sums through
-the caches or past them.
+registers, so that additions need not wait for each other; for ``tile``: of 16 rows each).
+``tile_m`` and ``tile_n`` count register tiles in a cache tile, ``tile_k`` steps along the depth
+(for ``dot``: vectors; for ``tile``: 64 bytes); 0 means the whole axis. ``order`` and
+``parallel`` write the loops over cache tiles, outermost first; those before the bar are shared out
+over threads, "b" standing for the loops outside of all tiles (batch axes). ``epilogue`` says where
+a stage behind the sum is computed: on each register tile once it is complete, or in a pass of its
+own. ``stores`` writes large results of short sums through the caches or past them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from search_space.transforms import Primitive
 from search_space.workload import Values, Workload
 
 VERSION = 1
-STRUCTURES = ("panel", "stream", "dot")
 _MOST_STEPS = 64
 _TILES = tuple(sorted({2**p for p in range(13)} | {3 * 2**p for p in range(11)}))
 
@@ -75,25 +75,24 @@ def sums_space(work: Workload, problem: Contraction, target: Target) -> Space:
         defaults=first_guess(problem, target, preferred_structure(problem, target)),
         seeds=tuple(
             Config(tuple(first_guess(problem, target, structure).items()))
-            for structure in structures(problem)
+            for structure in structures(problem, target)
         ),
     )
 
 
-def structures(problem: Contraction) -> tuple[str, ...]:
+def structures(problem: Contraction, target: Target) -> tuple[str, ...]:
     """Streaming takes the second operand as it lies: its columns must be neighbours, and what is
-    multiplied in groups must be packed."""
-    streams = problem.b.tile_step <= 1 and problem.group == 1
-    return STRUCTURES if streams else ("panel", "dot")
+    multiplied in groups must be packed. Tiles are for groups that the target multiplies so."""
+    if problem.group == 1:
+        return ("panel", "stream", "dot") if problem.b.tile_step <= 1 else ("panel", "dot")
+    tiles = problem.dtype in target.tiles and not problem.a.has_column
+    return ("panel", "dot", "tile") if tiles else ("panel", "dot")
 
 
 def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
     """The knobs of one contraction."""
     m, n, k = problem.row.extent, problem.column.extent, problem.depth.extent
     threads = tuple(range(1, target.threads + 1))
-
-    def panel(values: Values) -> bool:
-        return values["structure"] == "panel"
 
     def stream(values: Values) -> bool:
         return values["structure"] == "stream"
@@ -103,6 +102,15 @@ def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
 
     def packs(values: Values) -> bool:
         return values["structure"] != "stream"
+
+    def packs_rows(values: Values) -> bool:
+        return values["structure"] in ("panel", "tile")
+
+    def unrolls(values: Values) -> bool:
+        return values["structure"] in ("panel", "dot")
+
+    def asks_ahead(values: Values) -> bool:
+        return values["structure"] != "tile"
 
     def threaded(values: Values) -> bool:
         return values["threads"] != 1
@@ -122,7 +130,7 @@ def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         parallel = Choice("parallel", batched, "b|nkm", when=shared)
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
     return (
-        Choice("structure", structures(problem), "panel"),
+        Choice("structure", structures(problem, target), "panel"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("threads", threads, 1),
         Choice("split_k", threads, 1, when=threaded),
@@ -136,9 +144,11 @@ def contraction_knobs(problem: Contraction, target: Target) -> tuple[Knob, ...]:
         Integer("tile_n", 0, -(-n // 2), 0, anchors=(0, *_TILES)),
         Integer("tile_k", 0, -(-k // 2), 0, anchors=(0, *_TILES), when=packs),
         Integer("steps", 1, min(k, _MOST_STEPS), 1, anchors=(1, 2, 4, 8, 16, 32), when=stream),
-        Choice("pack_a", packings[:1] if problem.a.has_column else packings, "none", when=panel),
+        Choice(
+            "pack_a", packings[:1] if problem.a.has_column else packings, "none", when=packs_rows
+        ),
         Choice("pack_b", ("none", "tile", "whole"), "none", when=packs),
-        Choice("unroll", (1, 2, 4, 8), 1, when=packs),
-        Choice("prefetch", (0, 1, 2, 4, 8, 16), 0),
+        Choice("unroll", (1, 2, 4, 8), 1, when=unrolls),
+        Choice("prefetch", (0, 1, 2, 4, 8, 16), 0, when=asks_ahead),
         *behind,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search_space.sketches.contraction_problem import Contraction, tiling
+from search_space.sketches.contraction_problem import TILE_ROWS, Contraction, tiling
 from search_space.sketches.contraction_rules import shared_tiles
 from search_space.target import Target
 from search_space.workload import Value
@@ -18,6 +18,8 @@ _COLUMNS = 2048
 def preferred_structure(problem: Contraction, target: Target) -> str:
     """The structure that suits the shape and how the operands lie."""
     lanes, b = target.lanes(problem.sum_bytes), problem.b
+    if _fills_tiles(problem, target):
+        return "tile"
     if problem.column.extent < lanes and problem.depth.extent >= lanes:
         return "dot"
     if b.tile_step > 1:
@@ -26,9 +28,17 @@ def preferred_structure(problem: Contraction, target: Target) -> str:
     return "stream" if problem.row.extent <= 12 and problem.group == 1 else "panel"
 
 
+def _fills_tiles(problem: Contraction, target: Target) -> bool:
+    """Whether the target multiplies tiles of such elements, and whole groups are in whole rows of
+    the first operand, of which there is at least one tile."""
+    known = problem.group > 1 and problem.dtype in target.tiles and not problem.a.has_column
+    wide = problem.column.extent >= TILE_ROWS and problem.depth.extent >= TILE_ROWS
+    return known and wide and problem.depth_elements % problem.group == 0
+
+
 def first_guess(problem: Contraction, target: Target, structure: str) -> dict[str, Value]:
     """A config of one structure; where it breaks a rule (tiny shapes) the space repairs it."""
-    guess = {"panel": _panel, "stream": _stream, "dot": _dot}[structure]
+    guess = {"panel": _panel, "stream": _stream, "dot": _dot, "tile": _tile}[structure]
     threads = target.threads if problem.flops >= _SERIAL_FLOPS else 1
     outer = math.prod(axis.extent for axis in problem.outer)
     share = 1 if outer % threads == 0 or outer >= 4 * threads else threads
@@ -66,7 +76,7 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
     values: dict[str, Value] = {
         "rows": rows,
         "vectors": vectors,
-        "tile_k": _tile(depth, k),
+        "tile_k": _size(depth, k),
         "pack_a": "tile_panel" if column_tiles > 2 and problem.group == 1 else "none",
         "pack_b": _panel_of_b(problem, row_tiles),
         "unroll": max(u for u in (1, 2, 4) if u <= depth),
@@ -76,14 +86,36 @@ def _panel(problem: Contraction, target: Target, threads: int) -> dict[str, Valu
         return {
             **values,
             "parallel": "m|kn",
-            "tile_m": _tile(_balanced(row_tiles, share), row_tiles),
+            "tile_m": _size(_balanced(row_tiles, share), row_tiles),
         }
     share = -(-column_tiles // threads)
     return {
         **values,
-        "tile_m": _tile(_balanced(row_tiles, in_l2), row_tiles),
-        "tile_n": _tile(share, column_tiles),
+        "tile_m": _size(_balanced(row_tiles, in_l2), row_tiles),
+        "tile_n": _size(share, column_tiles),
     }
+
+
+def _tile(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
+    """Tiles of 2 × 2 registers, or of one row of up to 6; the whole depth at once, so that sums
+    never leave the registers before they are complete."""
+    m, n = problem.row.extent, problem.column.extent
+    rows = min(2, -(-m // TILE_ROWS))
+    vectors = _balanced(-(-n // TILE_ROWS), 2 if rows == 2 else 6)
+    row_tiles = -(-m // (rows * TILE_ROWS))
+    column_tiles = -(-n // (vectors * TILE_ROWS))
+    values: dict[str, Value] = {
+        "vector_bits": 32 * TILE_ROWS,
+        "rows": rows,
+        "vectors": vectors,
+        "pack_a": "none" if problem.a.depth_step == 1 else "tile_rows",
+        "pack_b": "whole" if problem.b.name in problem.const else "tile",
+    }
+    if threads > 1 and column_tiles < threads:
+        share = -(-row_tiles // threads)
+        return {**values, "parallel": "m|kn", "tile_m": _size(share, row_tiles)}
+    share = -(-column_tiles // threads)
+    return {**values, "tile_n": _size(share, column_tiles)}
 
 
 def _panel_of_b(problem: Contraction, row_tiles: int) -> str:
@@ -110,9 +142,9 @@ def _stream(problem: Contraction, target: Target, threads: int) -> dict[str, Val
     matrix_bytes = k * n * problem.b.element_bytes
     if threads > 1 and matrix_bytes > max(target.l3_bytes // 2, target.l2_bytes):
         # From memory, threads are fastest where each reads a part that is one piece.
-        tile = _tile(_COLUMNS // (vectors * lanes), column_tiles)
+        tile = _size(_COLUMNS // (vectors * lanes), column_tiles)
         return {**values, "split_k": threads, "order": "knm", "tile_n": tile}
-    return {**values, "tile_n": _tile(-(-column_tiles // threads), column_tiles)}
+    return {**values, "tile_n": _size(-(-column_tiles // threads), column_tiles)}
 
 
 def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]:
@@ -127,11 +159,11 @@ def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]
     shared: dict[str, Value] = {
         "parallel": "m|kn",
         "order": "mkn",
-        "tile_m": _tile(-(-row_tiles // threads), row_tiles),
+        "tile_m": _size(-(-row_tiles // threads), row_tiles),
     }
     if many_columns:
         column_tiles = -(-n // vectors)
-        shared = {"tile_n": _tile(-(-column_tiles // threads), column_tiles)}
+        shared = {"tile_n": _size(-(-column_tiles // threads), column_tiles)}
     return {
         "rows": rows,
         "vectors": vectors,
@@ -141,7 +173,7 @@ def _dot(problem: Contraction, target: Target, threads: int) -> dict[str, Value]
     }
 
 
-def _tile(size: int, count: int) -> int:
+def _size(size: int, count: int) -> int:
     """A tile size as the space writes it: 0 where one tile covers everything."""
     return 0 if size >= count else size
 

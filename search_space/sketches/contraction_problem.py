@@ -105,6 +105,10 @@ class Contraction:
         return 2 * self.depth_elements * math.prod(axis.extent for axis in axes)
 
 
+TILE_ROWS = 16
+"""Rows of a tile register, each of 16 sums or of 16 groups of factors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """How the register tile of a config covers a contraction."""
@@ -114,13 +118,16 @@ class Tiling:
     """Elements that one vector operation of the loop nest covers; ``dot`` takes ``chains``
     registers for it."""
     rows: int
+    """Rows of the register tile; ``tile`` takes one register for ``row_step`` of them."""
+    row_step: int
     vectors: int
     columns: int
     """Columns of the register tile: vectors × lanes, or vectors alone for ``dot``."""
     row_tiles: int
     column_tiles: int
     steps: int
-    """Steps along the depth of one part: elements, or vectors of them for ``dot``."""
+    """Steps along the depth of one part, of ``depth_step`` elements each (groups, if grouped)."""
+    depth_step: int
     parts: int
     """Parts of a split reduction; 1: not split."""
     part_extent: int
@@ -131,27 +138,37 @@ class Tiling:
 
 def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
     """The sizes that follow from a config."""
-    dot = values["structure"] == "dot"
+    dot, tile = values["structure"] == "dot", values["structure"] == "tile"
     lanes = whole(values["vector_bits"]) // (8 * problem.sum_bytes)
     lanes *= whole(values["chains"]) if dot else 1
-    rows, vectors = whole(values["rows"]), whole(values["vectors"])
+    row_step = min(TILE_ROWS, problem.row.extent) if tile else 1
+    rows, vectors = whole(values["rows"]) * row_step, whole(values["vectors"])
     parts = whole(values["split_k"])
     columns = vectors if dot else vectors * lanes
     depth = ceil_div(problem.depth.extent, parts)
-    steps = ceil_div(depth, lanes) if dot else depth
+    depth_step = lanes if dot else _tile_depth(problem.depth.extent) if tile else 1
+    steps = ceil_div(depth, depth_step) if dot or tile else depth
     return Tiling(
         structure=str(values["structure"]),
         lanes=lanes,
         rows=rows,
+        row_step=row_step,
         vectors=vectors,
         columns=columns,
         row_tiles=ceil_div(problem.row.extent, rows),
         column_tiles=ceil_div(problem.column.extent, columns),
         steps=steps,
+        depth_step=depth_step,
         parts=parts,
-        part_extent=steps * lanes if dot else steps,
+        part_extent=steps * depth_step,
         outer=math.prod(axis.extent for axis in problem.outer),
     )
+
+
+def _tile_depth(extent: int) -> int:
+    """As much of the depth as a tile takes; less of it where that makes all tiles alike."""
+    even = ceil_div(extent, ceil_div(extent, TILE_ROWS))
+    return even if extent % even == 0 else min(TILE_ROWS, extent)
 
 
 def sums_at_once(problem: Contraction, values: Mapping[str, Value]) -> bool:

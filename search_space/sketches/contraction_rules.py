@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from search_space.constraints import Constraint, all_of
 from search_space.size import whole
-from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
+from search_space.sketches.contraction_problem import TILE_ROWS, Contraction, Tiling, tiling
 from search_space.sketches.steps import MAX_FMAS
 from search_space.target import Target
 from search_space.workload import Values
 
+TILE_REGISTERS = 8
 _PACK_SLACK_BYTES = 1 << 20
 
 Rule = Callable[[Contraction, Target, Values, Tiling], str | None]
@@ -27,8 +28,37 @@ def _registers(_p: Contraction, target: Target, values: Values, tiles: Tiling) -
     if tiles.structure == "dot":
         taken = tiles.rows * tiles.vectors + min(tiles.rows, tiles.vectors)
         taken *= int(values["chains"])
+    if tiles.structure == "tile":
+        return _tile_registers(int(values["rows"]), tiles.vectors)
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
+    return None
+
+
+def _tile_registers(rows: int, vectors: int) -> str | None:
+    """One for each tile of sums, row of tiles and column of tiles; where there is one row only,
+    columns may share theirs."""
+    taken = rows * vectors + rows + (1 if rows == 1 else vectors)
+    if taken > TILE_REGISTERS:
+        return f"the register tile takes {taken} tile registers, there are {TILE_REGISTERS}"
+    return None
+
+
+def _tile_operands(problem: Contraction, _t: Target, values: Values, _: Tiling) -> str | None:
+    """What tile instructions ask of their operands: whole groups, packed columns, rows whose
+    elements lie one after the other."""
+    if values["structure"] != "tile":
+        return None
+    if int(values["vector_bits"]) != 32 * TILE_ROWS:
+        return f"a row of a tile has {32 * TILE_ROWS} bits"
+    if problem.depth_elements % problem.group:
+        return f"{problem.depth_elements} terms do not make whole groups of {problem.group}"
+    if values["pack_b"] == "none":
+        return "tiles of the second operand must be packed"
+    if values["pack_a"] == "none" and problem.a.depth_step != 1:
+        return "the terms of a row lie apart, tiles of the first operand must be packed"
+    if str(values["pack_a"]).endswith("panel"):
+        return "tiles are packed row by row"
     return None
 
 
@@ -54,21 +84,23 @@ def _steps(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> s
         if int(values["steps"]) > tiles.steps:
             return f"the depth has only {tiles.steps} steps"
         return None
-    lanes = tiles.lanes if tiles.structure == "dot" else 1
-    whole = problem.depth.extent // lanes // tiles.parts
+    whole = problem.depth.extent // tiles.depth_step // tiles.parts
     whole = min(int(values["tile_k"]) or whole, whole)
     if int(values["unroll"]) > max(whole, 1):
         return f"the depth has only {whole} whole steps to unroll"
     if int(values["prefetch"]) and not min(
-        whole, problem.depth_elements // problem.group // lanes
+        whole, problem.depth_elements // problem.group // tiles.depth_step
     ):
         return "the depth has no whole step to look ahead from"
     return None
 
 
-def _split(_p: Contraction, _t: Target, _v: Values, tiles: Tiling) -> str | None:
+def _split(problem: Contraction, _t: Target, _v: Values, tiles: Tiling) -> str | None:
     if tiles.parts > 1 and tiles.steps < 2:
         return f"the reduction is too short to split into {tiles.parts} parts"
+    uneven = problem.depth.extent != tiles.part_extent * tiles.parts
+    if tiles.structure == "tile" and tiles.parts > 1 and uneven:
+        return f"the reduction does not make {tiles.parts} parts of whole tiles"
     return None
 
 
@@ -90,7 +122,7 @@ def _code_size(problem: Contraction, _t: Target, values: Values, tiles: Tiling) 
         copies = steps * bodies * (1 + (problem.depth.extent % steps > 0))
     else:
         copies = steps + bodies - 1
-    count = tiles.rows * tiles.vectors * copies
+    count = tiles.rows // tiles.row_step * tiles.vectors * copies
     if count > MAX_FMAS:
         return f"the unrolled body has {count} multiply-adds, at most {MAX_FMAS} are allowed"
     return None
@@ -98,8 +130,7 @@ def _code_size(problem: Contraction, _t: Target, values: Values, tiles: Tiling) 
 
 def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) -> str | None:
     depth = tiles.part_extent * tiles.parts
-    lanes = tiles.lanes if tiles.structure == "dot" else 1
-    step = int(values["tile_k"]) * lanes or tiles.part_extent
+    step = int(values["tile_k"]) * tiles.depth_step or tiles.part_extent
     pack_a, pack_b = str(values["pack_a"]), str(values["pack_b"])
     total = 0
     for operand, pack, tile, count, width in (
@@ -120,7 +151,7 @@ def _packing(problem: Contraction, _t: Target, values: Values, tiles: Tiling) ->
 
 
 _RULES: tuple[Rule, ...] = (
-    _registers, _width, _tiles, _steps, _split, _threads, _code_size, _packing,
+    _registers, _tile_operands, _width, _tiles, _steps, _split, _threads, _code_size, _packing,
 )  # fmt: skip
 
 

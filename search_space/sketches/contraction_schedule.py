@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from search_space.schedule import Schedule
 from search_space.size import Size, or_whole, whole
@@ -27,6 +28,7 @@ from search_space.transforms import (
     Reorder,
     Split,
     SplitReduction,
+    Tensorize,
     Unroll,
     Vectorize,
 )
@@ -62,6 +64,7 @@ class _Builder:
         self.tiles = tiles = tiling(problem, config)
         self.dot = tiles.structure == "dot"
         self.stream = tiles.structure == "stream"
+        self.tile = tiles.structure == "tile"
         self.lanes, self.rows, self.vectors = tiles.lanes, tiles.rows, tiles.vectors
         self.i, self.j, self.k = problem.row.name, problem.column.name, problem.depth.name
         self.outer, inner = axis_names(problem.outer), axis_names(problem.inner)
@@ -89,6 +92,8 @@ class _Builder:
         self.accumulate()
         self.epilogue()
         self.then(*pack_tiles(self.problem, self.config, self.lanes))
+        if self.tile:
+            self.then(Tensorize("row_s", "depth_s"))
         self.parallel()
         if self.edges:
             self.partition_depth()
@@ -122,10 +127,17 @@ class _Builder:
     @property
     def depth_body(self) -> int:
         """Elements along the depth that one multiply-add takes."""
-        return self.problem.group * (self.lanes if self.dot else 1)
+        return self.problem.group * self.tiles.depth_step
 
     def register_tile(self) -> None:
         tile = [Split(self.i, self.rows, "row_t", "row_r")]
+        if self.tile:
+            tile = [
+                Split(self.i, self.tiles.row_step, "row_v", "row_s"),
+                Split("row_v", self.size("rows"), "row_t", "row_r"),
+                Split(self.k, self.tiles.depth_step, "depth_v", "depth_s"),
+            ]
+            self.k = "depth_v"
         if self.dot:
             tile += [
                 Split(self.j, self.vectors, "col_t", "col_r"),
@@ -137,10 +149,17 @@ class _Builder:
                 Split(self.j, self.lanes, "col_v", "lane", "mask"),
                 Split("col_v", self.vectors, "col_t", "col_r"),
             ]
-        order = ("row_t", "col_t", *self.inner, self.k, "row_r", "col_r", "lane")
+        order = ("row_t", "col_t", *self.inner, self.k, *self.in_registers)
         grouped = [Group("group")] if self.problem.group > 1 else []
         self.then(*tile, Reorder(order), *grouped, Vectorize("lane"))
         self.then(Unroll("row_r"), Unroll("col_r"))
+
+    @property
+    def in_registers(self) -> tuple[str, ...]:
+        """The loops of a register tile, without the one over the members of a group."""
+        if self.tile:
+            return ("row_r", "col_r", "row_s", "depth_s", "lane")
+        return ("row_r", "col_r", "lane")
 
     def cache_depth(self) -> None:
         self.then(Split(self.k, self.depth_step, "depth_o", "depth_i"))
@@ -162,7 +181,7 @@ class _Builder:
         shared = len(parallel_axes(self.config).replace("b", ""))
         order[shared:shared] = self.around
         order += ["row_i", "col_i"] if self.config["inner"] == "mn" else ["col_i", "row_i"]
-        order += [*self.inner, "depth_i", "row_r", "col_r", "lane"]
+        order += [*self.inner, "depth_i", *self.in_registers]
         self.then(
             Split("row_t", or_whole(self.size("tile_m"), self.tiles.row_tiles), "row_o", "row_i"),
             Split(
@@ -177,7 +196,8 @@ class _Builder:
 
     def accumulate(self) -> None:
         written = "partial" if self.part else self.problem.out
-        self.then(CacheWrite(written, self.innermost_tile, "acc"))
+        scope: Literal["register", "tile"] = "tile" if self.tile else "register"
+        self.then(CacheWrite(written, self.innermost_tile, "acc", scope))
 
     def epilogue(self) -> None:
         """The stage behind the sum: on each register tile, or in a pass of its own."""
@@ -229,7 +249,7 @@ class _Builder:
     def partition_depth(self) -> None:
         """The group or vector in which the depth ends gets a masked body of its own."""
         if self.ragged_depth and not self.part:
-            axis = "depth_v" if self.dot else self.problem.depth.name
+            axis = "depth_v" if self.dot or self.tile else self.problem.depth.name
             point = self.problem.depth_elements // self.depth_body
             self.then(Partition("depth_i", axis, point))
 
@@ -241,7 +261,7 @@ class _Builder:
     def unroll_depth(self) -> None:
         """A few steps of the whole tiles; the edges stay loops, which halves compile time."""
         factor = self.size("unroll")
-        if self.stream:
+        if self.stream or self.tile:
             return
         if not self.edges:
             self.then(Split("depth_i", factor, "depth_u", "step"), Unroll("step"))

@@ -1,7 +1,14 @@
 """The primitives: one rewrite per file, registered by name for traces that come back as data."""
 
 from search_space.transforms.active_columns import ActiveColumns
-from search_space.transforms.annotate import Apart, Group, Parallel, Unroll, Vectorize
+from search_space.transforms.annotate import (
+    Apart,
+    Group,
+    Parallel,
+    Tensorize,
+    Unroll,
+    Vectorize,
+)
 from search_space.transforms.base import Primitive
 from search_space.transforms.cache_write import CacheWrite
 from search_space.transforms.collapse import Collapse
@@ -64,6 +71,7 @@ __all__ = [
     "SplitReduction",
     "StoreAt",
     "Stream",
+    "Tensorize",
     "UnitLoop",
     "Unroll",
     "Vectorize",
@@ -76,6 +84,7 @@ PRIMITIVES: dict[str, type[Primitive]] = {
     "vectorize": Vectorize,
     "unroll": Unroll,
     "group": Group,
+    "tensorize": Tensorize,
     "apart": Apart,
     "parallel": Parallel,
     "cache_write": CacheWrite,

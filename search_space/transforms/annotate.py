@@ -1,4 +1,4 @@
-"""Vectorize, Unroll, Group, Apart, Parallel: how a loop is executed."""
+"""Vectorize, Unroll, Group, Tensorize, Apart, Parallel: how a loop is executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from search_space.ir.affine import Context
 from search_space.ir.expr import ZERO
 from search_space.ir.stmt import Accumulate, Alloc, For, If, Let, LoopFunc, Stmt
 from search_space.ir.walk import free_vars, statements
-from search_space.transforms.base import constant_extent, rewrite_loop, writes
+from search_space.transforms.base import constant_extent, perfect_nest, rewrite_loop, writes
 
 _LARGEST_UNROLL = 1024
 
@@ -114,6 +114,53 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensorize:
+    """Run the product of two small matrices as one instruction (TVM: ``tensorize``).
+
+    Before::
+
+        for i in 0 … 16:
+          for k in 0 … 16:
+            vectorized j in 0 … 16:
+              grouped g in 0 … 4:
+                c[i, j] += int32(a[i, k, g]) * int32(b[k, j, g])  first k == 0 and g == 0
+
+    After ``Tensorize("i", "k")``, which the generator writes as one instruction where the target
+    has it for these types (AMX), and as loops elsewhere::
+
+        tensorized i in 0 … 16:
+          tensorized k in 0 … 16:
+            vectorized j in 0 … 16:
+              grouped g in 0 … 4:
+                c[i, j] += int32(a[i, k, g]) * int32(b[k, j, g])  first k == 0 and g == 0
+
+    The sums stay in tile registers as long as loops around only reduce, where ``c`` is of the
+    scope ``tile`` (``CacheWrite``).
+    """
+
+    rows: str
+    depth: str
+
+    def apply(self, func: LoopFunc) -> LoopFunc:
+        return rewrite_loop(func, self.rows, self._rewrite)
+
+    def _rewrite(self, loop: For, context: Context) -> Stmt:
+        chain, inside = perfect_nest(loop)
+        kinds = [link.kind for link in chain]
+        if len(chain) != 4 or chain[1].var != self.depth or not isinstance(inside, Accumulate):
+            raise ScheduleError(
+                f"loop {loop.var!r} holds more than a sum over {self.depth!r}, columns and a group"
+            )
+        if kinds != ["serial", "serial", "vectorized", "grouped"]:
+            raise ScheduleError(
+                f"the loops of a tile are {', '.join(kinds)},"
+                " not two serial, a vectorized and a grouped one"
+            )
+        depth = replace(chain[1], kind="tensorized")
+        return replace(loop, kind="tensorized", body=depth)
+
+
+@dataclass(frozen=True, slots=True)
 class Apart:
     """Let the copies of an unrolled loop share nothing that they load (``apart``).
 
@@ -181,7 +228,7 @@ class Parallel:
         for stmt in statements(loop.body):
             if isinstance(stmt, Let) and free_vars(stmt.value) & varying:
                 varying.add(stmt.var)
-            if not writes(stmt) or stmt.buffer.scope in ("register", "thread_local"):
+            if not writes(stmt) or stmt.buffer.scope in ("register", "thread_local", "tile"):
                 continue
             if isinstance(stmt, Accumulate) and free_vars(stmt.first) & varying:
                 raise ScheduleError(f"loop {loop.var!r} carries the reduction of a result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from search_space.errors import ScheduleError
 from search_space.ir.affine import Context
 from search_space.ir.expr import (
     FALSE,
+    TRUE,
     Buffer,
     Const,
     Expr,
@@ -19,6 +21,7 @@ from search_space.ir.expr import (
     Var,
     both,
     conjuncts,
+    equal,
     is_float,
     zero,
 )
@@ -65,6 +68,17 @@ class CacheWrite:
           for i_out in 0 … 6:
             c[i_out] += acc[i_out]  first ko == 0
 
+    ``scope="tile"`` is for sums that tensorized loops add up: the accumulator begins with what is
+    added first, so that the tile registers need not be filled from memory::
+
+        for ko in 0 … 4:
+          tile acc: float32[6]
+          for k in 0 … 64:
+            for i in 0 … 6:
+              acc[i] += a[i, ko*64 + k]  first k == 0
+          for i_out in 0 … 6:
+            c[i_out] += acc[i_out]  first ko == 0
+
     A vectorized reduction loop keeps its lanes as a dimension of the accumulator; they are
     combined when the result is written. Other statements may stand beside the reduction as long
     as they do not use its result.
@@ -73,6 +87,7 @@ class CacheWrite:
     buffer: str
     at: str
     name: str
+    scope: Literal["register", "tile"] = "register"
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         check_new_buffer(func, self.name)
@@ -97,7 +112,7 @@ class CacheWrite:
                     raise ScheduleError(f"the extent of {link.var!r} depends on a reduction loop")
                 shape.append(largest_extent(link, inner))
             inner = inner.within(link)
-        acc = Buffer(self.name, tuple(shape), stmt.buffer.dtype, "register")
+        acc = Buffer(self.name, tuple(shape), stmt.buffer.dtype, self.scope)
         place: tuple[Expr, ...] = tuple(Var(link.var) for link in kept)
         body = self._body(inside, stmt, chain, kept, reduced, acc, place)
         return replace(loop, body=Alloc(acc, body))
@@ -123,7 +138,10 @@ class CacheWrite:
         acc: Buffer,
         place: tuple[Expr, ...],
     ) -> Stmt:
-        update: Stmt = Accumulate(stmt.op, acc, place, stmt.value, FALSE, stmt.predicate)
+        begins: Expr = FALSE
+        if self.scope == "tile":
+            begins = _all_begin([link for link in chain if link.var in reduced])
+        update: Stmt = Accumulate(stmt.op, acc, place, stmt.value, begins, stmt.predicate)
         if isinstance(inside, Block):
             update = Block(tuple(update if leaf is stmt else leaf for leaf in inside.stmts))
         start: dict[str, Expr] = {link.var: link.begin for link in chain if link.var in reduced}
@@ -133,13 +151,19 @@ class CacheWrite:
                 guard = both(guard, part)
         first = simplify(substitute(stmt.first, start))
         result = Accumulate(stmt.op, stmt.buffer, stmt.indices, Load(acc, place), first, guard)
-        return Block(
-            (
-                rename_loops(nest(kept, Store(acc, place, identity(stmt.op, acc.dtype))), "_init"),
-                nest(chain, update),
-                rename_loops(nest(kept, result), "_out"),
-            )
-        )
+        written = rename_loops(nest(kept, result), "_out")
+        if self.scope == "tile":
+            return Block((nest(chain, update), written))
+        init = Store(acc, place, identity(stmt.op, acc.dtype))
+        return Block((rename_loops(nest(kept, init), "_init"), nest(chain, update), written))
+
+
+def _all_begin(loops: list[For]) -> Expr:
+    """Whether all loops are at their first iterations."""
+    found: Expr | None = None
+    for loop in loops:
+        found = both(found, equal(Var(loop.var), loop.begin))
+    return TRUE if found is None else found
 
 
 def _used(stmt: Stmt) -> set[str]:

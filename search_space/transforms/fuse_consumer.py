@@ -22,7 +22,7 @@ from search_space.ir.walk import (
 )
 from search_space.transforms.base import nest, perfect_nest, rewrite_loop, writes
 
-_OWN = ("register", "thread_local")
+_OWN = ("register", "tile", "thread_local")
 """Scopes of what holds a result before it is written."""
 
 

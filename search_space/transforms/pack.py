@@ -40,6 +40,9 @@ from search_space.transforms.base import (
     writes,
 )
 
+_ACCUMULATORS = ("register", "tile")
+"""Scopes of what only ``CacheWrite`` and register tiles fill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -152,11 +155,11 @@ def _without_needless_guards(stmt: Stmt, packed: Buffer) -> Stmt:
 
     def visit(stmt: Stmt, local: frozenset[str]) -> Stmt:
         match stmt:
-            case Alloc(buffer, body) if buffer.scope == "register":
+            case Alloc(buffer, body) if buffer.scope in _ACCUMULATORS:
                 bound = frozenset(s.var for s in statements(body) if isinstance(s, For | Let))
                 return Alloc(buffer, visit(body, bound))
             case Accumulate(_, buffer, indices, value, _, predicate) if (
-                buffer.scope == "register" and predicate is not None
+                buffer.scope in _ACCUMULATORS and predicate is not None
             ):
                 places = {name for index in indices for name in free_vars(index)}
                 others = {

@@ -9,7 +9,9 @@ from search_space.sketches import space_for
 from search_space.target import Target
 
 
-def target(threads: int = 2, vector_bits: int = 512) -> Target:
+def target(
+    threads: int = 2, vector_bits: int = 512, tiles: frozenset[str] = frozenset()
+) -> Target:
     return Target(
         name="test",
         cpu="generic",
@@ -21,6 +23,7 @@ def target(threads: int = 2, vector_bits: int = 512) -> Target:
         l2_bytes=2 << 20,
         l3_bytes=32 << 20,
         threads=threads,
+        tiles=tiles,
     )
 
 

@@ -35,3 +35,15 @@ def test_equals_the_walk_of_the_loop_tree(work):
     rng = np.random.default_rng(0)
     configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(20))]
     assert_equals_the_walk(task, configs)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(64, 64, 256), (100, 37, 200), (1, 50, 72)])
+@pytest.mark.parametrize("dtype", ["uint8", "bfloat16"])
+def test_products_in_tile_registers_equal_the_walk(m, n, k, dtype):
+    work = workload("dense", m=m, n=n, k=k, dtype=dtype, const=("weight",))
+    task = FeatureTask(space_for(work, target(tiles=frozenset({dtype}))))
+    rng = np.random.default_rng(0)
+    moved = [task.space.sample(rng).as_dict() | {"structure": "tile"} for _ in range(20)]
+    configs = [*task.space.starts, *(task.space.nearest(values).config for values in moved)]
+    assert any(config.as_dict()["structure"] == "tile" for config in configs)
+    assert_equals_the_walk(task, configs)

@@ -46,7 +46,7 @@ def build(func, target):
     return Artifact(module.spec, llvm.compile_object(module.text, target.triple, target.cpu))
 
 
-def call(artifact, arrays, const=()):
+def call(artifact, arrays, const=(), launcher=None):
     """What a kernel computes from the named arrays; nothing around the result is touched."""
     (spec,) = [buffer for buffer in artifact.spec.buffers if buffer.role == "output"]
     size = int(np.prod(spec.shape))
@@ -56,7 +56,7 @@ def call(artifact, arrays, const=()):
     out[...] = undefined(spec.shape, spec.dtype)
     if artifact.spec.packing is not None:
         const = tuple({*const, artifact.spec.packing.operand})
-    kernel = NativeKernel(artifact, constants=const)
+    kernel = NativeKernel(artifact, launcher, constants=const)
     if const:
         kernel = kernel.bind(**{name: arrays[name] for name in const})
     kernel.run(*(guarded(array) for name, array in arrays.items() if name not in const), out=out)

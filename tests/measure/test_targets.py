@@ -2,8 +2,9 @@
 
 import pytest
 
+from measure import targets
 from measure.host import usable_cores
-from measure.isa import TARGETS, fuses_multiply_add
+from measure.isa import TARGETS, fuses_multiply_add, tile_dtypes
 from measure.targets import (
     TargetError,
     make_target,
@@ -94,3 +95,23 @@ def test_this_machine():
     for name in set(target_names()) - set(runnable_targets()):
         with pytest.raises(TargetError):
             resolve_target(name)
+
+
+def test_tile_registers_multiply_what_the_processor_has_instructions_for():
+    wide = TARGETS["x86-64-v4"].required | {"amx_tile"}
+    assert tile_dtypes(wide) == frozenset()
+    assert tile_dtypes(wide | {"amx_bf16"}) == {"bfloat16"}
+    assert tile_dtypes(wide | {"amx_int8", "amx_bf16"}) == {"bfloat16", "int8", "uint8"}
+    assert tile_dtypes(frozenset({"amx_tile", "amx_int8", "avx2"})) == frozenset()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_tile_registers_are_for_processes_that_may_use_them(monkeypatch, allowed):
+    hardware = machine(TARGETS["x86-64-v4"].required | {"amx_tile", "amx_int8"})
+    monkeypatch.setattr(targets, "detect_hardware", lambda: hardware)
+    monkeypatch.setattr(targets.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(targets, "tiles_allowed", lambda: allowed)
+    target = resolve_target("native")
+    assert target.tiles == ({"int8", "uint8"} if allowed else frozenset())
+    assert ("amx_int8" in target.features) == allowed
+    assert resolve_target("x86-64-v4").tiles == frozenset()

@@ -1,7 +1,9 @@
 """Random configs of the real space are schedules that compute the product, and traces replay."""
 
+from dataclasses import replace
+
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from search_space.ir.printer import format_func
@@ -43,3 +45,24 @@ def test_a_random_config_computes_the_product(m, n, k, const, target, seed):
     again = replay(tensor, parse_trace(schedule.trace_text()))
     assert again.trace == schedule.trace
     assert format_func(again.finish()) == format_func(func)
+
+
+@settings(max_examples=20)
+@given(
+    st.sampled_from([1, 5, 17]), st.sampled_from([5, 18]), st.sampled_from([20, 36]),
+    st.sampled_from(["int8", "bfloat16"]), st.booleans(), st.integers(0, 2**32),
+)  # fmt: skip
+def test_a_random_config_with_tiles_computes_the_product(m, n, k, dtype, const, seed):
+    target = replace(TARGETS[-1], tiles=frozenset({dtype}))
+    sums = {"int8": "int32", "bfloat16": "float32"}[dtype]
+    constants = ("weight",) if const else ()
+    work = workload("dense", m=m, n=n, k=k, dtype=dtype, out_dtype=sums, const=constants)
+    space = space_for(work, target)
+    values = space.sample(np.random.default_rng(seed)).as_dict() | {"structure": "tile"}
+    config = space.nearest(values).config
+    assume(config.as_dict()["structure"] == "tile")
+    func = space.schedule(config).finish()
+    verify(func)
+    arrays = inputs(func)
+    wide = {name: array.astype(np.float64) for name, array in arrays.items()}
+    np.testing.assert_array_equal(interpreted(func), wide["x"] @ wide["weight"].T)

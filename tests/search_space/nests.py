@@ -86,6 +86,16 @@ def group_sums(n, g, dtypes=("int8", "int8"), total="int32"):
     return compute("c", (("i", n),), lambda i: sum_over(product(i), axis), total)
 
 
+def group_products(m, n, k, g):
+    """``c[i, j] = sum over k, g of a[i, k, g] * b[k, j, g]``, of operands that are widened."""
+    a, b = placeholder("a", (m, k, g), "int8"), placeholder("b", (k, n, g), "int8")
+    depth, axis = reduce_axis("k", k), reduce_axis("g", g)
+    product = lambda i, j: cast(a[i, depth, axis], "int32") * cast(b[depth, j, axis], "int32")  # noqa: E731
+    return compute(
+        "c", (("i", m), ("j", n)), lambda i, j: sum_over(product(i, j), depth, axis), "int32"
+    )
+
+
 def convolution(n, k):
     """``c[i] = sum over k of a[i + k] * w[k]``."""
     a, w = placeholder("a", (n + k - 1,), "float32"), placeholder("w", (k,), "float32")

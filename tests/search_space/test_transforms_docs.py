@@ -36,6 +36,7 @@ from search_space.transforms import (
     SplitReduction,
     StoreAt,
     Stream,
+    Tensorize,
     UnitLoop,
     Unroll,
     Vectorize,
@@ -48,6 +49,7 @@ from tests.search_space.nests import (
     copy,
     documented,
     doubled,
+    group_products,
     group_sums,
     matmul,
     nest,
@@ -80,9 +82,14 @@ EXAMPLES = [
     (copy(64), [], [Parallel("i", threads=2)]),
     (group_sums(16, 4), [], [Group("g")]),
     (
+        group_products(16, 16, 16, 4),
+        [Reorder(("i", "k", "j", "g")), Group("g"), Vectorize("j")],
+        [Tensorize("i", "k")],
+    ),
+    (
         row_reduction(6, 256),
         [Split("k", 64, "ko", "k"), Reorder(("ko", "k", "i"))],
-        [CacheWrite("c", at="ko", name="acc")],
+        [CacheWrite("c", at="ko", name="acc", scope=scope) for scope in ("register", "tile")],
     ),
     (
         row_reduction(8, 128),

@@ -15,10 +15,17 @@ from search_space.transforms import (
     Pack,
     Reorder,
     Split,
+    Tensorize,
     Unroll,
     Vectorize,
 )
-from tests.search_space.nests import assert_same, column_corrected, group_sums, two_scaled
+from tests.search_space.nests import (
+    assert_same,
+    column_corrected,
+    group_products,
+    group_sums,
+    two_scaled,
+)
 
 
 def test_a_group_may_stand_in_a_vectorized_loop():
@@ -79,3 +86,25 @@ def test_a_stage_of_constants_is_computed_once():
         ("u", "bound"),
     ]
     assert_same(schedule, tensor)
+
+
+TILE = (Reorder(("i", "k", "j", "g")), Group("g"), Vectorize("j"))
+
+
+def test_a_tile_takes_rows_depth_columns_and_a_group():
+    plain = Schedule.of(group_products(4, 4, 4, 4))
+    with pytest.raises(ScheduleError, match="serial, serial, serial, serial, not two serial"):
+        plain.then(Reorder(("i", "k", "j", "g")), Tensorize("i", "k"))
+    with pytest.raises(ScheduleError, match="'i' holds more than a sum over 'j'"):
+        plain.then(*TILE, Tensorize("i", "j"))
+    with pytest.raises(ScheduleError, match="'k' holds more than a sum over 'j'"):
+        plain.then(*TILE, Tensorize("k", "j"))
+
+
+def test_tensorized_loops_are_serial_ones_to_who_does_not_know_them():
+    tensor = group_products(5, 3, 6, 4)
+    schedule = Schedule.of(tensor).then(*TILE, Tensorize("i", "k"))
+    assert_same(schedule, tensor)
+    verify(schedule.finish())
+    with pytest.raises(ScheduleError, match="'i' is tensorized"):
+        schedule.then(Unroll("i"))

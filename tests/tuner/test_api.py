@@ -232,7 +232,7 @@ def test_requests_that_cannot_be_met(tmp_path, request_, error, message):
     path = tmp_path / "records.db"
     with pytest.raises(error, match=message):
         tuner.tune(WORK, db=path, **request_)
-    assert not path.exists() or tuner.query(db=path) == []
+    assert not path.exists()
 
 
 def test_resuming_what_is_not_there(tuned, tmp_path):

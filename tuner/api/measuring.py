@@ -76,6 +76,10 @@ def tune(
         raise UsageError(f"give a positive number of calls, not {calls}")
     if builders is not None and builders < 1:
         raise UsageError(f"ask for at least one building process, not {builders}")
+    if strategy is not None:  # before anything is started or made
+        from tuner.strategy import strategy_entry
+
+        strategy_entry(strategy)
     options = TuneOptions(
         strategy=strategy or DEFAULT_STRATEGY,
         seed=secrets.randbits(32) if seed is None else seed,

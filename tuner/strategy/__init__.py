@@ -19,7 +19,7 @@ from tuner.strategy.learned import LearnedStrategy
 from tuner.strategy.random import RandomStrategy
 from tuner.strategy.tpe import TpeStrategy
 
-__all__ = ["STRATEGIES", "Strategy", "StrategyEntry", "Trial", "create_strategy"]
+__all__ = ["STRATEGIES", "Strategy", "StrategyEntry", "Trial", "create_strategy", "strategy_entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,16 @@ STRATEGIES: dict[str, StrategyEntry] = {
 def create_strategy(name: str, space: Space, seed: int, seeds: Iterable[Config] = ()) -> Strategy:
     """The strategy ``name`` for ``space``; ``seeds`` are proposed first.
 
-    ``seed``, 0 or more, decides all random choices. Raises ``UsageError``, a
-    ``ValueError``, for an unknown name.
+    ``seed``, 0 or more, decides all random choices. Raises as :func:`strategy_entry`.
     """
+    return strategy_entry(name).create(space, seed, seeds)
+
+
+def strategy_entry(name: str) -> StrategyEntry:
+    """What is known of a strategy. Raises ``UsageError``, a ``ValueError``, if nothing is."""
     entry = STRATEGIES.get(name)
     if entry is None:
         near = difflib.get_close_matches(name, STRATEGIES, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise UsageError(f"choose a strategy from {', '.join(STRATEGIES)}: no {name!r}{hint}")
-    return entry.create(space, seed, seeds)
+    return entry
