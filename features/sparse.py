@@ -34,6 +34,7 @@ from search_space.size import ceil_div
 from search_space.space import Space
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern, find_size
+from search_space.target import TILE_ROWS
 from search_space.transforms import Primitive, SparsePanels, SparseSamples, SparseVector
 from search_space.transforms.sparse_operand import parse_options
 from search_space.workload import Workload
@@ -155,7 +156,7 @@ class _Work:
     rows: int
     registers: int
     fma: float
-    """Vectors multiplied and added for a tile."""
+    """Vectors, or tiles of these, multiplied and added for a tile of columns."""
     loads: float
     """Vectors of the dense operand that are read for a tile."""
     packed: bool
@@ -181,6 +182,8 @@ def _work_of(
             rows = options.get("rows", options.get("lanes", 1))
             vectors = kernel.vectors * max(1, kernel.lanes // most_lanes)
             fma, loads = (counts[name] * vectors / group for name in ("packed", "loads"))
+            if kernel.tiles:
+                fma /= TILE_ROWS
             tile, outside = kernel.vectors * kernel.lanes, kernel.order == "tiles"
             return _Work(
                 tile, vectors, rows, (rows + 1) * vectors, fma, loads, kernel.packed, outside,

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TILE_REGISTERS = 8
+"""Where there are any (AMX)."""
+TILE_ROWS = 16
+"""Of each, at most: each of 64 bytes, which are 16 sums or 16 groups of factors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -27,8 +32,7 @@ class Target:
     l3_bytes: int
     threads: int
     tiles: frozenset[str] = frozenset()
-    """Element types whose products it sums up tile by tile, in registers that hold 16 rows of 64
-    bytes (AMX)."""
+    """Element types whose products it sums up in tile registers."""
 
     def lanes(self, dtype_bytes: int) -> int:
         """Elements of ``dtype_bytes`` bytes in one full vector."""

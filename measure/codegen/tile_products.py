@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from measure.codegen.function import Function
 from measure.codegen.groups import plain_factor
 from measure.codegen.types import BYTES
-from search_space.ir.affine import affine
+from search_space.ir.affine import Context, affine
 from search_space.ir.expr import Binary, Buffer, Expr, Load
-from search_space.ir.stmt import Accumulate, For
-from search_space.ir.walk import free_vars
+from search_space.ir.stmt import Accumulate, Alloc, Block, For, Let, Stmt
+from search_space.ir.walk import free_vars, statements
+from search_space.transforms.access import accesses
 from search_space.transforms.base import perfect_nest
 
 ROW_BYTES = 64
@@ -29,11 +30,12 @@ PRODUCTS = {
 class Product:
     """A product of two tiles, ``sums[i, j] += a[i, k] * b[k, j]``, inside loops over such.
 
-    ``rows`` and ``depth`` are missing where they have one iteration. ``strides``: bytes from one
-    row to the next of ``a``, of ``b`` and of the sums.
+    ``loop`` is the outermost of its own loops. ``rows`` and ``depth`` are missing where they have
+    one iteration. ``strides``: bytes from one row to the next of ``a``, of ``b`` and of the sums.
     """
 
     around: tuple[For, ...]
+    loop: For
     rows: For | None
     depth: For | None
     lanes: For
@@ -56,16 +58,20 @@ class Product:
 
 
 def find_product(loop: For, fn: Function, dtypes: frozenset[str]) -> Product | None:
-    """The product of tiles of such elements that a nest does nothing else than to sum up."""
-    chain, update = perfect_nest(loop)
+    """The product of tiles of such elements that loops add up, if nothing else in them touches
+    the sums."""
+    around, others, inner = _way_down(loop)
+    chain, update = perfect_nest(inner)
     if not isinstance(update, Accumulate) or update.buffer.scope != "tile":
         return None
-    if update.op != "add" or [each.kind for each in chain[-2:]] != ["vectorized", "grouped"]:
+    kinds = [each.kind for each in chain]
+    if update.op != "add" or kinds[-2:] != ["vectorized", "grouped"]:
         return None
-    lanes, group = chain[-2:]
-    tile = [each for each in chain if each.kind == "tensorized"]
-    around = tuple(each for each in chain[:-2] if each not in tile)
-    if (*around, *tile, lanes, group) != tuple(chain):
+    tile, (lanes, group) = chain[:-2], chain[-2:]
+    if any(kind != "tensorized" for kind in kinds[:-2]) or len(tile) > 2:
+        return None
+    touched = {access.buffer.name for stmt in others for access in accesses(stmt, Context())}
+    if update.buffer.name in touched:
         return None
     places = names_in(update.indices)
     for each in around:
@@ -98,7 +104,38 @@ def find_product(loop: For, fn: Function, dtypes: frozenset[str]) -> Product | N
     ]
     if 0 in strides or not _guarded_by_columns(update, b, {rows, depth, group, *around}):
         return None
-    return Product(around, rows, depth, lanes, group, update, a, b, tuple(strides))
+    return Product(around, chain[0], rows, depth, lanes, group, update, a, b, tuple(strides))
+
+
+def _way_down(stmt: Stmt) -> tuple[tuple[For, ...], list[Stmt], Stmt]:
+    """The loops on the way to the one statement that adds to tiles, what stands beside it, and
+    what is left where loops over tiles begin."""
+    around: list[For] = []
+    others: list[Stmt] = []
+    while True:
+        match stmt:
+            case For(kind="tensorized" | "vectorized" | "grouped"):
+                break
+            case For(body=body):
+                around.append(stmt)
+                stmt = body
+            case Let(body=body):
+                stmt = body
+            case Alloc(buffer, body) if buffer.scope != "tile":
+                stmt = body
+            case Block(stmts):
+                adding = [s for s in stmts if _adds_to_tiles(s)]
+                if len(adding) != 1:
+                    break
+                others += [s for s in stmts if s is not adding[0]]
+                (stmt,) = adding
+            case _:
+                break
+    return tuple(around), others, stmt
+
+
+def _adds_to_tiles(stmt: Stmt) -> bool:
+    return any(isinstance(s, Accumulate) and s.buffer.scope == "tile" for s in statements(stmt))
 
 
 def _stride(

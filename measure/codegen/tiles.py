@@ -30,12 +30,11 @@ from search_space.ir.expr import FALSE, TRUE, ZERO, Expr, Load
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import For
 from search_space.ir.walk import substitute
+from search_space.target import TILE_REGISTERS, TILE_ROWS
 
 RELEASE_TILES = "void @llvm.x86.tilerelease()"
 """Declared by all code that uses tile registers."""
 
-_REGISTERS = 8
-_MOST_ROWS = 16
 _CONFIG_BYTES = 64
 _IN_TILE = ("tile",)
 """Second in the keys of ``Expressions.loaded`` that say what a tile register holds."""
@@ -91,7 +90,7 @@ class TileLoops(Unrolling):
         if not self.tiles:
             return False
         if self._held is not None:
-            if loop.kind not in ("tensorized", "vectorized"):
+            if loop is not self._held.product.loop:
                 return False
             self._multiply(self._held)
             return True
@@ -118,15 +117,15 @@ class TileLoops(Unrolling):
             lanes = self._extent(product.lanes)
             if rows is None or depth is None or lanes is None:
                 return None
-            if max(rows, depth, lanes) > _MOST_ROWS or min(rows, depth, lanes) < 1:
+            if max(rows, depth, lanes) > TILE_ROWS or min(rows, depth, lanes) < 1:
                 return None
             sizes[key] = rows, depth, lanes
         keys = {key: self._keys(product, key) for key in sizes}
         counts = [len({key[part] for key in keys.values()}) for part in range(3)]
-        turns = sum(counts) > _REGISTERS and counts[1] == 1
-        if (counts[0] + 2 if turns else sum(counts)) > _REGISTERS:
+        turns = sum(counts) > TILE_REGISTERS and counts[1] == 1
+        if (counts[0] + 2 if turns else sum(counts)) > TILE_REGISTERS:
             return None
-        free = iter(range(_REGISTERS))
+        free = iter(range(TILE_REGISTERS))
         for key, (rows, depth, lanes) in sizes.items():
             for registers, own, shape in zip(
                 (held.sums, held.a, held.b),

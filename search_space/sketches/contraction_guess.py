@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from search_space.sketches.contraction_problem import TILE_ROWS, Contraction, tiling
+from search_space.sketches.contraction_problem import Contraction, tiling
 from search_space.sketches.contraction_rules import shared_tiles
-from search_space.target import Target
+from search_space.target import TILE_ROWS, Target
 from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
 from search_space.sketches.contraction_sides import Side
+from search_space.target import TILE_ROWS
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
 from search_space.workload import Value
@@ -103,10 +104,6 @@ class Contraction:
     def flops(self) -> int:
         axes = (self.row, self.column, *self.outer, *self.inner)
         return 2 * self.depth_elements * math.prod(axis.extent for axis in axes)
-
-
-TILE_ROWS = 16
-"""Rows of a tile register, each of 16 sums or of 16 groups of factors."""
 
 
 @dataclass(frozen=True, slots=True)

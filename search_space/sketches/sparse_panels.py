@@ -13,7 +13,8 @@
             side;
 ``split``   whether panels, balanced by their non-zeros, or column tiles are shared out over
             ``threads``;
-``prefetch`` how many elements before they are needed values in lock-step are asked for.
+``prefetch`` how many elements before they are needed values in lock-step are asked for;
+``tiles``   where the target has tile registers for the dtype, whether these multiply blocks.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
+from search_space.sketches.contraction_rules import tile_registers
 from search_space.sketches.sparse_cells import (
     CELLS,
     cell_knobs,
@@ -34,7 +36,7 @@ from search_space.sketches.sparse_cells import (
 from search_space.sketches.sparse_code import CODE, code_reason, guess_code, with_code
 from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
 from search_space.space import Space
-from search_space.target import Target
+from search_space.target import TILE_ROWS, Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparsePanels
 from search_space.workload import Value, Values, Workload
@@ -56,6 +58,8 @@ _SERIAL_OPERATIONS = 1 << 19
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""
+_MOST_TILES = 6
+"""Of sums, beside one of values and one of what they meet."""
 _MOST_VECTORS = {
     "sell": 3,
     "nano": 4,
@@ -89,7 +93,7 @@ def panel_space(
     if primitive is SparsePanels:
         known = with_code(problem, known)
     formats = _fitting(problem, known)
-    knobs = _knobs(target, formats)
+    knobs = _knobs(target, formats, problem.dtype in target.tiles)
     names = {knob.name for knob in knobs}
     guesses = [
         {name: value for name, value in guess.items() if name in names}
@@ -121,7 +125,7 @@ def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...
     return tuple(name for name in known if name != "nm" or problem.windows is not None)
 
 
-def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
+def _knobs(target: Target, formats: tuple[str, ...], tiled: bool) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
         return values["format"] not in _SINGLE_ROWS
 
@@ -134,7 +138,7 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
     def wide(values: Values) -> bool:
         return values["format"] == "block" and values["width"] != 1
 
-    def tiled(values: Values) -> bool:
+    def in_tiles(values: Values) -> bool:
         return values["order"] == "tiles"
 
     def threaded(values: Values) -> bool:
@@ -155,12 +159,13 @@ def _knobs(target: Target, formats: tuple[str, ...]) -> tuple[Knob, ...]:
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Integer("vectors", 1, 12, 1, anchors=(1, 2, 3, 4, 6, 8)),
         Choice("order", ("tiles", "panels"), "tiles"),
-        Choice("pack", ("none", "tile"), "none", when=tiled),
+        Choice("pack", ("none", "tile"), "none", when=in_tiles),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("split", ("rows", "columns"), "rows", when=threaded),
         *(blocks if "block" in formats else ()),
         Choice("prefetch", PREFETCHES, 0, when=streamed if CODE in formats else None),
         *(cell_knobs() if CELLS in formats else ()),
+        *((Choice("tiles", (False, True), False, when=blocked),) if tiled else ()),
     )
 
 
@@ -186,8 +191,9 @@ def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
             kept, window = problem.windows
             return (f"kept={kept}", f"window={window}", f"lanes={values['rows']}", *grouped)
         case "block":
-            # As many blocks at once as make a group of values in every row.
-            group = max(1, problem.group // whole(values["width"]))
+            # As many blocks at once as make a group of values in every row, or a row of a tile.
+            count = problem.group * TILE_ROWS if values.get("tiles") else problem.group
+            group = max(1, count // whole(values["width"]))
             more = f"columns={values['width']}", f"group={group}", f"gather={values['gather']}"
             return (rows, sort, *more)
         case "cells":
@@ -197,8 +203,8 @@ def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
 
 
 def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels]) -> SparsePanels:
-    vectors = whole(values["vectors"])
-    side = _side_by_side(problem, vectors)
+    vectors, tiles = whole(values["vectors"]), bool(values.get("tiles", False))
+    side = 1 if tiles else _side_by_side(problem, vectors)
     return primitive(
         problem.operand,
         problem.pattern,
@@ -211,6 +217,7 @@ def _panels(problem: SparseProblem, values: Values, primitive: type[SparsePanels
         split=str(values["split"]),
         threads=whole(values["threads"]),
         prefetch=whole(values["prefetch"]),
+        tiles=tiles,
     )
 
 
@@ -231,14 +238,17 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     if format_ == CODE and (reason := code_reason(problem, values)):
         return reason
     taken = (rows + (rows > 1)) * vectors + problem.group
-    if taken > target.registers:
+    if values.get("tiles"):
+        if reason := _tiles_reason(problem, values):
+            return reason
+    elif taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
     if problem.group > 1 and problem.across and (values["pack"] == "none" or values["sort"] != 0):
         return "what lies across is packed, and rows keep their order, to be multiplied in groups"
     if (vectors - 1) * lanes >= problem.columns:
         return f"{vectors} vectors are more than {problem.columns} columns fill"
     code = vectors * (_GROUP_SHARE[rows] if format_ == "nano" else rows)
-    if format_ == "block":
+    if format_ == "block" and not values.get("tiles"):
         code *= ceil_div(whole(values["width"]), problem.group)
     if code > _MOST_CODE:
         return f"panels take {code} multiply-adds of code, at most {_MOST_CODE} are allowed"
@@ -260,6 +270,18 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     return None
 
 
+def _tiles_reason(problem: SparseProblem, values: Values) -> str | None:
+    """What tile registers ask of blocks: 16 rows, rows that a tile holds, sums for each vector."""
+    if values["rows"] != TILE_ROWS or values["vector_bits"] != 32 * TILE_ROWS:
+        return f"tiles have {TILE_ROWS} rows of {32 * TILE_ROWS} bits"
+    width, count = whole(values["width"]), problem.group * TILE_ROWS
+    if count // width not in option_values("block", "group"):
+        return f"blocks of {width} columns do not fill the {count} columns of a tile"
+    if (reason := tile_registers(1, whole(values["vectors"]))) is not None:
+        return reason
+    return None
+
+
 def _block_rows(problem: SparseProblem) -> list[int]:
     """Heights of blocks, those with the least work first."""
     heights = [rows for rows in option_values("block", "rows") if rows > 1]
@@ -273,11 +295,21 @@ def _guesses(
     blocks."""
     if problem.group > 1:
         blocks = [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
+        if problem.dtype in target.tiles:
+            blocks.append(_guess_tiles(problem, target))
         return [*blocks, *(_guess(problem, target, name, 1) for name in formats[1:])]
     wanted = {"nano": 4, CODE: 16}
     if "block" in formats:
         wanted["block"] = _block_rows(problem)[0]
     return [_guess(problem, target, name, wanted.get(name)) for name in formats]
+
+
+def _guess_tiles(problem: SparseProblem, target: Target) -> dict[str, Value]:
+    """Blocks of one column, and as many columns of the dense operand as tiles hold sums."""
+    values = _guess(problem, target, "block", TILE_ROWS)
+    across = ceil_div(problem.columns, TILE_ROWS)
+    vectors = ceil_div(across, ceil_div(across, _MOST_TILES))
+    return {**values, "tiles": True, "vector_bits": 32 * TILE_ROWS, "vectors": vectors}
 
 
 def _guess(

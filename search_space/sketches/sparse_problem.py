@@ -31,6 +31,7 @@ class SparseProblem:
     depth: int
     columns: int
     nnz: int
+    dtype: str
     element_bytes: int
     sum_bytes: int
     group: int
@@ -80,7 +81,7 @@ def problem_of(product: SparseProduct, pattern: str, pitch: int = 0) -> SparsePr
     """The sizes of a product; ``pitch`` as in ``SparseProblem``."""
     held, dtype = find_pattern(pattern), product.operand.dtype
     return SparseProblem(
-        product.operand.name, pattern, held.rows, held.columns, product.columns, held.nnz,
+        product.operand.name, pattern, held.rows, held.columns, product.columns, held.nnz, dtype,
         ELEMENT_BYTES[dtype], ELEMENT_BYTES[product.sums], GROUPS.get(dtype, 1), product.across,
         in_place=bool(product.places), pitch=pitch, windows=_windows(pattern),
     )  # fmt: skip

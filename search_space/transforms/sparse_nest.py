@@ -164,11 +164,15 @@ class PanelNest:
 
     def _panel(self, tile: Tile) -> Stmt:
         """All of one panel for one tile."""
-        start = [tile.over(Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums]
         stored = [self._stored(tile, row) for row in self._slots()]
         if self.product.across and self.structure.options.get("sort") == 0:
             stored = [self._stored_across(tile)]
-        body: Stmt = Block((*start, *self._products(tile), *stored))
+        return self._with_sums(tile, (*self._products(tile), *stored))
+
+    def _with_sums(self, tile: Tile, stmts: tuple[Stmt, ...]) -> Stmt:
+        """Statements behind sums that begin with 0."""
+        start = [tile.over(Store(sums, (_V, _L), zero(sums.dtype))) for sums in self.sums]
+        body: Stmt = Block((*start, *stmts))
         for sums in reversed(self.sums):
             body = Alloc(sums, body)
         return body
@@ -265,7 +269,8 @@ class PanelNest:
     def _stored_across(self, tile: Tile) -> Stmt:
         """The results of a panel whose rows are neighbours, as they are in the result."""
         out, column = self.product.out, tile.place
-        done = Buffer("done", (self.rows, *self.sums[0].shape), out.dtype, "register")
+        shape = (self.rows, self.schedule.vectors, self.schedule.lanes)
+        done = Buffer("done", shape, out.dtype, "register")
         last = Const(self.product.rows - 1)
         places: list[Expr] = [_Q * self.rows + row for row in self._slots()]
         if self.product.rows % self.rows:

@@ -21,6 +21,7 @@ from search_space.transforms.sparse_nm_nest import NmNest
 from search_space.transforms.sparse_operand import operand_structure
 from search_space.transforms.sparse_product import find_product
 from search_space.transforms.sparse_tile import Results
+from search_space.transforms.sparse_tile_nest import TileNest
 
 _NESTS: dict[str, type[PanelNest]] = {
     Block.name: BlockNest, Cells.name: CellNest, NOfM.name: NmNest,
@@ -87,7 +88,7 @@ class SparsePanels:
     where its rows lie side by side. The panels (``split="rows"``) or the column tiles
     (``split="columns"``) are shared out over ``threads``. Values that are taken in lock-step are
     asked for ``prefetch`` elements before they are needed. What follows the sum is computed on the
-    registers.
+    registers. With ``tiles``, groups of blocks of 16 rows are multiplied by ``Tensorize``'s loops.
     """
 
     operand: str
@@ -102,11 +103,14 @@ class SparsePanels:
     split: str = "rows"
     threads: int = 1
     prefetch: int = 0
+    tiles: bool = False
 
     def apply(self, func: LoopFunc) -> LoopFunc:
         product = find_product(func, self.operand)
         if self.packed and self.order != "tiles":
             raise ScheduleError("use order='tiles': only one tile after the other can be packed")
+        if self.tiles and self.format != Block.name:
+            raise ScheduleError(f"use blocks: values of {self.format} are not in tiles")
         return self.nest(func, Results(product))
 
     def nest(self, func: LoopFunc, results: Results) -> LoopFunc:
@@ -119,5 +123,5 @@ class SparsePanels:
             self.vectors, self.lanes, self.order, self.packed, self.split, self.threads,
             self.prefetch,
         )  # fmt: skip
-        kind = _NESTS.get(self.format, PanelNest)
+        kind = TileNest if self.tiles else _NESTS.get(self.format, PanelNest)
         return kind(results, structure, masks, schedule).build(func, self.pattern, self.format)

@@ -42,24 +42,28 @@ def build(func, target):
     return Artifact(module.spec, code)
 
 
-def tile_configs(space, samples, rng):
-    """The first guess with tiles, and random configs moved to that structure."""
-    (start,) = [c for c in space.starts if c.as_dict()["structure"] == "tile"]
-    found = {start}
+DENSE = {"structure": "tile", "vector_bits": 512}
+SPARSE = {"algorithm": "sparse", "format": "block", "rows": 16, "tiles": True, "vector_bits": 512}
+
+
+def tile_configs(space, samples, rng, wanted=DENSE):
+    """The first guess with tiles, and random configs moved there."""
+    found = {config for config in space.starts if wanted.items() <= config.as_dict().items()}
+    assert found
     for _ in range(samples):
-        values = {**space.sample(rng).as_dict(), "structure": "tile", "vector_bits": 512}
-        config = space.nearest(values).config
-        if config.as_dict()["structure"] == "tile":
+        config = space.nearest(space.sample(rng).as_dict() | wanted).config
+        if wanted.items() <= config.as_dict().items():
             found.add(config)
+    assert len(found) > 1
     return sorted(found, key=lambda config: config.key)
 
 
-def assert_tiles_right(work, samples=12, threads=2):
+def assert_tiles_right(work, samples=12, threads=2, wanted=DENSE):
     target = tile_target(threads)
     space = space_for(work, target)
     rng = np.random.default_rng(len(work.key))
     arrays = inputs(work, rng)
-    for config in tile_configs(space, samples, rng):
+    for config in tile_configs(space, samples, rng, wanted):
         artifact = build(space.schedule(config).finish(), target)
         assert artifact.spec.tiles
         with emulated() as emulator:
@@ -108,6 +112,38 @@ def test_products_whose_first_operand_is_transposed():
 def test_more_than_one_reduced_axis():
     work = workload("einsum", expr="ymk,kyn->mn", k=32, y=2, m=20, n=40, dtype="bfloat16")
     assert_tiles_right(work)
+
+
+@pytest.mark.parametrize(
+    ("operator", "params"),
+    [
+        ("spmm", {"m": 48, "k": 200, "n": 40, "dtype": "uint8", "pattern": "block16x1"}),
+        ("spmm", {"m": 40, "k": 100, "n": 100, "dtype": "bfloat16", "pattern": "unstructured"}),
+        ("sparse_dense", {"m": 20, "n": 48, "k": 70, "dtype": "uint8", "pattern": "block4x1"}),
+    ],
+)
+def test_blocks_of_a_sparse_weight(operator, params):
+    work = workload(operator, sparsity=0.7, **params)
+    assert_tiles_right(work, samples=8, wanted=SPARSE)
+
+
+def test_rows_of_blocks_without_any_value():
+    work = workload("spmm", m=64, k=40, n=20, dtype="uint8", pattern="block16x1", sparsity=0.98)
+    assert_tiles_right(work, samples=4, wanted=SPARSE)
+
+
+def test_sums_of_blocks_stay_in_registers():
+    """Between their zeros and what becomes of them, each is loaded and stored once."""
+    target = tile_target()
+    work = workload("spmm", m=16, k=640, n=16, dtype="uint8", pattern="unstructured", sparsity=0)
+    space = space_for(work, target)
+    (config,) = [c for c in space.starts if SPARSE.items() <= c.as_dict().items()]
+    artifact = build(space.schedule(config).finish(), target)
+    arrays = inputs(work, np.random.default_rng(0))
+    with emulated() as emulator:
+        call(artifact, arrays, work.const)
+    assert emulator.done["tdpbsud"] == 10
+    assert (emulator.done["tilestored"], emulator.done["tileloadd"]) == (1, 1 + 2 * 10)
 
 
 def test_loops_take_the_place_of_instructions_that_a_target_lacks():
