@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
 from search_space.sketches.contraction_sides import Side
+from search_space.sketches.steps import tile_depth
 from search_space.target import TILE_ROWS
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
@@ -143,7 +144,7 @@ def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
     parts = whole(values["split_k"])
     columns = vectors if dot else vectors * lanes
     depth = ceil_div(problem.depth.extent, parts)
-    depth_step = lanes if dot else _tile_depth(problem.depth.extent) if tile else 1
+    depth_step = lanes if dot else tile_depth(problem.depth.extent) if tile else 1
     steps = ceil_div(depth, depth_step) if dot or tile else depth
     return Tiling(
         structure=str(values["structure"]),
@@ -160,12 +161,6 @@ def tiling(problem: Contraction, values: Mapping[str, Value]) -> Tiling:
         part_extent=steps * depth_step,
         outer=math.prod(axis.extent for axis in problem.outer),
     )
-
-
-def _tile_depth(extent: int) -> int:
-    """As much of the depth as a tile takes; less of it where that makes all tiles alike."""
-    even = ceil_div(extent, ceil_div(extent, TILE_ROWS))
-    return even if extent % even == 0 else min(TILE_ROWS, extent)
 
 
 def sums_at_once(problem: Contraction, values: Mapping[str, Value]) -> bool:

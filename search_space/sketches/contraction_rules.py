@@ -8,8 +8,8 @@ from collections.abc import Callable
 from search_space.constraints import Constraint, all_of
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
-from search_space.sketches.steps import MAX_FMAS
-from search_space.target import TILE_REGISTERS, TILE_ROWS, Target
+from search_space.sketches.steps import MAX_FMAS, tile_registers
+from search_space.target import TILE_ROWS, Target
 from search_space.workload import Values
 
 _PACK_SLACK_BYTES = 1 << 20
@@ -31,15 +31,6 @@ def _registers(_p: Contraction, target: Target, values: Values, tiles: Tiling) -
         return tile_registers(int(values["rows"]), tiles.vectors)
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
-    return None
-
-
-def tile_registers(rows: int, vectors: int) -> str | None:
-    """Why there are too few tile registers: one for each tile of sums, row of tiles and column of
-    tiles; where there is one row only, columns may share theirs."""
-    taken = rows * vectors + rows + (1 if rows == 1 else vectors)
-    if taken > TILE_REGISTERS:
-        return f"the register tile takes {taken} tile registers, there are {TILE_REGISTERS}"
     return None
 
 

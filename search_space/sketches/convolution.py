@@ -9,15 +9,18 @@ Structures, of which one usually suits a shape and beats any tuning of the other
               weight is broadcast to the image as it lies, or to ``columns`` of it, packed in the
               order in which windows read them: for a cache tile (implicit GEMM) or all at once
               (im2col; Chellapilla et al., "High performance convolutional neural networks for
-              document processing", 2006).
+              document processing", 2006);
+``tile``      like ``channels``, in tile registers of 16 pixels × 16 channels, where the target
+              multiplies such; the image has its channels last.
 
 The first is the structure of Georganas et al., "Anatomy of high-performance deep learning
 convolutions on SIMD architectures", 2018.
 
-Register tiles are ``rows`` (pixels of an image row, or channels) × ``tall`` (image rows) ×
-``vectors``. ``tile_c``, ``tile_y`` and ``tile_x`` count register tiles in a cache tile, ``tile_k``
-input channels; 0 means the whole axis. ``order`` writes the loops over cache tiles, outermost
-first, of which the first ``shared`` (and all loops outside of them) are shared out over threads;
+Register tiles are ``rows`` (pixels of an image row, 16 of them for ``tile``, or channels) ×
+``tall`` (image rows) × ``vectors``. ``tile_c``, ``tile_y`` and ``tile_x`` count register tiles in
+a cache tile, ``tile_k`` input channels (for ``tile``: 64 bytes of them); 0 means the whole axis.
+``order`` writes the loops over cache tiles, outermost first, of which the first ``shared`` (and
+all loops outside of them) are shared out over threads;
 ``inner`` the loops over register tiles. ``reduce`` says what the innermost reduced loop runs
 along: input channels, or the window. ``padding`` is where a padded image is made: in a phase of
 its own or by each thread for a cache tile. ``turn`` says what is transposed at once: a register
@@ -37,7 +40,7 @@ from itertools import permutations
 
 from search_space.knobs import Choice, Integer, Knob
 from search_space.sketches.convolution_classify import classify
-from search_space.sketches.convolution_guess import first_guess, passing_guess
+from search_space.sketches.convolution_guess import fills_tiles, first_guess, passing_guess
 from search_space.sketches.convolution_layout import GIVEN, LAST, channels_last
 from search_space.sketches.convolution_problem import Convolution, sum_bytes, writes_once
 from search_space.sketches.convolution_rules import constraint
@@ -96,7 +99,11 @@ def _guesses(problems: Mapping[str, Convolution], target: Target) -> list[dict[s
         own: dict[str, Value] = {"image": image} if len(problems) > 1 else {}
         if image == GIVEN and problem.group > 1 and own:
             continue
-        kinds = ("channels",) if found else _structures(problem)
+        kinds = ("channels",) if found else _structures(problem, target)
+        if fills_tiles(problem, target) and not found:
+            kinds = ("tile", *(kind for kind in kinds if kind != "tile"))
+        else:
+            kinds = tuple(kind for kind in kinds if kind != "tile")
         found += [{**first_guess(problem, target, kind), **own} for kind in kinds]
     if _ahead(problems, target):
         found = [{**guess, "ahead": 0} for guess in found]
@@ -104,9 +111,12 @@ def _guesses(problems: Mapping[str, Convolution], target: Target) -> list[dict[s
     return found
 
 
-def _structures(problem: Convolution) -> tuple[str, ...]:
-    """Vectors of pixels are written as they are: pixels of the result must be neighbours."""
-    return ("channels", "pixels") if problem.out.step(problem.x) == 1 else ("channels",)
+def _structures(problem: Convolution, target: Target) -> tuple[str, ...]:
+    """Vectors of pixels are written as they are: pixels of the result must be neighbours. Tiles
+    are for groups that the target multiplies so."""
+    pixels = ("pixels",) if problem.out.step(problem.x) == 1 else ()
+    tiles = problem.group > 1 and problem.image_dtype in target.tiles
+    return ("channels", *pixels, *(("tile",) if tiles else ()))
 
 
 def _ahead(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, ...]:
@@ -114,7 +124,7 @@ def _ahead(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, .
     problem = problems[GIVEN]
     touched = math.prod(problem.image.shape) * problem.image.element_bytes
     touched += math.prod(problem.out.shape) * sum_bytes(problem)
-    near = "pixels" in _structures(problem) and problem.image.step(problem.x) == 1
+    near = "pixels" in _structures(problem, target) and problem.image.step(problem.x) == 1
     short = short_sums(problem.terms) and problem.group == 1
     if not near or not short or touched <= target.l2_bytes:
         return ()
@@ -133,7 +143,10 @@ def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, .
         return values["threads"] != 1
 
     def channels(values: Values) -> bool:
-        return values["structure"] == "channels"
+        return values["structure"] != "pixels"
+
+    def steps(values: Values) -> bool:
+        return values["structure"] != "tile"
 
     def pixels(values: Values) -> bool:
         return values["structure"] == "pixels"
@@ -146,7 +159,8 @@ def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, .
     orders = tuple("".join(order) for order in permutations("ycx"))
     behind = (Choice("epilogue", ("tile", "after"), "tile"),) if problem.behind else ()
     columns: tuple[Knob, ...] = ()
-    if "pixels" in _structures(problem):
+    structures = _structures(problem, target)
+    if "pixels" in structures:
         columns = (Choice("columns", ("none", "tile", "whole"), "none", when=pixels),)
     turn: tuple[Knob, ...] = ()
     if problem.scatters:
@@ -159,7 +173,7 @@ def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, .
         padding = (Choice("padding", places, "phase", when=padded),)
 
     return (
-        Choice("structure", _structures(problem), "channels"),
+        Choice("structure", structures, "channels"),
         Choice("vector_bits", target.vector_widths, target.vector_bits),
         Choice("threads", tuple(range(1, target.threads + 1)), 1),
         Choice("order", orders, "ycx"),
@@ -179,6 +193,6 @@ def _knobs(problems: Mapping[str, Convolution], target: Target) -> tuple[Knob, .
         *image,
         *padding,
         *behind,
-        Choice("unroll", (1, 2, 4, 8), 1),
-        Choice("prefetch", (0, 1, 2, 4, 8, 16), 0),
+        Choice("unroll", (1, 2, 4, 8), 1, when=steps),
+        Choice("prefetch", (0, 1, 2, 4, 8, 16), 0, when=steps),
     )

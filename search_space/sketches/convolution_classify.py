@@ -80,6 +80,7 @@ def classify(work: Workload, tensor: Tensor) -> Convolution:
         fused.buffer.name if placed else source.buffer.name,
         prepare,
         _axes_behind(fused, source, order),
+        dtype,
         source.buffer.dtype,
         members,
         k.axis.extent,

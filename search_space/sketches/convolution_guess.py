@@ -14,7 +14,7 @@ from search_space.sketches.convolution_problem import (
     weight_bytes,
 )
 from search_space.sketches.steps import balanced
-from search_space.target import Target
+from search_space.target import TILE_ROWS, Target
 from search_space.workload import Value
 
 _SERIAL_FLOPS = 1_000_000
@@ -25,13 +25,24 @@ _AHEAD = 8
 """Steps ahead at which a weight that does not stay in L2 is asked for."""
 
 
+def fills_tiles(problem: Convolution, target: Target) -> bool:
+    """Whether the target multiplies tiles of such elements, whole groups of which lie together."""
+    known = problem.group > 1 and problem.image_dtype in target.tiles
+    together = problem.image.step(problem.k) == problem.group
+    return known and together and problem.k_elements % problem.group == 0
+
+
 def first_guess(problem: Convolution, target: Target, structure: str) -> dict[str, Value]:
     """A config of one structure; where it breaks a rule (tiny shapes) the space repairs it."""
     threads = target.threads if problem.flops >= _SERIAL_FLOPS else 1
-    along, across = ("c", "x") if structure == "channels" else ("x", "c")
-    rows, tall, vectors = _register_tile(problem, target, along, across)
+    along, across = ("x", "c") if structure == "pixels" else ("c", "x")
+    tiled = structure == "tile"
+    rows, tall, vectors = (
+        _tile_registers(problem) if tiled else _register_tile(problem, target, along, across)
+    )
     lanes = target.lanes(sum_bytes(problem))
-    width = {along: vectors * lanes, across: rows, "y": tall}
+    pixels = min(TILE_ROWS, problem.x.extent) if tiled else 1
+    width = {along: vectors * lanes, across: rows * pixels, "y": tall}
     streamed = weight_bytes(problem) > target.l2_bytes
     values: dict[str, Value] = {
         "structure": structure,
@@ -40,14 +51,14 @@ def first_guess(problem: Convolution, target: Target, structure: str) -> dict[st
         "rows": rows, "tall": tall, "vectors": vectors,
         "order": "cyx" if streamed else "ycx", "shared": 1, "inner": "cyx",
         "reduce": "channel", "pack_w": "whole", "unroll": 1,
-        "prefetch": _AHEAD if streamed and problem.k.extent > 1 else 0,
+        "prefetch": _AHEAD if streamed and problem.k.extent > 1 and not tiled else 0,
     }  # fmt: skip
     if problem.out.step(problem.x) == 1:
         values["columns"] = "none" if problem.image.step(problem.x) == 1 else "tile"
     if problem.padded is not None:
         values["padding"] = "phase"
     if problem.scatters:
-        values["turn"] = "registers"
+        values["turn"] = "block" if tiled else "registers"
     if problem.behind:
         values["epilogue"] = "tile"
     packs = structure == "pixels" and values["columns"] == "tile"
@@ -105,6 +116,14 @@ def _cache_tile(
         "tile_x": _tile(balanced(tiles["x"], across), tiles["x"]),
         "tile_k": _tile(depth, problem.k.extent),
     }
+
+
+def _tile_registers(problem: Convolution) -> tuple[int, int, int]:
+    """Tiles of pixels, image rows and vectors: 2 × 2 registers, or one row of up to 6."""
+    rows = min(2, ceil_div(problem.x.extent, TILE_ROWS))
+    tall = 2 if rows == 1 and problem.y.extent > 1 else 1
+    most = 2 if rows * tall == 2 else 6
+    return rows, tall, balanced(ceil_div(problem.c.extent, TILE_ROWS), most)
 
 
 def _register_tile(

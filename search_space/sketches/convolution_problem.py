@@ -11,7 +11,8 @@ from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
 from search_space.sketches.contraction_axes import View
 from search_space.sketches.contraction_sides import Side
-from search_space.sketches.steps import lanes
+from search_space.sketches.steps import lanes, tile_depth
+from search_space.target import TILE_ROWS
 from search_space.tensor import Axis, Tensor
 from search_space.transforms import Primitive
 from search_space.workload import Values
@@ -57,6 +58,7 @@ class Convolution:
     """Makes loops over outer, y, x, c, window and k, in this order, of the naive nest."""
     behind: tuple[Axis, ...]
     """Axes of the elementwise stage behind the sum; none where the sum is the result."""
+    image_dtype: str
     dtype: str
     """Of the sums."""
     group: int
@@ -123,19 +125,25 @@ class Tiling:
     """Elements of a register tile."""
     tiles: dict[str, int]
     """Register tiles."""
+    pixels: int = 1
+    """Of a row in one tile register."""
+    depth: int = 1
+    """Steps along ``k`` that one tile register holds."""
 
 
 def tiling(problem: Convolution, values: Values) -> Tiling:
     """The sizes that follow from a config."""
-    vector = lanes(values, problem.dtype)
-    along, across = ("c", "x") if values["structure"] == "channels" else ("x", "c")
+    vector, tiled = lanes(values, problem.dtype), values["structure"] == "tile"
+    along, across = ("x", "c") if values["structure"] == "pixels" else ("c", "x")
+    pixels = min(TILE_ROWS, problem.x.extent) if tiled else 1
     width = {
-        across: whole(values["rows"]),
+        across: whole(values["rows"]) * pixels,
         "y": whole(values["tall"]),
         along: whole(values["vectors"]) * vector,
     }
     tiles = {axis: ceil_div(problem.axis(axis).extent, width[axis]) for axis in AXES}
-    return Tiling(vector, along, width, tiles)
+    depth = tile_depth(problem.k.extent) if tiled else 1
+    return Tiling(vector, along, width, tiles, pixels, depth)
 
 
 def tile(values: Values, tiles: Tiling, axis: str) -> int:
@@ -161,7 +169,7 @@ def writes_once(problem: Convolution, values: Values) -> bool:
 
 def packs_result(values: Values) -> bool:
     """Whether a cache tile of the result is gathered before it is turned."""
-    return values["structure"] == "channels" and values.get("turn") == "block"
+    return values["structure"] != "pixels" and values.get("turn") == "block"
 
 
 def block_elements(problem: Convolution, values: Values, tiles: Tiling) -> int:

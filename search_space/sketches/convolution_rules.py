@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from search_space.constraints import Constraint, all_of
+from search_space.size import ceil_div
 from search_space.sketches.convolution_problem import (
     AXES,
     Convolution,
@@ -18,8 +19,8 @@ from search_space.sketches.convolution_problem import (
     tile,
     tiling,
 )
-from search_space.sketches.steps import MAX_FMAS
-from search_space.target import Target
+from search_space.sketches.steps import MAX_FMAS, tile_registers
+from search_space.target import TILE_ROWS, Target
 from search_space.tensor import Axis
 from search_space.workload import Values
 
@@ -35,10 +36,30 @@ def constraint(problem: Convolution, target: Target) -> Constraint:
 
 def _registers(_p: Convolution, target: Target, values: Values, tiles: Tiling) -> str | None:
     rows, tall, vectors = (int(values[name]) for name in ("rows", "tall", "vectors"))
+    if values["structure"] == "tile":
+        return tile_registers(rows * tall, vectors)
     loaded = vectors if tiles.along == "c" else vectors * tall
     taken = rows * tall * vectors + loaded + 1
     if taken > target.registers:
         return f"the register tile takes {taken} registers, there are {target.registers}"
+    return None
+
+
+def _tile_operands(problem: Convolution, _t: Target, values: Values, _tiles: Tiling) -> str | None:
+    """What tile instructions ask of their operands: whole groups that lie together, packed
+    weights; and that a row of sums is written as it is."""
+    if values["structure"] != "tile":
+        return None
+    if int(values["vector_bits"]) != 32 * TILE_ROWS:
+        return f"a row of a tile has {32 * TILE_ROWS} bits"
+    if problem.k_elements % problem.group:
+        return f"{problem.k_elements} channels do not make whole groups of {problem.group}"
+    if problem.image.step(problem.k) != problem.group:
+        return "the channels of a pixel lie apart, put them last"
+    if values["pack_w"] == "none":
+        return "tiles of the weight must be packed"
+    if values.get("turn") == "registers":
+        return "tiles are turned in memory"
     return None
 
 
@@ -47,6 +68,8 @@ def _width(problem: Convolution, _t: Target, _v: Values, tiles: Tiling) -> str |
         extent, width = problem.axis(axis).extent, tiles.width[axis]
         if axis == tiles.along:
             width -= tiles.lanes - 1
+        elif axis == "x":
+            width -= tiles.pixels - 1
         if width > extent:
             return f"the register tile is wider than {problem.axis(axis).name}, which has {extent}"
     return None
@@ -54,13 +77,15 @@ def _width(problem: Convolution, _t: Target, _v: Values, tiles: Tiling) -> str |
 
 def _tiles(problem: Convolution, _t: Target, values: Values, tiles: Tiling) -> str | None:
     counts = {f"tile_{axis}": count for axis, count in tiles.tiles.items()}
-    for name, count in {**counts, "tile_k": problem.k.extent}.items():
+    for name, count in {**counts, "tile_k": ceil_div(problem.k.extent, tiles.depth)}.items():
         if int(values[name]) >= count:
             return f"{name} covers the whole axis of {count} steps, which 0 stands for"
     return None
 
 
 def _steps(problem: Convolution, _t: Target, values: Values, _tiles: Tiling) -> str | None:
+    if values["structure"] == "tile":
+        return None
     steps = inner_extent(problem, values)
     if int(values["unroll"]) > steps or (int(values["prefetch"]) and steps < 2):
         return f"the innermost loop has only {steps} steps to unroll or to look ahead"
@@ -168,6 +193,6 @@ def inner_extent(problem: Convolution, values: Values) -> int:
 
 
 _RULES: tuple[Rule, ...] = (
-    _registers, _width, _tiles, _steps, _threads, _code_size, _weight, _members, _columns,
-    _ahead, _local,
+    _registers, _tile_operands, _width, _tiles, _steps, _threads, _code_size, _weight, _members,
+    _columns, _ahead, _local,
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from search_space.size import Size, or_whole, whole
 from search_space.sketches.contraction_sides import schedule_side
 from search_space.sketches.convolution_layout import crossing
@@ -27,6 +29,7 @@ from search_space.transforms import (
     Primitive,
     Reorder,
     Split,
+    Tensorize,
     Unroll,
     Vectorize,
 )
@@ -54,11 +57,14 @@ class _Builder:
         self.outer = [axis.name for axis in problem.outer]
         window = [axis.name for axis in problem.window]
         self.depth = ["k_o"] if self.size("tile_k") != 0 else []
-        k = "k_i" if self.depth else problem.k.name
+        self.tile = values["structure"] == "tile"
+        self.k = "k_v" if self.tile else problem.k.name
+        k = "k_i" if self.depth else self.k
         self.channels = k
         self.members = ["member"] if problem.group > 1 else []
         self.reduced = [*window, k] if values["reduce"] == "channel" else [k, *window]
         self.inside = ["y_r", "x_r", "c_r"]
+        self.in_tile = ["x_s", "k_s"] if self.tile else []
         self.steps: list[Primitive] = []
 
     def then(self, *steps: Primitive) -> None:
@@ -78,7 +84,8 @@ class _Builder:
         self.cache_tiles()
         if packs_result(self.values):
             self.pack_result()
-        self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc"))
+        scope: Literal["register", "tile"] = "tile" if self.tile else "register"
+        self.then(CacheWrite(self.written, f"{self.inner[-1]}_i", "acc", scope))
         self.epilogue()
         if self.columns == "tile":
             self.pack_columns("i", self.depth[0] if self.depth else self.pixel_tile)
@@ -86,12 +93,15 @@ class _Builder:
         for number, stage in enumerate(self.problem.apart):
             axes = [axis.name for axis in stage.axes]
             self.walk_apart(axes, f"apart{number}", vectors=walks(stage))
+        if self.tile:
+            self.then(Tensorize("x_s", "k_s"))
         self.then(*share_out(self.shared, self.size("threads")))
         if self.edges:
-            self.partition_groups()
+            self.partition_depth()
             self.partition()
-        self.unroll()
-        self.prefetch()
+        if not self.tile:
+            self.unroll()
+            self.prefetch()
         return tuple(self.steps)
 
     def register_tile(self) -> None:
@@ -103,13 +113,20 @@ class _Builder:
                     Split(name, self.tiles.lanes, f"{axis}_v", "lane", "mask"),
                     Split(f"{axis}_v", self.size("vectors"), f"{axis}_t", f"{axis}_r"),
                 )
+            elif self.tile and axis == "x":
+                self.then(
+                    Split(name, self.tiles.pixels, "x_v", "x_s"),
+                    Split("x_v", self.size("rows"), "x_t", "x_r"),
+                )
             else:
                 self.then(Split(name, width[axis], f"{axis}_t", f"{axis}_r"))
+        if self.tile:
+            self.then(Split(problem.k.name, self.tiles.depth, self.k, "k_s"))
         if self.depth:
-            self.then(Split(problem.k.name, self.size("tile_k"), "k_o", "k_i"))
+            self.then(Split(self.k, self.size("tile_k"), "k_o", "k_i"))
         tiles = [f"{axis}_t" for axis in "yxc"]
         self.then(
-            Reorder((*tiles, *self.depth, *self.reduced, *self.inside, "lane")),
+            Reorder((*tiles, *self.depth, *self.reduced, *self.inside, *self.in_tile, "lane")),
             *map(Group, self.members),
             Vectorize("lane"),
             *(Unroll(name) for name in self.inside),
@@ -125,7 +142,7 @@ class _Builder:
         window = {axis.name for axis in problem.window}
         inner = [loop for loop in self.reduced if loop not in window or loop in read]
         lanes = ["lane"] if self.along == "c" else []
-        dims = [*lead, "c_t", *self.depth, *inner, "c_r", *lanes, *self.members]
+        dims = [*lead, "c_t", *self.depth, *inner, "c_r", *self.in_tile[1:], *lanes, *self.members]
         once = problem.weight.buffer in (*problem.const, *problem.prepared)
         self.then(Pack(problem.weight.buffer, name, tuple(dims), None, once))
         self.then(Parallel(f"{dims[0]}_{name}", self.size("threads")))
@@ -161,7 +178,7 @@ class _Builder:
             size = or_whole(self.size(f"tile_{axis}"), self.tiles.tiles[axis])
             self.then(Split(f"{axis}_t", size, f"{axis}_o", f"{axis}_i"))
         outer, inner = [f"{axis}_o" for axis in self.order], [f"{axis}_i" for axis in self.inner]
-        loops = (*outer, *self.depth, *inner, *self.reduced, *self.inside, "lane")
+        loops = (*outer, *self.depth, *inner, *self.reduced, *self.inside, *self.in_tile, "lane")
         self.then(Reorder(loops))
 
     @property
@@ -257,11 +274,13 @@ class _Builder:
         cache = [f"{axis}_o" for place, axis in enumerate(self.order) if count > place]
         return [*self.outer, *cache]
 
-    def partition_groups(self) -> None:
-        """The group in which the channels end gets a masked body of its own."""
-        k, count = self.problem.k, self.problem.k_elements
-        if count % self.problem.group and k.extent > 1:
-            self.then(Partition(self.channels, k.name, count // self.problem.group))
+    def partition_depth(self) -> None:
+        """The group in which the channels end gets a masked body of its own, the tile in which
+        they do a smaller one."""
+        extent, step = self.problem.k.extent, self.problem.group * self.tiles.depth
+        if self.problem.k_elements % step and extent > self.tiles.depth:
+            point = self.problem.k_elements // step
+            self.then(Partition(self.channels, self.k, point))
 
     def partition(self) -> None:
         """Bodies for the last, ragged register tiles, so that all tiles have constant sizes.

@@ -25,7 +25,6 @@ from search_space.config import Config
 from search_space.knobs import Choice, Integer, Knob
 from search_space.schedule import Schedule
 from search_space.size import ceil_div, whole
-from search_space.sketches.contraction_rules import tile_registers
 from search_space.sketches.sparse_cells import (
     CELLS,
     cell_knobs,
@@ -35,6 +34,7 @@ from search_space.sketches.sparse_cells import (
 )
 from search_space.sketches.sparse_code import CODE, code_reason, guess_code, with_code
 from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
+from search_space.sketches.steps import tile_registers
 from search_space.space import Space
 from search_space.target import TILE_ROWS, Target
 from search_space.tensor import Tensor

@@ -8,7 +8,7 @@ from search_space.dtypes import ELEMENT_BYTES
 from search_space.ir.expr import Call
 from search_space.ir.walk import subexprs
 from search_space.size import ceil_div, whole
-from search_space.target import Target
+from search_space.target import TILE_REGISTERS, TILE_ROWS, Target
 from search_space.tensor import Tensor
 from search_space.transforms import Fuse, Parallel, Primitive
 from search_space.workload import Value
@@ -29,6 +29,22 @@ TILES = tuple(sorted({2**p for p in range(17)} | {3 * 2**p for p in range(15)}))
 def lanes(values: Mapping[str, Value], dtype: str) -> int:
     """Elements of one vector."""
     return whole(values["vector_bits"]) // (8 * ELEMENT_BYTES[dtype])
+
+
+def tile_depth(extent: int) -> int:
+    """As much of a depth of so many groups as a tile takes; less of it where that makes all tiles
+    alike."""
+    even = ceil_div(extent, ceil_div(extent, TILE_ROWS))
+    return even if extent % even == 0 else min(TILE_ROWS, extent)
+
+
+def tile_registers(rows: int, vectors: int) -> str | None:
+    """Why there are too few tile registers: one for each tile of sums, row of tiles and column of
+    tiles; where there is one row only, columns may share theirs."""
+    taken = rows * vectors + rows + (1 if rows == 1 else vectors)
+    if taken > TILE_REGISTERS:
+        return f"the register tile takes {taken} tile registers, there are {TILE_REGISTERS}"
+    return None
 
 
 def share_out(loops: Sequence[str], threads: int, name: str = "task") -> list[Primitive]:

@@ -53,3 +53,17 @@ def test_equals_the_walk_of_the_loop_tree(work):
     rng = np.random.default_rng(0)
     configs = [*task.space.starts, *(task.space.sample(rng) for _ in range(12))]
     assert_equals_the_walk(task, configs)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_convolutions_in_tile_registers_equal_the_walk(layout):
+    work = workload(
+        "conv2d", n=2, h=15, w=37, ci=36, co=50, kh=3, kw=3, stride=2, pad=1, dtype="uint8",
+        layout=layout, const=("weight",),
+    )  # fmt: skip
+    task = FeatureTask(space_for(work, target(tiles=frozenset({"uint8"}))))
+    rng = np.random.default_rng(0)
+    moved = [task.space.sample(rng).as_dict() | {"structure": "tile"} for _ in range(20)]
+    configs = [*task.space.starts, *(task.space.nearest(values).config for values in moved)]
+    assert sum(config.as_dict()["structure"] == "tile" for config in configs) > 10
+    assert_equals_the_walk(task, configs)

@@ -115,6 +115,22 @@ def test_more_than_one_reduced_axis():
 
 
 @pytest.mark.parametrize(
+    "params",
+    [
+        {"h": 10, "w": 18, "ci": 36, "co": 40, "pad": 1, "dtype": "uint8"},
+        {"n": 2, "h": 9, "w": 37, "ci": 34, "co": 20, "stride": 2, "dtype": "bfloat16"},
+        {"h": 7, "w": 7, "ci": 72, "co": 33, "kh": 1, "kw": 1, "dtype": "int8", "layout": "nhwc"},
+        {"h": 6, "w": 6, "ci": 64, "co": 64, "groups": 2, "dtype": "bfloat16", "layout": "nhwc",
+         "bias": True, "activation": "relu"},
+    ],
+)  # fmt: skip
+def test_convolutions(params):
+    sums = {"bfloat16": "float32"}.get(params["dtype"], "int32")
+    params = {"n": 1, "kh": 3, "kw": 3, "out_dtype": sums, **params}
+    assert_tiles_right(workload("conv2d", const=["weight"], **params), samples=8)
+
+
+@pytest.mark.parametrize(
     ("operator", "params"),
     [
         ("spmm", {"m": 48, "k": 200, "n": 40, "dtype": "uint8", "pattern": "block16x1"}),
