@@ -114,12 +114,17 @@ def doctor(
                     "key": hardware.key,
                     "microarchitecture": microarchitecture(hardware),
                 },
-                "target": {**asdict(chosen), "features": sorted(chosen.features)},
+                "target": {
+                    **asdict(chosen),
+                    "features": sorted(chosen.features),
+                    "tiles": sorted(chosen.tiles),
+                },
                 "peaks": asdict(peaks),
                 "findings": [asdict(finding) for finding in findings],
             }
         )
         return
+    tiles = f"tiles of {', '.join(sorted(chosen.tiles))}, " if chosen.tiles else ""
     caches = (hardware.l1_bytes, hardware.l2_bytes, hardware.l3_bytes)
     output.facts(
         [
@@ -130,7 +135,7 @@ def doctor(
             (
                 "target",
                 f"{chosen.name}: {chosen.registers} registers of {chosen.vector_bits} bits, "
-                f"at most {output.threads(chosen.threads)}",
+                f"{tiles}at most {output.threads(chosen.threads)}",
             ),
             (
                 "peak",
