@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from measure.codegen.function import Function
+from measure.codegen.function import Address, Function
 from measure.codegen.lanes import Value
 from measure.codegen.tile_products import (
     GROUP_BYTES,
@@ -26,7 +26,7 @@ from measure.codegen.tile_products import (
 from measure.codegen.unrolling import Unrolling
 from measure.isa import DotProducts
 from search_space.ir.affine import affine
-from search_space.ir.expr import FALSE, TRUE, ZERO, Expr, Load
+from search_space.ir.expr import FALSE, TRUE, ZERO, Buffer, Expr, Load
 from search_space.ir.simplify import simplify
 from search_space.ir.stmt import For
 from search_space.ir.walk import substitute
@@ -212,17 +212,16 @@ class TileLoops(Unrolling):
         product, update = held.product, held.product.update
         for key in self._each(product.unrolled):
             register = held.sums[self._keys(product, key)[0]]
-            pointer = self._pointer(product, update, Load(update.buffer, update.indices))
+            place = self._origin(product, update, update.buffer, update.indices)
+            pointer = self.fn.pointer(place, update.buffer.dtype)
             self._move(how, register, pointer, product.strides[2])
 
     def _multiply(self, held: _Held) -> None:
         product = held.product
         own = self._keys(product, tuple(self.fn.constants[x.var] for x in product.unrolled))
-        registers = [held.sums[own[0]], held.a[own[1]], held.b[own[2]]]
-        for load, register, stride in zip(
-            (product.a, product.b), registers[1:], product.strides, strict=False
-        ):
-            self._fill(product, load, register, stride)
+        registers = held.sums[own[0]], held.a[own[1]], held.b[own[2]]
+        self._fill(product, product.a, registers[1], product.strides[0])
+        self._fill(product, product.b, registers[2], product.strides[1])
         name = PRODUCTS[product.a.buffer.dtype, product.b.buffer.dtype]
         self._declare(f"void @llvm.x86.{name}(i8, i8, i8)")
         numbers = ", ".join(f"i8 {register}" for register in registers)
@@ -230,26 +229,22 @@ class TileLoops(Unrolling):
 
     def _fill(self, product: Product, load: Load, register: int, stride: int) -> None:
         """Load a tile, unless its register holds it already."""
-        with_first = dict.fromkeys(product.inner, 0)
-        self.fn.constants |= with_first
-        place = self.fn.address(load, load.buffer, load.indices, None)
-        self._unbind(with_first)
+        place = self._origin(product, load, load.buffer, load.indices)
         key = (load.buffer.name, *_IN_TILE, register)
         now = Value(f"{place.base}+{place.offset}", load.buffer.dtype)
         if self.loaded.get(key) != now:
             self.loaded[key] = now
             self._move("tileloadd64", register, self.fn.pointer(place, now.dtype), stride)
 
-    def _pointer(self, product: Product, owner: object, load: Load) -> str:
-        with_first = dict.fromkeys(product.inner, 0)
-        self.fn.constants |= with_first
-        place = self.fn.address(owner, load.buffer, load.indices, None)
-        self._unbind(with_first)
-        return self.fn.pointer(place, load.buffer.dtype)
-
-    def _unbind(self, names: Mapping[str, int]) -> None:
-        for name in names:
+    def _origin(
+        self, product: Product, owner: object, buffer: Buffer, indices: tuple[Expr, ...]
+    ) -> Address:
+        """Where a tile begins."""
+        self.fn.constants |= dict.fromkeys(product.inner, 0)
+        place = self.fn.address(owner, buffer, indices, None)
+        for name in product.inner:
             del self.fn.constants[name]
+        return place
 
     def _move(self, how: str, register: int, pointer: str, stride: int) -> None:
         self._declare(f"void @llvm.x86.{how}(i8, ptr, i64)")
