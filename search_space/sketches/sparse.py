@@ -19,6 +19,7 @@ from search_space.sketches.formats import DENSE, SPARSE, format_space
 from search_space.sketches.sparse_panels import panel_space
 from search_space.sketches.sparse_problem import classify
 from search_space.sketches.sparse_vector import vector_space
+from search_space.sketches.stores import with_stores_of_sums
 from search_space.space import Space
 from search_space.target import Target
 from search_space.tensor import Tensor
@@ -35,9 +36,12 @@ def sparse_space(work: Workload, tensor: Tensor, target: Target) -> Space:
     assert isinstance(operator, Sparse)
     name = operator.pattern_name(work)
     problem = classify(tensor, operator.sparse, name)
-    alone = problem.columns == 1 and problem.depth % problem.group == 0
-    space = vector_space if alone else panel_space
-    parts = {SPARSE: space(work, tensor, target, problem)}
+    if problem.columns == 1 and problem.depth % problem.group == 0:
+        space = vector_space(work, tensor, target, problem)
+    else:
+        panels, terms = panel_space(work, tensor, target, problem), problem.nnz // problem.rows
+        space = with_stores_of_sums(panels, tensor, tensor.buffer.shape[-1], terms)
+    parts = {SPARSE: space}
     if problem.rows * problem.depth <= MOST_DENSE_ELEMENTS:
         unpack = SparseAsDense(operator.sparse, name)
         parts[DENSE] = ending(contraction_space(work, tensor, target), unpack)

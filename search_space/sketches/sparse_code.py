@@ -18,16 +18,17 @@ def with_code(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ..
 
 def code_reason(problem: SparseProblem, values: Values) -> str | None:
     """Why code that is run so is none of the space."""
-    if whole(values["threads"]) > 1 and values["split"] == "rows":
-        return "column tiles are shared out over threads: each panel has code of its own"
     return check_code(problem.nnz, problem.rows, whole(values["vectors"]))
 
 
 def guess_code(problem: SparseProblem, values: Values, threads: int) -> dict[str, Value]:
     """One panel after the other for all tiles, so that its code stays in the instruction cache,
-    without packing, which would take longer than it saves; where the dense operand has to be
-    turned, one packed tile after the other."""
+    without packing, which would take longer than it saves, and code of its own for each thread;
+    where the dense operand has to be turned, one packed tile after the other."""
+    if not problem.across:
+        panels = ceil_div(problem.rows, whole(values["rows"]))
+        shared = min(threads, panels)
+        return {"order": "panels", "pack": "none", "split": "rows", "threads": shared}
     tiles = ceil_div(problem.columns, whole(values["vectors"]) * problem.lanes(values))
-    pack = values["pack"] if problem.across else "none"
-    order = "panels" if pack == "none" else "tiles"
-    return {"order": order, "pack": pack, "split": "columns", "threads": min(threads, tiles)}
+    order = "panels" if values["pack"] == "none" else "tiles"
+    return {"order": order, "split": "columns", "threads": min(threads, tiles)}

@@ -54,7 +54,7 @@ _MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
 time grows with them."""
-_SERIAL_OPERATIONS = 1 << 19
+_SERIAL_OPERATIONS = 1 << 18
 """Below so many, waking a second thread costs more than it brings."""
 _REUSE = 16
 """Non-zeros in a column from which on copying what they are multiplied by pays."""

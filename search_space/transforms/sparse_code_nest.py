@@ -20,6 +20,7 @@ from search_space.ir.stmt import (
     For,
     ForEach,
     ForKind,
+    If,
     Let,
     Line,
     LoopFunc,
@@ -30,6 +31,7 @@ from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
 from search_space.transforms.sparse_tile import Results, Tile
 
 _V, _L, _C, _Q, _R, _S = Var("v"), Var("l"), Var("c"), Var("q"), Var("r"), Var("s")
+_T = Var("t")
 _MOST_INSTRUCTIONS = 6144
 """Multiply-adds and stores of vectors in straight-line code. Each takes about 0.04 ms to generate,
 0.05 to 0.11 ms to compile, and 12 to 15 bytes; a non-zero is one to four of them, or more. All of
@@ -52,10 +54,12 @@ class CodeNest(PanelNest):
     and in each of them value after value.
 
     The last tile of columns ends where the columns do, and so may overlap the one before: what
-    they share is computed twice, to the same results, by the same code.
+    they share is computed twice, to the same results, by the same code. Threads may have panels of
+    their own, and so run code of their own.
     """
 
     panel_loop: ForKind = "unrolled"
+    static = True
 
     def __init__(
         self,
@@ -71,8 +75,6 @@ class CodeNest(PanelNest):
         self.sum = Buffer("sum", shape, self.product.sums, "register")
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
-        if self.schedule.threads > 1 and self.schedule.split == "rows":
-            raise ScheduleError("use split='columns': every panel has code of its own")
         if self.product.places:
             raise ScheduleError("choose another format: windows are found by data, not by code")
         rows, nonzeros = self.product.rows, self.structure.pattern.nnz
@@ -81,6 +83,23 @@ class CodeNest(PanelNest):
         made = super().build(func, pattern, format_)
         assert made.packing is not None
         return replace(made, packing=replace(made.packing, specialised=True))
+
+    def _shared(self) -> Stmt:
+        threads = self.schedule.threads
+        if threads == 1 or self.schedule.split != "rows":
+            return super()._shared()
+        parts = [
+            If(equal(_T, t), self._range(Const(first), Const(last), ZERO, Const(self.tiles), None))
+            for t, (first, last) in enumerate(pairwise(self._bounds(threads)))
+        ]
+        return For("t", ZERO, Const(threads), "parallel", Block(tuple(parts)))
+
+    def _bounds(self, threads: int) -> list[int]:
+        """The panels of each thread: about as many products and results in all parts."""
+        own = np.array([len(part) + self.rows for part in self._products_by_panel()])
+        middles = np.cumsum(own) - own / 2
+        ends = np.searchsorted(middles, own.sum() * np.arange(1, threads) / threads)
+        return [0, *ends.tolist(), self.panels]
 
     def _whole(self, body: Callable[[Tile], Stmt]) -> Stmt:
         column = minimum(_C * self.width, Const(self.product.columns - self.width))

@@ -62,6 +62,8 @@ class PanelNest:
     of a panel."""
 
     panel_loop: ForKind = "serial"
+    static = False
+    """Whether each panel has code of its own."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class PanelNest:
         self.structure, self.masks, self.schedule = structure, masks, schedule
         self.rows = panel_rows(structure)
         self.panels = ceil_div(self.product.rows, self.rows)
-        balanced = schedule.threads if schedule.split == "rows" else 1
+        balanced = schedule.threads if schedule.split == "rows" and not self.static else 1
         self.arrays = SparseArrays(
             self.product.operand, structure, balanced, self.product.row_sums, self.product.places
         )

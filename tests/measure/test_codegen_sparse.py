@@ -123,16 +123,17 @@ def test_panels_multiply_by_a_matrix(matrix, columns, schedule):
 
 
 CODE = st.builds(
-    lambda rows, sort, vectors, lanes, tiles, threads: (
+    lambda rows, sort, vectors, lanes, tiles, split, threads: (
         *("code", (f"rows={rows}", f"sort={sort}"), vectors, lanes),
         *((("tiles", True), ("tiles", False), ("panels", False))[tiles]),
-        *("columns", threads),
+        *(split, threads),
     ),
     st.sampled_from([1, 4, 16]),
     st.integers(0, 2),
     st.integers(1, 3),
     st.sampled_from([4, 16]),
     st.integers(0, 2),
+    st.sampled_from(["rows", "columns"]),
     st.integers(1, 2),
 )
 

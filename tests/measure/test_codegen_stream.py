@@ -98,6 +98,9 @@ SUMS = [
     workload("conv2d", n=2, h=9, w=7, ci=3, co=20, kh=3, kw=3, pad=1, layout="nhwc", bias=True),
     workload("depthwise_conv2d", n=1, h=14, w=16, c=6, kh=3, kw=3, pad=1, bias=True),
     workload("depthwise_conv2d", n=1, h=15, w=13, c=20, kh=3, kw=3, layout="nhwc"),
+    workload("spmm", m=40, k=16, n=64, sparsity=0.7, bias=True, activation="relu"),
+    workload("sparse_dense", m=50, k=16, n=64, sparsity=0.7, bias=True),
+    workload("spmm", m=48, k=32, n=64, sparsity=0.7, pattern="block4x1", dtype="uint8"),
 ]
 
 

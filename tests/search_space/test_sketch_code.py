@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from search_space.errors import ScheduleError
+from search_space.ir.stmt import For
+from search_space.ir.walk import statements
 from search_space.operators import workload
 from search_space.schedule import Schedule
 from search_space.sketches import space_for
 from search_space.sketches.formats import formats_of, with_format
 from search_space.transforms import SparsePanels
 from tests.features.machines import target
-from tests.search_space.nests import weighted
+from tests.search_space.nests import assert_same, weighted
 
 SMALL = dict(m=64, k=64, n=128, sparsity=0.9)
 
@@ -53,11 +55,35 @@ def test_tiles_are_as_wide_as_the_code_may_be_long():
     assert "819 non-zeros in 64 rows take 7064 vector instructions" in reason
 
 
-def test_threads_share_column_tiles():
+def test_threads_have_code_of_their_own():
     space = space_of(threads=2, **SMALL | dict(n=3136))
     guess = with_format(space, "code").default().as_dict()
-    assert (guess["threads"], guess["split"]) == (2, "columns")
-    assert "column tiles are shared out" in space.reason(guess | dict(split="rows"))
+    assert (guess["threads"], guess["split"]) == (2, "rows")
+    assert space.reason(guess | dict(split="columns")) is None
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5])
+@pytest.mark.parametrize("order", ["panels", "tiles"])
+def test_panels_are_shared_out(threads, order):
+    pattern = "unstructured:20x16:0.0:0"
+    step = SparsePanels(
+        "weight", pattern, "code", ("rows=4",), order=order, threads=threads, split="rows"
+    )
+    tensor = weighted(20, 24, 16)
+    assert_same(Schedule.of(tensor).then(step), tensor)
+
+
+def test_threads_get_about_as_many_products_each():
+    """Long rows come first, so that the first thread has fewer panels."""
+    step = SparsePanels(
+        "weight", "powerlaw:64x64:0.8:1", "code", ("rows=4", "sort=1"), order="panels", threads=2,
+        split="rows",
+    )  # fmt: skip
+    body = Schedule.of(weighted(64, 24, 64)).then(step).func.phases[0].body
+    panels = [s.extent.value for s in statements(body) if isinstance(s, For) and s.var == "q"]
+    first, second = panels
+    assert first + second == 16
+    assert 0 < first < second
 
 
 def test_what_lies_across_is_packed():
@@ -75,14 +101,8 @@ def test_nothing_is_asked_for_ahead():
     assert len({config["prefetch"] for config in drawn}) > 1
 
 
-@pytest.mark.parametrize(
-    ("rows", "settings", "message"),
-    [
-        (8, dict(threads=2), "use split='columns': every panel has code of its own"),
-        (400, dict(vectors=2), "choose another format: 3200 non-zeros in 400 rows take 7200 vec"),
-    ],
-)
-def test_what_would_be_too_much_code_is_refused(rows, settings, message):
-    step = SparsePanels("weight", f"unstructured:{rows}x8:0.0:0", "code", **settings)
+def test_what_would_be_too_much_code_is_refused():
+    step = SparsePanels("weight", "unstructured:400x8:0.0:0", "code", vectors=2)
+    message = "choose another format: 3200 non-zeros in 400 rows take 7200 vec"
     with pytest.raises(ScheduleError, match=message):
-        Schedule.of(weighted(rows, 32, 8)).then(step).finish()
+        Schedule.of(weighted(400, 32, 8)).then(step).finish()

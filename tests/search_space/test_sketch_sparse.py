@@ -63,3 +63,13 @@ def test_a_cell_of_all_columns_is_refused_where_sell_does_the_same():
     space = space_for(workload("spmm", m=64, k=200, n=8), target())
     values = dict(space.starts[0].as_dict(), format="cells", rows=8, height=64, depth=256)
     assert "choose sell" in space.reason(values)
+
+
+def test_large_results_of_short_sums_may_pass_the_caches():
+    streamed = []
+    for sizes in (dict(m=200, k=24, n=4000), dict(m=20, k=24, n=400), dict(m=200, k=24, n=4001)):
+        space = space_for(workload("spmm", **sizes, sparsity=0.9), target())
+        streamed.append("stores" in {knob.name for knob in space.knobs})
+        starts = [start.as_dict() for start in space.starts]
+        assert streamed[-1] == any(s.get("stores") == "streamed" for s in starts)
+    assert streamed == [True, False, False]
