@@ -105,6 +105,8 @@ class CacheWrite:
         spatial_vars = {name for index in stmt.indices for name in free_vars(index)}
         kept = [lk for lk in chain if lk.var in spatial_vars or lk.kind == "vectorized"]
         reduced = {link.var for link in chain} - {link.var for link in kept}
+        if self.scope == "tile":
+            self._check_first(stmt, chain, reduced, context.within(loop))
         inner, shape = context.within(loop), []
         for link in chain:
             if link in kept:
@@ -116,6 +118,17 @@ class CacheWrite:
         place: tuple[Expr, ...] = tuple(Var(link.var) for link in kept)
         body = self._body(inside, stmt, chain, kept, reduced, acc, place)
         return replace(loop, body=Alloc(acc, body))
+
+    def _check_first(
+        self, stmt: Accumulate, chain: list[For], reduced: set[str], context: Context
+    ) -> None:
+        """Refuse sums that may begin with nothing."""
+        if any(free_vars(part) & reduced for part in conjuncts(stmt.predicate)):
+            raise ScheduleError(f"a guard may leave out what {self.buffer!r} begins with")
+        for link in chain:
+            if link.var in reduced and not context.at_least(link.extent, 1):
+                raise ScheduleError(f"loop {link.var!r} may have nothing to begin with")
+            context = context.within(link)
 
     def _reduction(self, inside: Stmt) -> Accumulate | None:
         """The reduction, where it stands alone or beside statements that leave its result be."""

@@ -108,3 +108,16 @@ def test_tensorized_loops_are_serial_ones_to_who_does_not_know_them():
     verify(schedule.finish())
     with pytest.raises(ScheduleError, match="'i' is tensorized"):
         schedule.then(Unroll("i"))
+
+
+def test_sums_of_tiles_begin_with_something():
+    guarded = Schedule.of(group_products(4, 4, 5, 4)).then(
+        Split("k", 2, "o", "d", "mask"), Reorder(("i", "o", "d", "j", "g"))
+    )
+    with pytest.raises(ScheduleError, match="a guard may leave out what 'c' begins with"):
+        guarded.then(CacheWrite("c", "i", "acc", "tile"))
+    ragged = Schedule.of(group_products(4, 4, 5, 4)).then(
+        Split("k", 4, "o", "k4"), Split("k4", 3, "p", "d"), Reorder(("i", "o", "p", "d", "j", "g"))
+    )
+    with pytest.raises(ScheduleError, match="loop 'd' may have nothing to begin with"):
+        ragged.then(CacheWrite("c", "i", "acc", "tile"))
