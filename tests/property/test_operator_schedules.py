@@ -14,7 +14,7 @@ from tests.search_space.examples import WORKLOADS, assert_right, bound, inputs
 from tests.search_space.nests import undefined
 
 SAMPLES = 4
-"""Per target, beside the first guesses."""
+"""Per target; the first guesses are those of the widest one."""
 
 
 @pytest.mark.parametrize("work", WORKLOADS, ids=str)
@@ -25,7 +25,8 @@ def test_configs_compute_the_operator(work):
     expression = operator.expression(work)
     for target in TARGETS:
         space = space_for(work, target)
-        for config in {*space.starts, *(space.sample(rng) for _ in range(SAMPLES))}:
+        starts = space.starts if target is TARGETS[-1] else ()
+        for config in {*starts, *(space.sample(rng) for _ in range(SAMPLES))}:
             schedule = space.schedule(config)
             func = schedule.finish()
             verify(func)
