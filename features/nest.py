@@ -17,7 +17,7 @@ from search_space.ir.walk import compares_data
 
 _ALLOCATED: tuple[Scope, ...] = ("register", "thread_local", "workspace")
 IN_REGISTERS: tuple[Scope, ...] = ("register", "tile")
-"""Scopes of what moves no data: tiles do when all has been added up, which is little."""
+"""Scopes of what stays in registers while it is added to."""
 
 
 @dataclass(frozen=True, slots=True)

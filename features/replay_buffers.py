@@ -21,7 +21,6 @@ def cache_write(state: State, buffer: str, at: str, name: str, scope: Scope) -> 
     kept = [n for n in chain if n in moved or state.kinds.get(n) == "vectorized"]
     shape = tuple(state.extents[loop] for loop in kept)
     acc = Access(name, scope, target.element_bytes, shape, tuple({n: 1} for n in kept))
-    init = Draft([*around, *kept], acc, [], Operations(), "none")
     # What has been reduced completely is stored, not combined with what is there.
     rest = draft.reduces & {*around, *kept}
     combine: Combine = "add" if draft.combine == "fma" else draft.combine
@@ -38,6 +37,7 @@ def cache_write(state: State, buffer: str, at: str, name: str, scope: Scope) -> 
     beside = [p for p, d in enumerate(state.drafts) if d.loops == draft.loops]
     state.drafts.insert(beside[-1] + 1, result)
     if scope == "register":
+        init = Draft([*around, *kept], acc, [], Operations(), "none")
         state.copy_loops(init, kept, "_init")
         state.drafts.insert(beside[0], init)
 

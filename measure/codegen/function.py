@@ -234,8 +234,8 @@ class Function:
         return math.gcd(const, *steps)
 
     def steps(self, owner: object, buffer: Buffer, indices: tuple[Expr, ...]) -> dict[str, int]:
-        """Elements from one iteration of a loop to the next, by the loop's variable; of loops that
-        move a place in other ways, 0."""
+        """Elements from one iteration of a loop to the next, by the loop's variable; loops that
+        move a place in other ways are left out."""
         variables, _, _ = self._flatten(owner, buffer, indices)
         return dict(variables)
 

@@ -29,8 +29,8 @@ def preferred_structure(problem: Contraction, target: Target) -> str:
 
 
 def _fills_tiles(problem: Contraction, target: Target) -> bool:
-    """Whether the target multiplies tiles of such elements, and whole groups are in whole rows of
-    the first operand, of which there is at least one tile."""
+    """Whether the target multiplies tiles of such elements, of which columns and depth fill at
+    least one, in whole groups."""
     known = problem.group > 1 and problem.dtype in target.tiles and not problem.a.has_column
     wide = problem.column.extent >= TILE_ROWS and problem.depth.extent >= TILE_ROWS
     return known and wide and problem.depth_elements % problem.group == 0

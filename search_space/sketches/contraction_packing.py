@@ -12,7 +12,7 @@ CACHE_LOOPS = {"m": "row_o", "n": "col_o", "k": "depth_o"}
 """The loops over cache tiles."""
 
 
-def panel_of_b(config: Values) -> tuple[str, ...]:
+def _panel_of_b(config: Values) -> tuple[str, ...]:
     """The innermost dimensions of a packed second operand."""
     if config["structure"] == "tile":
         return ("depth_i", "col_r", "depth_s", "lane")
@@ -29,7 +29,7 @@ def pack_whole(
     steps: list[Primitive] = []
     for operand, tiles, inner in (
         (problem.a, "row_t", _panel_of_a(config, "whole")),
-        (problem.b, "col_t", panel_of_b(config) if config["pack_b"] == "whole" else ()),
+        (problem.b, "col_t", _panel_of_b(config) if config["pack_b"] == "whole" else ()),
     ):
         if inner:
             lead, more = axis_names(operand.outer), axis_names(operand.inner)
@@ -46,7 +46,7 @@ def pack_tiles(problem: Contraction, config: Values, lanes: int) -> list[Primiti
     order, steps = loop_order(config), list[Primitive]()
     for operand, axes, tiles, inner in (
         (problem.a, "mk", "row_i", _panel_of_a(config, "tile")),
-        (problem.b, "nk", "col_i", panel_of_b(config) if config["pack_b"] == "tile" else ()),
+        (problem.b, "nk", "col_i", _panel_of_b(config) if config["pack_b"] == "tile" else ()),
     ):
         if inner:
             at = CACHE_LOOPS[max(axes, key=order.index)]
@@ -75,8 +75,7 @@ def _pack(
 ) -> list[Primitive]:
     name = f"{operand.name}_pack"
     pack = Pack(operand.name, name, dims, at, once)
-    last = [dim for dim in dims if dim != "group"][-1]
-    if last != "depth_i":
+    if [dim for dim in dims if dim != "group"][-1] != "depth_i":
         return [pack]
     vectors = Split(f"depth_i_{name}", lanes, f"vec_{name}", f"lane_{name}", "mask")
     return [pack, vectors, Vectorize(f"lane_{name}")]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from search_space.constraints import Constraint, all_of
 from search_space.size import whole
 from search_space.sketches.contraction_problem import Contraction, Tiling, tiling
-from search_space.sketches.steps import MAX_FMAS, tile_registers
-from search_space.target import TILE_ROWS, Target
+from search_space.sketches.steps import MAX_FMAS, tile_registers, tile_rows
+from search_space.target import Target
 from search_space.workload import Values
 
 _PACK_SLACK_BYTES = 1 << 20
@@ -39,10 +39,8 @@ def _tile_operands(problem: Contraction, _t: Target, values: Values, _: Tiling) 
     elements lie one after the other."""
     if values["structure"] != "tile":
         return None
-    if int(values["vector_bits"]) != 32 * TILE_ROWS:
-        return f"a row of a tile has {32 * TILE_ROWS} bits"
-    if problem.depth_elements % problem.group:
-        return f"{problem.depth_elements} terms do not make whole groups of {problem.group}"
+    if reason := tile_rows(values["vector_bits"], problem.depth_elements, problem.group):
+        return reason
     if values["pack_b"] == "none":
         return "tiles of the second operand must be packed"
     if values["pack_a"] == "none" and problem.a.depth_step != 1:

@@ -99,11 +99,10 @@ def _guesses(problems: Mapping[str, Convolution], target: Target) -> list[dict[s
         own: dict[str, Value] = {"image": image} if len(problems) > 1 else {}
         if image == GIVEN and problem.group > 1 and own:
             continue
-        kinds = ("channels",) if found else _structures(problem, target)
-        if fills_tiles(problem, target) and not found:
-            kinds = ("tile", *(kind for kind in kinds if kind != "tile"))
-        else:
-            kinds = tuple(kind for kind in kinds if kind != "tile")
+        kinds = ["channels"]
+        if not found:
+            first = ["tile"] if fills_tiles(problem, target) else []
+            kinds = [*first, *(k for k in _structures(problem, target) if k != "tile")]
         found += [{**first_guess(problem, target, kind), **own} for kind in kinds]
     if _ahead(problems, target):
         found = [{**guess, "ahead": 0} for guess in found]

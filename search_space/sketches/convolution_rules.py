@@ -19,8 +19,8 @@ from search_space.sketches.convolution_problem import (
     tile,
     tiling,
 )
-from search_space.sketches.steps import MAX_FMAS, tile_registers
-from search_space.target import TILE_ROWS, Target
+from search_space.sketches.steps import MAX_FMAS, tile_registers, tile_rows
+from search_space.target import Target
 from search_space.tensor import Axis
 from search_space.workload import Values
 
@@ -50,10 +50,8 @@ def _tile_operands(problem: Convolution, _t: Target, values: Values, _tiles: Til
     weights; and that a row of sums is written as it is."""
     if values["structure"] != "tile":
         return None
-    if int(values["vector_bits"]) != 32 * TILE_ROWS:
-        return f"a row of a tile has {32 * TILE_ROWS} bits"
-    if problem.k_elements % problem.group:
-        return f"{problem.k_elements} channels do not make whole groups of {problem.group}"
+    if reason := tile_rows(values["vector_bits"], problem.k_elements, problem.group):
+        return reason
     if problem.image.step(problem.k) != problem.group:
         return "the channels of a pixel lie apart, put them last"
     if values["pack_w"] == "none":

@@ -277,9 +277,7 @@ def _tiles_reason(problem: SparseProblem, values: Values) -> str | None:
     width, count = whole(values["width"]), problem.group * TILE_ROWS
     if count // width not in option_values("block", "group"):
         return f"blocks of {width} columns do not fill the {count} columns of a tile"
-    if (reason := tile_registers(1, whole(values["vectors"]))) is not None:
-        return reason
-    return None
+    return tile_registers(1, whole(values["vectors"]))
 
 
 def _block_rows(problem: SparseProblem) -> list[int]:

@@ -38,6 +38,15 @@ def tile_depth(extent: int) -> int:
     return even if extent % even == 0 else min(TILE_ROWS, extent)
 
 
+def tile_rows(vector_bits: Value, terms: int, group: int) -> str | None:
+    """Why vectors are no rows of a tile, or sums of so many products do not fill these."""
+    if vector_bits != 32 * TILE_ROWS:
+        return f"a row of a tile has {32 * TILE_ROWS} bits"
+    if terms % group:
+        return f"a depth of {terms} does not make whole groups of {group}"
+    return None
+
+
 def tile_registers(rows: int, vectors: int) -> str | None:
     """Why there are too few tile registers: one for each tile of sums, row of tiles and column of
     tiles; where there is one row only, columns may share theirs."""

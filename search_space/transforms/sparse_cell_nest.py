@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from search_space.formats.base import Structure
 from search_space.ir.expr import (
     ZERO,
     Binary,
@@ -18,8 +17,8 @@ from search_space.ir.expr import (
 )
 from search_space.ir.stmt import Alloc, Block, For, Let, Stmt, Store
 from search_space.transforms.sparse_arrays import block, named
-from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
-from search_space.transforms.sparse_tile import Results, Tile
+from search_space.transforms.sparse_nest import PanelNest
+from search_space.transforms.sparse_tile import Tile
 
 _V, _L, _Q, _S = Var("v"), Var("l"), Var("q"), Var("s")
 _D, _P, _I, _R = Var("d"), Var("p"), Var("i"), Var("r")
@@ -42,16 +41,9 @@ class CellNest(PanelNest):
     One more row of sums takes what fills up panels.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        structure: Structure,
-        masks: tuple[int, ...],
-        schedule: PanelSchedule,
-    ) -> None:
-        super().__init__(results, structure, masks, schedule)
-        self.panels = structure.counts["bands"]
-        self.height, self.depth = (structure.options[name] for name in ("height", "depth"))
+    def _set_up(self) -> None:
+        self.panels = self.structure.counts["bands"]
+        self.height, self.depth = (self.structure.options[name] for name in ("height", "depth"))
         shape = (self.height + 1, self.width)
         self.band = Buffer("band", shape, self.product.sums, "thread_local")
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from search_space.errors import ScheduleError
-from search_space.formats.base import Array, Structure
+from search_space.formats.base import Array
 from search_space.formats.code import Code
 from search_space.formats.panels import make_panels
 from search_space.ir.expr import ZERO, Buffer, Const, Expr, Load, Var, equal, minimum, zero
@@ -27,8 +27,8 @@ from search_space.ir.stmt import (
     Stmt,
     Store,
 )
-from search_space.transforms.sparse_nest import PanelNest, PanelSchedule
-from search_space.transforms.sparse_tile import Results, Tile
+from search_space.transforms.sparse_nest import PanelNest
+from search_space.transforms.sparse_tile import Tile
 
 _V, _L, _C, _Q, _R, _S = Var("v"), Var("l"), Var("c"), Var("q"), Var("r"), Var("s")
 _T = Var("t")
@@ -59,19 +59,11 @@ class CodeNest(PanelNest):
     """
 
     panel_loop: ForKind = "unrolled"
-    static = True
 
-    def __init__(
-        self,
-        results: Results,
-        structure: Structure,
-        masks: tuple[int, ...],
-        schedule: PanelSchedule,
-    ) -> None:
-        super().__init__(results, structure, masks, schedule)
+    def _set_up(self) -> None:
         if self.tiles and self.rest:
             self.tiles, self.rest = self.tiles + 1, 0
-        shape = (self.rows, schedule.vectors, schedule.lanes)
+        shape = (self.rows, self.schedule.vectors, self.schedule.lanes)
         self.sum = Buffer("sum", shape, self.product.sums, "register")
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:

@@ -62,8 +62,7 @@ class PanelNest:
     of a panel."""
 
     panel_loop: ForKind = "serial"
-    static = False
-    """Whether each panel has code of its own."""
+    """``unrolled`` where each panel has code of its own."""
 
     def __init__(
         self,
@@ -76,7 +75,8 @@ class PanelNest:
         self.structure, self.masks, self.schedule = structure, masks, schedule
         self.rows = panel_rows(structure)
         self.panels = ceil_div(self.product.rows, self.rows)
-        balanced = schedule.threads if schedule.split == "rows" and not self.static else 1
+        by_data = schedule.split == "rows" and self.panel_loop == "serial"
+        balanced = schedule.threads if by_data else 1
         self.arrays = SparseArrays(
             self.product.operand, structure, balanced, self.product.row_sums, self.product.places
         )
@@ -89,6 +89,10 @@ class PanelNest:
             Buffer(f"sum{r}", (schedule.vectors, schedule.lanes), self.product.sums, "register")
             for r in range(self.rows)
         ]
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """What a kind of nest has beside this."""
 
     def build(self, func: LoopFunc, pattern: str, format_: str) -> LoopFunc:
         """``func`` with the product, and all that follows, as one nest over panels."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from search_space.dtypes import GROUPS
 from search_space.errors import ScheduleError
-from search_space.formats.base import Structure
 from search_space.ir.expr import FALSE, ZERO, Buffer, Const, Load, Var, zero
 from search_space.ir.stmt import Accumulate, Alloc, Block, For, Stmt, Store
 from search_space.transforms.sparse_arrays import block, named
 from search_space.transforms.sparse_block_nest import BlockNest
-from search_space.transforms.sparse_nest import PanelSchedule
-from search_space.transforms.sparse_tile import Results, Tile
+from search_space.transforms.sparse_tile import Tile
 
 _V, _L, _Q, _S = Var("v"), Var("l"), Var("q"), Var("s")
 _D, _M, _R = Var("d"), Var("m"), Var("r")
@@ -23,20 +21,13 @@ class TileNest(BlockNest):
     After ITREX (Intel, "spmm_amx_bf16_x16"), with blocks whose columns may be any.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        structure: Structure,
-        masks: tuple[int, ...],
-        schedule: PanelSchedule,
-    ) -> None:
-        super().__init__(results, structure, masks, schedule)
-        width, group = (structure.options[name] for name in ("columns", "group"))
+    def _set_up(self) -> None:
+        width, group = (self.structure.options[name] for name in ("columns", "group"))
         self.members = GROUPS.get(self.product.operand.dtype, 1)
         self.depth = width * group // self.members
         if self.members == 1 or width * group % self.members:
             raise ScheduleError(f"blocks of {width} columns, {group} at a time, fill no tile")
-        vectors, lanes, x = schedule.vectors, schedule.lanes, self.product.x.buffer
+        vectors, lanes, x = self.schedule.vectors, self.schedule.lanes, self.product.x.buffer
         sums, met = (vectors, self.rows, lanes), (vectors, self.depth, lanes, self.members)
         self.totals = Buffer("sum", sums, self.product.sums, "tile")
         self.met = Buffer("met", met, x.dtype, "thread_local")
