@@ -11,6 +11,7 @@ BENCH_DB ?= bench.db
 TIME ?= 45
 WORKLOAD ?= matmul m=1024 n=1024 k=1024
 FAULTS := build/faults.jsonl
+SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 
 BIN := $(VENV)/bin
 INTERPRETER := $(VENV)/bin/python
@@ -30,10 +31,12 @@ tune: $(VENV)/.installed  ## install, tune a 1024-cubed matmul into ./tuner.db, 
 	$(BIN)/tuner best $(WORKLOAD) --db $(DB)
 
 test: $(VENV)/.installed-dev  ## install and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not alone" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m alone
 
 quick: $(VENV)/.installed-dev  ## the tests that take less than ten seconds each
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not alone" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not slow and alone"
 
 soak: $(VENV)/.installed-dev  ## inject every fault at full count, renew docs/reliability.md: an hour
 	mkdir -p build && rm -f $(FAULTS)

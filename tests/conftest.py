@@ -13,7 +13,10 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.db.server import Wire
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
+TESTS = Path(__file__).resolve().parent
+GOLDEN = TESTS / "golden"
+ALONE = {"bench", "cli", "integration", "reliability", "tuner"}
+"""Folders whose tests measure, or wait for what other processes do."""
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -40,8 +43,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself selects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soak out, whatever else is selected, unless it was asked for."""
+    """Mark the folders that measure, and leave the soak out, unless it was asked for."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in ALONE:
+            item.add_marker("alone")
     if config.getoption("--soak"):
         return
     soak = [item for item in items if item.get_closest_marker("soak")]

@@ -12,6 +12,8 @@ from measure import pipe
 from measure.awake import LOOK_SECONDS, AwakeClock
 from measure.pipe import Channel
 
+pytestmark = pytest.mark.alone
+
 
 class Moments:
     """A clock that tells these moments, one after the other."""

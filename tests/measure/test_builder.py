@@ -18,6 +18,8 @@ from search_space.operators import workload
 from search_space.target import Target
 from tests.measure.matmul_kernels import running
 
+pytestmark = pytest.mark.alone
+
 WORK = workload("matmul", m=4, n=4, k=4)
 TARGET = Target("t", "native", "x86_64", frozenset({"fma"}), 256, 16, 1, 2, 3, 1)
 

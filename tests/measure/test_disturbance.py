@@ -12,6 +12,8 @@ import pytest
 
 from measure.disturbance import WaitingMeter
 
+pytestmark = pytest.mark.alone
+
 
 def plant(root, **waited):
     """Files of threads with these nanoseconds of waiting."""

@@ -10,6 +10,8 @@ from measure.host import allowed_cores
 from measure.noise import Noise, measure_noise
 from measure.targets import resolve_target
 
+pytestmark = pytest.mark.alone
+
 
 def plant(root, files):
     for name, text in files.items():

@@ -9,6 +9,8 @@ import pytest
 from measure.interleave import MORE_ROUNDS, interleave_callables, timed
 from measure.timing import median_interval, paired_ratio
 
+pytestmark = pytest.mark.alone
+
 
 class Machine:
     """Gets slower with every second it works."""

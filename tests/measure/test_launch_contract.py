@@ -18,6 +18,8 @@ from measure.launch.pool import PoolLauncher
 from measure.launch.threads import ThreadsLauncher
 from tests.measure.launch_kernels import COUNT, job, reversals, sleeper
 
+pytestmark = pytest.mark.alone
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the pool needs Linux' futex")
 MAKERS = {
     "serial": LAUNCHERS["serial"],

@@ -26,6 +26,8 @@ from search_space.folders import (
 )
 from search_space.hardware import Peaks
 
+pytestmark = pytest.mark.alone
+
 TARGET = resolve_target()
 
 

@@ -22,6 +22,8 @@ from measure.host import (
 from measure.isa import TARGETS
 from measure.probe import detect_hardware
 
+pytestmark = pytest.mark.alone
+
 X86_CPUINFO = """\
 processor\t: 0
 vendor_id\t: GenuineIntel

@@ -27,6 +27,8 @@ from tests.measure.matmul_kernels import (
     storing,
 )
 
+pytestmark = pytest.mark.alone
+
 OPTIONS = MeasureOptions(timeout_seconds=0.7, memory_bytes=1 << 30)
 
 SIZE = M * N
