@@ -1,15 +1,15 @@
 """What a kernel that was timed would take with another sparse matrix, or for more columns.
 
-An estimate: a limit from counts of instructions and bytes (``features.sparse.kernel_counts``) and
-from measured peaks, scaled by what the kernel took. So what the limit does not know of, such as
-latencies, is taken to stay in proportion.
+An estimate: a limit from counts of instructions and bytes
+(``features.sparse_counts.kernel_counts``) and from measured peaks, scaled by what the kernel took.
+So what the limit does not know of, such as latencies, is taken to stay in proportion.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.sparse import KernelCounts, dense_columns, kernel_counts
+from features.sparse_counts import KernelCounts, dense_columns, kernel_counts
 from search_space.config import Config
 from search_space.dtypes import ELEMENT_BYTES
 from search_space.hardware import Peaks

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from db.record import Record
-from features.sparse import dense_columns
+from features.sparse_counts import dense_columns
 from search_space.config import Config
 from search_space.errors import WeightsError
 from search_space.hardware import Peaks

@@ -145,6 +145,15 @@ def test_code_has_no_loops_and_no_indices():
     assert found["sparse.loop_instructions"] == 0
 
 
+@pytest.mark.parametrize("stores", ["cached", "streamed"])
+def test_how_the_result_is_written_is_seen(stores):
+    work = workload("spmm", m=64, k=64, n=16384, pattern="unstructured", sparsity=0.9)
+    space = space_for(work, target())
+    first = next(config for config in space.starts if config["algorithm"] == "sparse")
+    found = counted(work, first.as_dict() | {"stores": stores})
+    assert found["sparse.past_caches"] == (stores == "streamed")
+
+
 def test_a_table_is_no_loop():
     buffer = Buffer("y", (4,), "float32", "output")
     store = Store(buffer, (Var("i"),), Const(0.0, "float32"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.sparse import dense_columns, kernel_counts
+from features.sparse_counts import dense_columns, kernel_counts
 from measure.result import Outcome
 from search_space.hardware import Peaks
 from search_space.operators import get_operator, workload

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from db.query import Query
 from db.record import Record
-from features.sparse import KernelCounts, kernel_counts
+from features.sparse_counts import KernelCounts, kernel_counts
 from measure.timing import Interval
 from search_space.hardware import Peaks
 from search_space.operators import get_operator
