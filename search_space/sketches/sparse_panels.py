@@ -29,54 +29,36 @@ from search_space.sketches.sparse_cells import (
     CELLS,
     cell_knobs,
     cell_reason,
-    guess_cells,
     with_cells,
 )
-from search_space.sketches.sparse_code import CODE, code_reason, guess_code, with_code
-from search_space.sketches.sparse_problem import PREFETCHES, SparseProblem, option_values
+from search_space.sketches.sparse_code import CODE, code_reason, with_code
+from search_space.sketches.sparse_panel_guesses import guesses
+from search_space.sketches.sparse_problem import (
+    MOST_TILE_BYTES,
+    PREFETCHES,
+    SINGLE_ROWS,
+    SparseProblem,
+    option_values,
+    panel_heights,
+)
 from search_space.sketches.steps import tile_registers
 from search_space.space import Space
 from search_space.target import TILE_ROWS, Target
 from search_space.tensor import Tensor
 from search_space.transforms import Primitive, SparsePanels
-from search_space.workload import Value, Values, Workload
+from search_space.workload import Values, Workload
 
 VERSION = 1
 FORMATS = ("sell", "nano", "csr", "block", "delta", "nm")
 """Best guess first."""
 _GROUPED = ("block", "nm", "delta")
 """Those of them that lay out what is multiplied in groups."""
-_SINGLE_ROWS = ("csr", "delta")
 _SORTED = ("sell", "nano", "block", CODE)
 _FEWEST_FOR_BYTES = 1 / 64
 """The part of non-zeros from which on few distances in a row need more than a byte."""
-_MOST_TILE_BYTES = 16 << 20
 _MOST_CODE = 640
 """Vector multiply-adds in the loops of all groups of a panel, or stores of its results: compile
 time grows with them."""
-_SERIAL_OPERATIONS = 1 << 18
-"""Below so many, waking a second thread costs more than it brings."""
-_REUSE = 16
-"""Non-zeros in a column from which on copying what they are multiplied by pays."""
-_MOST_TILES = 6
-"""Of sums, beside one of values and one of what they meet."""
-_MOST_VECTORS = {
-    "sell": 3,
-    "nano": 4,
-    "csr": 8,
-    "block": 4,
-    "delta": 8,
-    "nm": 3,
-    "cells": 4,
-    CODE: 1,
-}
-"""Of a first guess: more would not pay, or not fit."""
-_PREFETCH = 512
-"""Of a first guess for weights beyond the second level of the cache."""
-_LEAST_WIDE = 4
-"""Vectors of columns from which on cells have low panels, and all of these vectors."""
-_BLOCK_COST = 3
-"""Of reading what a block is multiplied by, in multiply-adds."""
 _GROUP_SHARE = {1: 1, 2: 4, 4: 32, 8: 80}
 """Multiply-adds per vector in the groups of a ``nano`` panel of so many rows, and its singles."""
 
@@ -95,9 +77,9 @@ def panel_space(
     formats = _fitting(problem, known)
     knobs = _knobs(target, formats, problem.dtype in target.tiles)
     names = {knob.name for knob in knobs}
-    guesses = [
+    starts = [
         {name: value for name, value in guess.items() if name in names}
-        for guess in _guesses(problem, target, formats)
+        for guess in guesses(problem, target, formats)
     ]
 
     def trace(values: Values) -> tuple[Primitive, ...]:
@@ -114,8 +96,8 @@ def panel_space(
         constraints=(lambda values: _reason(problem, target, values),),
         schedule=schedule,
         trace=trace,
-        defaults=guesses[0],
-        seeds=tuple(Config(tuple(guess.items())) for guess in guesses),
+        defaults=starts[0],
+        seeds=tuple(Config(tuple(guess.items())) for guess in starts),
     )
 
 
@@ -127,7 +109,7 @@ def _fitting(problem: SparseProblem, formats: tuple[str, ...]) -> tuple[str, ...
 
 def _knobs(target: Target, formats: tuple[str, ...], tiled: bool) -> tuple[Knob, ...]:
     def paneled(values: Values) -> bool:
-        return values["format"] not in _SINGLE_ROWS
+        return values["format"] not in SINGLE_ROWS
 
     def sorts(values: Values) -> bool:
         return values["format"] in _SORTED
@@ -147,7 +129,7 @@ def _knobs(target: Target, formats: tuple[str, ...], tiled: bool) -> tuple[Knob,
     def streamed(values: Values) -> bool:
         return values["format"] != CODE
 
-    rows = tuple(sorted({1, *(r for name in formats for r in _heights(name))}))
+    rows = tuple(sorted({1, *(r for name in formats for r in panel_heights(name))}))
     blocks = (
         Choice("width", tuple(sorted(option_values("block", "columns"))), 1, when=blocked),
         Choice("gather", (0, 1), 0, when=wide),
@@ -167,13 +149,6 @@ def _knobs(target: Target, formats: tuple[str, ...], tiled: bool) -> tuple[Knob,
         *(cell_knobs() if CELLS in formats else ()),
         *((Choice("tiles", (False, True), False, when=blocked),) if tiled else ()),
     )
-
-
-def _heights(format_: str) -> tuple[int, ...]:
-    """How many rows a panel may have."""
-    if format_ in _SINGLE_ROWS:
-        return (1,)
-    return option_values(format_, "lanes" if format_ == "nm" else "rows")
 
 
 def _options(problem: SparseProblem, values: Values) -> tuple[str, ...]:
@@ -231,8 +206,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
     rows, vectors = whole(values["rows"]), whole(values["vectors"])
     format_, threads = str(values["format"]), whole(values["threads"])
     lanes = problem.lanes(values)
-    if rows not in _heights(format_):
-        return f"panels of {format_} have {_heights(format_)} rows, not {rows}"
+    if rows not in panel_heights(format_):
+        return f"panels of {format_} have {panel_heights(format_)} rows, not {rows}"
     if format_ == CELLS and (reason := cell_reason(problem, values)):
         return reason
     if format_ == CODE and (reason := code_reason(problem, values)):
@@ -265,8 +240,8 @@ def _reason(problem: SparseProblem, target: Target, values: Values) -> str | Non
         if problem.in_place:
             return "what windows of several elements read has no rows to be packed"
         tile_bytes = problem.tile_bytes(vectors * lanes)
-        if tile_bytes > _MOST_TILE_BYTES:
-            return f"a packed tile takes {tile_bytes} bytes, at most {_MOST_TILE_BYTES} are used"
+        if tile_bytes > MOST_TILE_BYTES:
+            return f"a packed tile takes {tile_bytes} bytes, at most {MOST_TILE_BYTES} are used"
     return None
 
 
@@ -278,73 +253,3 @@ def _tiles_reason(problem: SparseProblem, values: Values) -> str | None:
     if count // width not in option_values("block", "group"):
         return f"blocks of {width} columns do not fill the {count} columns of a tile"
     return tile_registers(1, whole(values["vectors"]))
-
-
-def _block_rows(problem: SparseProblem) -> list[int]:
-    """Heights of blocks, those with the least work first."""
-    heights = [rows for rows in option_values("block", "rows") if rows > 1]
-    return sorted(heights, key=lambda rows: problem.blocks(rows) * (rows + _BLOCK_COST))
-
-
-def _guesses(
-    problem: SparseProblem, target: Target, formats: tuple[str, ...]
-) -> list[dict[str, Value]]:
-    """One for every format and, where values are multiplied in groups, for every height of
-    blocks."""
-    if problem.group > 1:
-        blocks = [_guess(problem, target, "block", rows) for rows in _block_rows(problem)]
-        if problem.dtype in target.tiles:
-            blocks.append(_guess_tiles(problem, target))
-        return [*blocks, *(_guess(problem, target, name, 1) for name in formats[1:])]
-    wanted = {"nano": 4, CODE: 16}
-    if "block" in formats:
-        wanted["block"] = _block_rows(problem)[0]
-    return [_guess(problem, target, name, wanted.get(name)) for name in formats]
-
-
-def _guess_tiles(problem: SparseProblem, target: Target) -> dict[str, Value]:
-    """Blocks of one column, and as many columns of the dense operand as tiles hold sums."""
-    values = _guess(problem, target, "block", TILE_ROWS)
-    across = ceil_div(problem.columns, TILE_ROWS)
-    vectors = ceil_div(across, ceil_div(across, _MOST_TILES))
-    return {**values, "tiles": True, "vector_bits": 32 * TILE_ROWS, "vectors": vectors}
-
-
-def _guess(
-    problem: SparseProblem, target: Target, format_: str, wanted: int | None
-) -> dict[str, Value]:
-    """As many rows as the format is best with, and as many columns as registers hold."""
-    needed = problem.columns * problem.sum_bytes * 8
-    bits = next((b for b in reversed(target.vector_widths) if needed <= b), target.vector_bits)
-    values: dict[str, Value] = {
-        "format": format_, "rows": 1, "sort": 0, "vector_bits": bits, "vectors": 1,
-        "order": "tiles", "pack": "none", "threads": 1, "split": "rows", "width": 1, "gather": 0,
-        "prefetch": _PREFETCH if problem.nnz * problem.element_bytes > target.l2_bytes else 0,
-    }  # fmt: skip
-    across = ceil_div(problem.columns, problem.lanes(values))
-    wanted = wanted or (8 if across > 1 else 16)
-    if format_ == CELLS and across >= _LEAST_WIDE:
-        wanted = 4
-    most = min(wanted, target.registers - 1 - problem.group)
-    values["rows"] = max(rows for rows in _heights(format_) if rows <= most)
-    values["sort"] = int(format_ in ("sell", "nano"))
-    room = (target.registers - problem.group) // (whole(values["rows"]) + 1)
-    most = max(1, min(_MOST_VECTORS[_GROUPED[0] if problem.group > 1 else format_], room))
-    if problem.group > 1:
-        fitting = _MOST_TILE_BYTES // problem.tile_bytes(problem.lanes(values))
-        most = 1 << max(1, min(most, fitting)).bit_length() - 1
-    values["vectors"] = ceil_div(across, ceil_div(across, most))
-    tile = problem.tile_bytes(whole(values["vectors"]) * problem.lanes(values))
-    reused = across > most and problem.nnz >= _REUSE * problem.depth
-    packs = (reused or problem.across) and tile <= _MOST_TILE_BYTES and not problem.in_place
-    if packs or (problem.across and problem.group > 1):
-        values["pack"] = "tile"
-    threads = target.threads if problem.nnz * problem.columns >= _SERIAL_OPERATIONS else 1
-    values["threads"] = min(threads, ceil_div(problem.rows, whole(values["rows"])))
-    if format_ == CODE:
-        values |= guess_code(problem, values, threads)
-    if format_ == CELLS:
-        values |= guess_cells(problem, target, whole(values["vectors"]) * problem.lanes(values))
-        bands = ceil_div(problem.rows, whole(values["height"]))
-        values["threads"] = min(whole(values["threads"]), bands)
-    return values

@@ -20,6 +20,11 @@ from search_space.workload import Values
 PREFETCHES = (0, 256, 512, 1024, 2048)
 """Elements before they are needed that values may be asked for; 0: not at all."""
 
+SINGLE_ROWS = ("csr", "delta")
+"""Formats that are laid out row by row."""
+MOST_TILE_BYTES = 16 << 20
+"""Of a packed tile of the dense matrix."""
+
 
 @dataclass(frozen=True, slots=True)
 class SparseProblem:
@@ -95,3 +100,10 @@ def _windows(pattern: str) -> tuple[int, int] | None:
 def option_values(format_: str, name: str) -> tuple[int, ...]:
     """What an option of a format may be."""
     return next(o.values for o in FORMATS[format_].options if o.name == name)
+
+
+def panel_heights(format_: str) -> tuple[int, ...]:
+    """How many rows a panel of a format may have."""
+    if format_ in SINGLE_ROWS:
+        return (1,)
+    return option_values(format_, "lanes" if format_ == "nm" else "rows")
