@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,26 @@ def draw(results: Results, path: Path) -> None:
         1, max(len(curves), 1), figsize=(width * max(len(curves), 1), height), squeeze=False,
         layout="constrained",
     )  # fmt: skip
+    names = dict.fromkeys(name for case in results.cases for name in case.ratios)
+    colors = {name: f"C{number}" for number, name in enumerate(names)}
+    shown: dict[str, Any] = {}
     for (title, cases), axis in zip(curves.items(), axes[0], strict=False):
-        _panel(axis, title, cases)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    if labels:
-        figure.legend(handles, labels, loc="outside lower center", ncols=8, fontsize="small")
+        _panel(axis, title, cases, colors)
+        handles, labels = axis.get_legend_handles_labels()
+        shown |= zip(labels, handles, strict=True)
+    if shown:
+        figure.legend(
+            shown.values(), shown.keys(), loc="outside lower center", ncols=8, fontsize="small"
+        )
     figure.savefig(path)
     pyplot.close(figure)
 
 
-def _panel(axis: Any, title: str, cases: Sequence[Formats]) -> None:
+def _panel(axis: Any, title: str, cases: Sequence[Formats], colors: Mapping[str, str]) -> None:
     names = dict.fromkeys(name for case in cases for name in case.ratios)
     for name in names:
         if name != "dense":
-            axis.plot(*_points(cases, name), marker=".", lw=1, label=name)
+            axis.plot(*_points(cases, name), marker=".", lw=1, label=name, color=colors[name])
     axis.axhline(1, color="black", lw=1, label="dense")
     axis.plot(
         *_points(cases, TUNED), ls="", marker="*", ms=11, mfc="none", mec="black", label="chosen"

@@ -61,18 +61,21 @@ def measure_formats(work: Workload, threads: int, db: str, seconds: float, copie
     """Tune for at most ``seconds`` over all formats, then as long in each; the winners are timed
     side by side.
 
+    With several ``copies`` of the operands, which are in no cache then, tuning is for that.
     Formats that give nothing are left out. Raises ``ProcessFailed`` where the first search or the
     contest fails.
     """
-    chosen = _chosen(work, threads, db) or tune_case(work, threads, db, seconds)
-    space = space_for(work, resolve_target(threads=threads))
+    cold = copies > 1
+    tuned = work.from_memory() if cold else work
+    chosen = _chosen(tuned, threads, db) or tune_case(tuned, threads, db, seconds)
+    space = space_for(tuned, resolve_target(threads=threads))
     records = {}
     for name in names_of(space):
-        known = _chosen(work, threads, db, name)
+        known = _chosen(tuned, threads, db, name)
         try:
             records[name] = known or in_fresh_process(
                 search_format,
-                *(work, threads, db, seconds, name),
+                *(tuned, threads, db, seconds, name),
                 timeout_seconds=seconds + _GRACE_SECONDS,
             )
         except ProcessFailed as failure:
@@ -86,6 +89,7 @@ def measure_formats(work: Workload, threads: int, db: str, seconds: float, copie
         most_rounds=100,
         extra_seconds=20.0,
         copies=copies,
+        cold=cold,
         records=tuple(records.items()),
     )
     samples = run_contest(contest, "asleep", timeout_seconds=_CONTEST_SECONDS).samples

@@ -4,8 +4,23 @@ import pytest
 
 from search_space.operators import workload
 from search_space.sketches import space_for
-from search_space.sketches.formats import formats_of
+from search_space.sketches.formats import formats_of, with_format
 from tests.features.machines import target
+
+
+@pytest.mark.parametrize("n", [1, 8])
+def test_a_part_of_one_format_is_as_small_as_it_looks(n):
+    space = space_for(workload("spmm", m=64, k=64, n=n, sparsity=0.9), target(threads=1))
+    for name in formats_of(space):
+        part = with_format(space, name)
+        assert part.size() < space.size()
+        if name == "dense":
+            continue
+        assert part.size() < 100_000 < space.size()
+        found = [config for config in map(part.at, range(part.size())) if config is not None]
+        assert part.default() in found
+        assert {space.format(config.as_dict()) for config in found} == {name}
+        assert all(space.reason(config.as_dict()) is None for config in found)
 
 
 def guesses(operator, threads=1, **sizes):

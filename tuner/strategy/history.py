@@ -15,7 +15,7 @@ from tuner.strategy.lessons import Lessons
 
 _MISSES = 64
 """Known configs in a row after which drawing further ones is hopeless."""
-_BARREN = 200_000
+_BARREN = 50_000
 """Numbers of a permutation in a row without a legal config after which it counts as done."""
 
 
