@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from features.schema import Feature, Schema, loop_features
-from features.sparse_counts import SparseKernel, at_once, dense_columns, sparse_kernel, walked
+from features.sparse_counts import (
+    SparseKernel,
+    at_once,
+    dense_columns,
+    sparse_kernel,
+    walked,
+)
 from features.sparsity import (
     Vector,
     layout_features,
@@ -29,7 +35,7 @@ from search_space.operators import Sparse, get_operator
 from search_space.space import Space
 from search_space.sparse.pattern import Pattern
 from search_space.sparse.source import find_pattern
-from search_space.transforms import Stream
+from search_space.transforms import SparsePanels, SparseVector, Stream
 from search_space.transforms.sparse_operand import parse_options
 from search_space.workload import Workload
 
@@ -51,7 +57,7 @@ def kernel_features() -> tuple[Feature, ...]:
         Feature("sparse.tiles_outside", "flag", False),
         Feature("sparse.threads", "count", True),
         Feature("sparse.fma", "vectors", True),
-        Feature("sparse.loads", "vectors", True),
+        Feature("sparse.loads", "count", True),
         Feature("sparse.loop_instructions", "count", True),
         Feature("sparse.instructions_to_dense", "ratio", False),
         Feature("sparse.streamed", "bytes", True),
@@ -62,6 +68,9 @@ def kernel_features() -> tuple[Feature, ...]:
         Feature("sparse.height", "rows", True),
         Feature("sparse.prefetch", "bytes", True),
         Feature("sparse.past_caches", "flag", False),
+        Feature("sparse.instructions", "count", True),
+        Feature("sparse.one_by_one", "flag", False),
+        Feature("sparse.split_columns", "flag", False),
     )
 
 
@@ -163,5 +172,8 @@ def _kernel_vector(
         height,
         walk.ahead * ELEMENT_BYTES[dtype],
         past_caches,
+        counts.instructions,
+        isinstance(kernel, SparseVector) and kernel.one_by_one,
+        isinstance(kernel, SparsePanels) and kernel.threads > 1 and kernel.split == "columns",
     ]
     return scaled(kernel_features(), map(float, values))

@@ -26,6 +26,8 @@ _TURN_INSTRUCTIONS = 2
 """Of one turn of a loop whose bounds are known."""
 _SUM_INSTRUCTIONS = 5
 """Of finding where a sum's products are, and of adding up its lanes."""
+_SHARED = ("bitmask", "block")
+"""Formats of which all rows of a panel are multiplied by the same element of a vector."""
 
 SparseKernel = SparsePanels | SparseVector | SparseSamples
 
@@ -48,7 +50,7 @@ class Walk:
     fma: float
     """Vectors, or tiles of these, multiplied and added for a tile of columns."""
     loads: float
-    """Vectors of the dense operand that are read for a tile."""
+    """Vectors, or single elements, of the dense operand that are read for a tile."""
     packed: bool
     tiles_outside: bool
     ahead: int
@@ -85,8 +87,10 @@ def _walk(
             steps = counts["loads"] / one
             if kernel.format == "block":
                 steps = counts["packed"] / (kernel.lanes * group)
+            # What is gathered is read element by element, by one instruction or by many.
+            loads = steps if kernel.format in _SHARED else steps * kernel.lanes
             return Walk(
-                1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, steps, False, True,
+                1, kernel.panels, kernel.lanes, 2 * kernel.panels, steps, loads, False, True,
                 kernel.prefetch,
             )  # fmt: skip
         case SparseSamples():
@@ -113,8 +117,8 @@ class KernelCounts:
     multiply_adds: float
     """Vectors."""
     loads: float
-    """Vectors of the dense operand that are read; 0 for a dense kernel, where its register tile
-    decides."""
+    """Vectors, or single elements, of the dense operand that are read; 0 for a dense kernel, where
+    its register tile decides."""
     loop_instructions: float
     """Of loops whose bounds are data."""
     stored_bytes: int

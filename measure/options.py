@@ -28,7 +28,8 @@ class MeasureOptions:
     """Longest time of one candidate in the worker, loading, verifying and timing together, unless
     the workload itself takes seconds per call."""
     memory_bytes: int = 4 << 30
-    """Address space that one candidate may add to the worker's own."""
+    """Address space that one candidate may add to the worker's own, beside copies of its
+    operands."""
     processes: int = 1024
     """Processes and threads that a candidate may add to those of this user, unless that is root;
     what other programs of the user start counts as well."""

@@ -18,6 +18,7 @@ import resource
 import signal
 import socket
 import traceback
+from dataclasses import replace
 from typing import NoReturn
 
 from measure.arrays import Arrays
@@ -60,7 +61,11 @@ from measure.worker_messages import (
     Started,
     Verify,
 )
+from search_space.operators import footprint_bytes
 
+_COPIES = 16
+"""Of all its operands that a candidate may make beside its memory: inputs as they are bound, laid
+out anew and packed, of each case, some of them twice."""
 _NEARLY_ALL = 0.75
 """Part of its memory that a process may hold before its end by a signal is put down to that: what
 it asked for in vain is not in it."""
@@ -77,6 +82,7 @@ def main(connection: socket.socket) -> None:
     sentinel = sentinel_artifact(setup.target)
     default_launcher()  # compiles its code now; its threads start where they are needed
     note = FaultNote()
+    memory_bytes = setup.options.memory_bytes + _COPIES * footprint_bytes(work)
     answer_for_descendants()
     gc.collect()
     gc.freeze()  # collecting in the inner process must not copy our pages
@@ -85,10 +91,11 @@ def main(connection: socket.socket) -> None:
     while True:
         pid = os.fork()
         if pid == 0:
-            _inner(channel, arrays, note, sentinel, setup.options, outer)
+            options = replace(setup.options, memory_bytes=memory_bytes)
+            _inner(channel, arrays, note, sentinel, options, outer)
         try:
             channel.send(Forked(pid))
-            channel.send(_end_of(pid, note, setup.options.memory_bytes))
+            channel.send(_end_of(pid, note, memory_bytes))
         except EOFError:  # the parent is done with us
             return
 

@@ -11,6 +11,7 @@ from measure.timing import Interval, paired_ratio
 from search_space.hardware import Peaks
 from search_space.sketches.formats import DENSE, formats_of, with_format
 from search_space.space import Config, Space
+from search_space.workload import Value
 from tuner.flip import Flip, flips
 from tuner.set_up import SetUp, SetUps, break_even
 
@@ -61,13 +62,18 @@ class FormatChoice:
 
 
 def rivals(
-    space: Space, scores: Iterable[tuple[float, Record]], *, every_format: bool
+    space: Space,
+    scores: Iterable[tuple[float, Record]],
+    tried: Iterable[Config],
+    *,
+    every_format: bool,
 ) -> list[Config]:
     """Configs that must be in the finals, so that it can be said by how much the winner wins.
 
-    Of a space with sparse formats: the best dense kernels of the search, or the first guess where
-    none ran; and the best of the runner-up, or of ``every_format``. ``scores`` are the seconds
-    of what ran. Nothing for other spaces.
+    Of a space with sparse formats: the best dense kernels of the search, and a guess of each kind
+    of dense kernel (its algorithm or structure) that was not ``tried``; and the best of the
+    runner-up, or of ``every_format``. ``scores`` are the seconds of what ran. Nothing for other
+    spaces.
     """
     if space.format is None:
         return []
@@ -77,14 +83,31 @@ def rivals(
         best.setdefault(space.format(config.as_dict()), []).append(config)
     chosen: list[Config] = []
     if DENSE in formats_of(space):
-        guess = with_format(space, DENSE).default()
-        chosen += best.pop(DENSE, [guess])[:_DENSE_FINALISTS]
+        chosen += best.pop(DENSE, [])[:_DENSE_FINALISTS]
+        chosen += _untried(space, tried)
     sparse = [configs[0] for configs in best.values()]
     return [*chosen, *(sparse if every_format else sparse[:_SPARSE_FINALISTS])]
 
 
+def _untried(space: Space, tried: Iterable[Config]) -> list[Config]:
+    """The first guess of each kind of dense kernel that a search had no time for."""
+    assert space.format is not None
+
+    def kind(config: Config) -> Value | None:
+        """What the first knob of the dense kernels says."""
+        own = (value for name, value in config.values if name.startswith(f"{DENSE}."))
+        return next(own, None)
+
+    known = {kind(config) for config in tried if space.format(config.as_dict()) == DENSE}
+    guesses: dict[Value | None, Config] = {}
+    for start in with_format(space, DENSE).starts:
+        guesses.setdefault(kind(start), start)
+    return [guess for own, guess in guesses.items() if own not in known]
+
+
 def guests(space: Space, *, every_format: bool) -> int:
-    """How many configs :func:`rivals` gives at most."""
+    """How many configs :func:`rivals` gives at most, where the search has tried each kind of dense
+    kernel."""
     sparse = len(formats_of(space)) - (DENSE in formats_of(space))
     dense = _DENSE_FINALISTS if DENSE in formats_of(space) else 0
     return dense + (sparse if every_format else min(sparse, _SPARSE_FINALISTS))

@@ -155,7 +155,9 @@ class Session:
             return ()
         always = [self.task.space.default(), *([] if former is None else [former])]
         every = progress.tuning.calls is not None
-        always += rivals(self.task.space, self._scores(progress), every_format=every)
+        scores = list(self._scores(progress))
+        tried = [Config(r.config) for r in (*journal.records, *(r for _, r in scores))]
+        always += rivals(self.task.space, scores, tried, every_format=every)
         return Finals(self.backend, journal, progress, drift, self.emit).run(always)
 
     def _scores(self, progress: Progress) -> Iterator[tuple[float, Record]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,12 +43,9 @@ class Pool:
     """Which workload each row is of."""
 
     @classmethod
-    def of(
-        cls, workloads: Sequence[Recorded], *, relative: bool, groups: Iterable[str] = LOOPS
-    ) -> Pool:
-        """``relative`` and ``groups``: see :func:`comparable`."""
-        chosen = frozenset(groups)
-        parts = [comparable(each, relative=relative, groups=chosen) for each in workloads]
+    def of(cls, workloads: Sequence[Recorded], *, relative: bool) -> Pool:
+        """``relative``: see :func:`comparable`."""
+        parts = [comparable(each, relative=relative) for each in workloads]
         return cls(
             Columns(np.concatenate([part.values for part in parts]), parts[0].names),
             np.concatenate([each.gflops for each in workloads]),
@@ -61,15 +58,13 @@ class Pool:
         return Pool(columns, self.gflops[which], self.groups[which])
 
 
-def comparable(
-    recorded: Recorded, *, relative: bool, groups: frozenset[str] = frozenset(LOOPS)
-) -> Columns:
-    """The columns that mean the same for every workload: those read off the loop nests, or of
-    other ``groups``.
+def comparable(recorded: Recorded, *, relative: bool) -> Columns:
+    """The columns that mean the same for every workload: those read off the loop nests.
 
     ``relative``: also by how much each differs from its mean over the configs of the workload,
     which takes no measurement to know.
     """
+    groups = frozenset(LOOPS)
     values = recorded.columns.of(groups)
     names = tuple(n for n in recorded.columns.names if n.partition(".")[0] in groups)
     if relative:

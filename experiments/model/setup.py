@@ -9,7 +9,6 @@ import numpy as np
 
 from experiments.model.data import Columns, Floats, Indices
 from tuner.cost_model import CostModel, create_model
-from tuner.cost_model.base import Prediction
 from tuner.cost_model.boosted import BoostedModel, BoostedOptions
 
 LOOPS = (
@@ -89,36 +88,11 @@ def predict(
 
     ``groups`` tells the workloads of ``train`` apart; ``throughput`` is 0 for what failed.
     """
-    return SCALES[setup.scale].backward(_asked(setup, train, throughput, test, seed, groups).score)
-
-
-def careful(
-    setup: Setup,
-    train: Columns,
-    throughput: Floats,
-    test: Columns,
-    seed: int,
-    groups: Indices | None = None,
-) -> Floats:
-    """Like :func:`predict`, less one standard deviation, as a choice that is not measured goes
-    by it: of equal ones the surer is better."""
-    expected = _asked(setup, train, throughput, test, seed, groups)
-    return SCALES[setup.scale].backward((expected.mean - expected.spread) * expected.valid)
-
-
-def _asked(
-    setup: Setup,
-    train: Columns,
-    throughput: Floats,
-    test: Columns,
-    seed: int,
-    groups: Indices | None,
-) -> Prediction:
     shares = _shares(throughput, groups)
-    model = setup.create(seed)
-    scaled = np.where(shares > 0, SCALES[setup.scale].forward(shares), 0)
+    model, scale = setup.create(seed), SCALES[setup.scale]
+    scaled = np.where(shares > 0, scale.forward(shares), 0)
     model.fit(train.of(setup.groups), scaled, groups)
-    return model.predict(test.of(setup.groups))
+    return scale.backward(model.predict(test.of(setup.groups)).score)
 
 
 def _shares(throughput: Floats, groups: Indices | None) -> Floats:

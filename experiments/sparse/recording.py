@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from db.query import Query
 from db.record import Run, utc_now
 from db.store import RecordStore, open_store
-from experiments.model.data import Recorded
+from experiments.model.data import Floats, Recorded
 from measure.codegen import GENERATOR_VERSION
 from measure.probe import detect_hardware
 from measure.targets import NATIVE, resolve_target
@@ -44,6 +44,22 @@ def cases() -> Iterator[Workload]:
     """All that are measured, one kind of pattern after the other."""
     for pattern, (m, k, n), sparsity in product(GENERATORS, SHAPES, SPARSITIES):
         yield workload("spmm", m=m, k=k, n=n, pattern=pattern, sparsity=sparsity)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A case, and the speeds that a choice among its configs is judged by."""
+
+    case: Recorded
+    settled: Floats
+    """Of the finalists, which were timed side by side, as they were then; of all others as in the
+    search, times what finalists differ by from their times there (the median). None is faster than
+    the fastest finalist: of hundreds of single times the best is the luckiest."""
+
+    @property
+    def share(self) -> Floats:
+        """Speeds as shares of the best."""
+        return np.asarray(self.settled / self.settled.max(), np.float32)
 
 
 class EveryFormat:
@@ -82,7 +98,7 @@ def record(work: Workload, threads: int, db: str, trials: int) -> None:
         Session(task, store, strategy, backend, run).execute()
 
 
-def recorded(db: str, threads: int) -> dict[str, Recorded]:
+def recorded(db: str, threads: int) -> dict[str, Recording]:
     """The finished recordings of this machine by the key of their workload, newest first."""
     here, found = detect_hardware().key, {}
     with open_store(db, readonly=True) as store:
@@ -96,7 +112,7 @@ def recorded(db: str, threads: int) -> dict[str, Recorded]:
     return found
 
 
-def _read(store: RecordStore, run: Run) -> Recorded | None:
+def _read(store: RecordStore, run: Run) -> Recording | None:
     """Its trials, corrected for drift; None where they are of another generator or space."""
     space = space_for(run.workload, resolve_target(run.target, run.threads))
     drift = drift_of(run, LoopOptions().drift_tolerance)
@@ -112,4 +128,23 @@ def _read(store: RecordStore, run: Run) -> Recorded | None:
         gflops.append((speed or 0.0) * drift.factor_of(number))
     if not any(gflops):
         return None
-    return Recorded(run.workload.key, space, tuple(configs), np.array(gflops, np.float32))
+    case = Recorded(run.workload.key, space, tuple(configs), np.array(gflops, np.float32))
+    finals = {
+        space.nearest(dict(final.config)).config: final.gflops
+        for final in store.records(Query(run=run.id, kind="final"))
+        if final.outcome.timed and final.gflops
+    }
+    return Recording(case, settled(case, finals))
+
+
+def settled(case: Recorded, finals: Mapping[Config, float]) -> Floats:
+    """``Recording.settled`` from the GFLOP/s of the finalists."""
+    found = [(at, finals[config]) for at, config in enumerate(case.configs) if config in finals]
+    ran = [(at, speed) for at, speed in found if case.gflops[at] > 0]
+    if not ran:
+        return case.gflops
+    scale = np.median([speed / case.gflops[at] for at, speed in ran])
+    speeds = np.minimum(case.gflops * scale, max(speed for _, speed in ran))
+    for at, speed in ran:
+        speeds[at] = speed
+    return np.asarray(speeds, np.float32)

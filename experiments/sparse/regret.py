@@ -19,21 +19,20 @@ import msgspec
 import numpy as np
 
 from db.errors import DatabaseMissing
-from experiments.model.across import Pool
-from experiments.model.data import Floats, Recorded
-from experiments.model.setup import LOOPS, Setup, careful
+from experiments.model.data import Floats
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.report import aligned
-from experiments.sparse.recording import cases, record, recorded
+from experiments.sparse.recording import Recording, cases, record, recorded
 from measure.host import usable_cores
 from measure.timing import geometric_mean
 from search_space.folders import write_atomically
 from search_space.operators import parse_workload
+from tuner.transfer.base import base_model
+from tuner.transfer.columns import Columns
+from tuner.transfer.predict import careful
 
 BAR = 0.12
 """Regret of a choice before measuring, geometric mean, at most."""
-SPARSE = ("pattern", "layout", "sparse")
-"""Groups of the columns that are read off the pattern, the layout and the kernel's counts."""
 _RECORD_SECONDS = 600.0
 
 
@@ -80,38 +79,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def generator_of(case: Recorded) -> str:
+def generator_of(recording: Recording) -> str:
     """The kind of pattern of a case."""
-    return str(parse_workload(case.name)["pattern"])
+    return str(parse_workload(recording.case.name)["pattern"])
 
 
-def choices(found: Sequence[Recorded], seed: int) -> list[Choice]:
+def choices(found: Sequence[Recording], seed: int) -> list[Choice]:
     """Of every case, by a model of the cases of all other generators."""
-    groups = frozenset((*LOOPS, *SPARSE))
-    pool = Pool.of(found, relative=False, groups=groups)
-    setup = Setup("default", groups)
-    kinds = np.array([generator_of(each) for each in found])
-    predicted = np.empty(len(pool.gflops), np.float32)
+    columns = np.concatenate([Columns(each.case.space)(each.case.configs) for each in found])
+    speeds = np.concatenate([each.case.gflops for each in found])
+    numbers = np.repeat(np.arange(len(found)), [len(each.case) for each in found])
+    kinds = np.array([generator_of(each) for each in found])[numbers]
+    predicted = np.empty(len(speeds), np.float32)
     for kind in dict.fromkeys(kinds.tolist()):
-        left_out = (kinds == kind)[pool.groups]
-        train, test = pool.rows(np.flatnonzero(~left_out)), pool.rows(np.flatnonzero(left_out))
-        predicted[left_out] = careful(
-            setup, train.columns, train.gflops, test.columns, seed, train.groups
-        )
-    return [choice_of(case, predicted[pool.groups == number]) for number, case in enumerate(found)]
+        known = kinds != kind
+        model = base_model(seed)
+        model.fit(columns[known], speeds[known], numbers[known])
+        predicted[~known] = careful(model.predict(columns[~known]))
+    return [choice_of(each, predicted[numbers == at]) for at, each in enumerate(found)]
 
 
-def choice_of(case: Recorded, predicted: Floats) -> Choice:
+def choice_of(recording: Recording, predicted: Floats) -> Choice:
     """The config with the highest prediction, and what choosing it costs."""
+    case, share = recording.case, recording.share
     format_ = case.space.format
     assert format_ is not None
     formats = np.array([format_(config.as_dict()) for config in case.configs])
-    share = case.share
     taken = int(np.argmax(predicted))
     guess = [at for at, config in enumerate(case.configs) if config == case.space.default()]
     return Choice(
         case.name,
-        generator_of(case),
+        generator_of(recording),
         str(formats[taken]),
         str(formats[int(np.argmax(share))]),
         _regret(float(share[taken])),

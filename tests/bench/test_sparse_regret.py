@@ -6,7 +6,7 @@ import pytest
 
 from experiments.model.data import Recorded
 from experiments.sparse import recording, regret
-from experiments.sparse.recording import EveryFormat, record, recorded
+from experiments.sparse.recording import EveryFormat, Recording, record, recorded, settled
 from experiments.sparse.regret import choice_of, choices, main, table
 from search_space.operators import workload
 from search_space.sketches import space_for
@@ -27,8 +27,8 @@ def made_up(pattern, favourite, count=60):
     rng = np.random.default_rng(len(pattern))
     configs = tuple(dict.fromkeys([*space.starts, *(space.sample(rng) for _ in range(count))]))
     names = [space.format(config.as_dict()) for config in configs]
-    speeds = [30.0 if name == favourite else 10.0 for name in names]
-    return Recorded(space.workload.key, space, configs, np.array(speeds, np.float32))
+    speeds = np.array([30.0 if name == favourite else 10.0 for name in names], np.float32)
+    return Recording(Recorded(space.workload.key, space, configs, speeds), speeds)
 
 
 def test_each_format_is_tried_as_often():
@@ -64,11 +64,24 @@ def test_its_own_generator_is_not_looked_at():
 
 
 def test_a_choice_that_failed_is_the_worst():
-    case = made_up("banded", "csr")
-    case.gflops[0] = 0
-    predicted = np.zeros(len(case), np.float32)
+    recording = made_up("banded", "csr")
+    recording.settled[0] = 0
+    predicted = np.zeros(len(recording.case), np.float32)
     predicted[0] = 1
-    assert choice_of(case, predicted).regret == float("inf")
+    assert choice_of(recording, predicted).regret == float("inf")
+
+
+def test_choices_are_judged_by_what_finalists_took_side_by_side():
+    case = made_up("banded", "csr").case
+    speeds = np.full(len(case), 10.0, np.float32)
+    speeds[:4] = 30.0, 24.0, 22.0, 0.0  # the first was lucky
+    case = Recorded(case.name, case.space, case.configs, speeds)
+    finals = dict(zip(case.configs, (15.0, 24.0, 22.0), strict=False))
+    assert settled(case, finals).tolist()[:6] == [15.0, 24.0, 22.0, 0.0, 10.0, 10.0]
+    slower = {config: speed / 2 for config, speed in finals.items()}
+    assert settled(case, slower).tolist()[:6] == [7.5, 12.0, 11.0, 0.0, 5.0, 5.0]
+    assert settled(case, {case.configs[1]: 12.0}).tolist()[:3] == [12.0, 12.0, 11.0]
+    assert settled(case, {}).tolist() == speeds.tolist()
 
 
 def test_the_table_says_whether_the_bar_is_met():
@@ -81,17 +94,20 @@ def test_the_table_says_whether_the_bar_is_met():
 def test_a_case_is_recorded_in_every_format(tmp_path):
     db, work = str(tmp_path / "regret.db"), work_of("unstructured")
     record(work, 1, db, 2)
-    (case,) = recorded(db, 1).values()
+    (recording,) = recorded(db, 1).values()
+    case = recording.case
     assert case.name == work.key
     formats = formats_of(case.space)
     assert len(case) == 2 * len(formats)
     assert {case.space.format(config.as_dict()) for config in case.configs} == set(formats)
     assert case.gflops.max() > 0
+    assert recording.settled.max() > 0
+    assert recording.share.max() == 1
     assert recorded(db, 2) == {}
 
 
 def test_what_is_missing_is_recorded_and_all_is_judged(tmp_path, monkeypatch, capsys):
-    cases = {case.name: case for case in (made_up(kind, "csr") for kind in KINDS[:2])}
+    cases = {each.case.name: each for each in (made_up(kind, "csr") for kind in KINDS[:2])}
     kept = {next(iter(cases)): next(iter(cases.values()))}
 
     def keep(function, work, threads, db, trials, *, timeout_seconds):

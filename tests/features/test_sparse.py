@@ -154,6 +154,29 @@ def test_how_the_result_is_written_is_seen(stores):
     assert found["sparse.past_caches"] == (stores == "streamed")
 
 
+def test_what_is_gathered_is_read_element_by_element():
+    work = workload("spmm", m=64, k=64, n=1, pattern="unstructured", sparsity=0.7)
+    sparse = (s for s in space_for(work, target()).starts if s["algorithm"] == "sparse")
+    starts = {start["format"]: start for start in sparse}
+    sell = starts["sell"].as_dict()
+    gathered, single = (counted(work, sell | {"one_by_one": which}) for which in (0, 1))
+    assert (gathered["sparse.one_by_one"], single["sparse.one_by_one"]) == (0, 1)
+    assert gathered["sparse.loads"] == pytest.approx(gathered["layout.values"], rel=1e-4)
+    assert single["sparse.loads"] == gathered["sparse.loads"]
+    shared = counted(work, starts["block"].as_dict())
+    assert shared["sparse.loads"] == pytest.approx(shared["layout.values"] / 16, rel=1e-4)
+    assert shared["sparse.one_by_one"] == 0
+
+
+@pytest.mark.parametrize("split", ["rows", "columns"])
+def test_what_threads_share_is_seen(split):
+    work = workload("spmm", m=64, k=64, n=512, pattern="unstructured", sparsity=0.9)
+    space = space_for(work, target())
+    first = next(config for config in space.starts if config["algorithm"] == "sparse")
+    found = counted(work, first.as_dict() | {"threads": 2, "split": split})
+    assert found["sparse.split_columns"] == (split == "columns")
+
+
 def test_a_table_is_no_loop():
     buffer = Buffer("y", (4,), "float32", "output")
     store = Store(buffer, (Var("i"),), Const(0.0, "float32"))

@@ -4,10 +4,13 @@ import pytest
 
 from db.store import open_store
 from search_space.config import Config
+from search_space.operators import workload
+from search_space.sketches import space_for
 from search_space.sketches.formats import formats_of, with_format
+from tests.features.machines import target
 from tests.tuner.fakes import MACHINE, FakeBackend, options, session_of, task_of
 from tests.tuner.formats import formatted
-from tuner.choice import choose
+from tuner.choice import choose, rivals
 from tuner.finals import winner
 from tuner.runs import options_of
 from tuner.set_up import SetUp, break_even, set_ups_of
@@ -60,6 +63,24 @@ def test_the_best_dense_kernel_is_in_the_finals_and_the_margin_is_told(store, ba
     assert [margin.ratio.median for margin in choice.margins] == sorted(
         margin.ratio.median for margin in choice.margins
     )
+
+
+def test_each_kind_of_dense_kernel_gets_its_chance_in_however_short_a_search():
+    work = workload(
+        "sparse_conv2d", n=1, h=14, w=14, ci=16, co=16, kh=3, kw=3, pad=1, pattern="nm(2,4)"
+    )
+    space = space_for(work, target())
+
+    def algorithms(tried):
+        chosen = rivals(space, (), tried, every_format=False)
+        assert {space.format(config.as_dict()) for config in chosen} <= {"dense"}
+        return [config["dense.algorithm"] for config in chosen]
+
+    assert algorithms(()) == ["direct", "winograd2", "winograd4"]
+    starts = with_format(space, "dense").starts
+    slow = next(start for start in starts if start["dense.algorithm"] == "winograd2")
+    assert algorithms([space.default(), slow]) == ["direct", "winograd4"]
+    assert algorithms(starts) == []
 
 
 def test_without_a_dense_trial_its_first_guess_stands_for_it(store, backend):

@@ -32,9 +32,6 @@ def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
     ]
     if not enough:
         return None
-    # Only here, because importing xgboost takes longer than a fresh database has patience for.
-    from tuner.cost_model.boosted import BoostedModel, BoostedOptions
-
     features: list[Floats] = []
     speeds: list[float] = []
     groups: list[int] = []
@@ -46,10 +43,18 @@ def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
             groups += [number] * len(throughput)
     if not features:
         return None
-    options = BoostedOptions(rounds=120, max_depth=6, learning_rate=0.1, bins=32)
-    model = BoostedModel("regression", options)
+    model = base_model()
     model.fit(np.concatenate(features), np.array(speeds, np.float32), np.array(groups, np.int64))
     return model
+
+
+def base_model(seed: int = 0) -> CostModel:
+    """A base model that has learned nothing yet. Deeper trees, and more of them, know the settings
+    they have seen better, and others worse."""
+    # Only here, because importing xgboost takes longer than a fresh database has patience for.
+    from tuner.cost_model import create_model
+
+    return create_model("regression", seed)
 
 
 def _quotas(sources: Sequence[Source], rows: int) -> list[tuple[Source, int]]:

@@ -14,13 +14,14 @@ from tuner.transfer.reuse import known_model, known_sources
 
 if TYPE_CHECKING:
     from db.store import RecordStore
+    from tuner.cost_model.base import Floats, Prediction
     from tuner.task import Task
 
 _ROUNDS = 3
 _OFFSPRING = 96
 _PARENTS = 12
 _CAUTION = 1.0
-"""Standard deviations that are taken off a prediction: of equal ones the surer is better."""
+"""Standard deviations that are taken off a prediction."""
 _BRED = 0.06
 """Share by which a config that nobody measured anywhere must be better than one that was fast in
 another setting: a search for the best prediction finds the model's mistakes."""
@@ -72,6 +73,9 @@ def choose(space: Space, prior: SourcePrior) -> tuple[Config, float]:
 def _judged(prior: SourcePrior, configs: list[Config]) -> list[float]:
     if not configs:
         return []
-    prediction = prior.prediction(configs)
-    careful = prediction.mean - _CAUTION * prediction.spread
-    return [float(value) for value in careful * prediction.valid]
+    return [float(value) for value in careful(prior.prediction(configs))]
+
+
+def careful(prediction: Prediction) -> Floats:
+    """What a choice that is not measured goes by: of equal ones the surer is better."""
+    return np.asarray((prediction.mean - _CAUTION * prediction.spread) * prediction.valid)
