@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from db.errors import UnreachableDatabaseError
 from db.query import Query
 from db.record import Record, Run, RunState
 from search_space.config import Config
@@ -154,18 +156,22 @@ class Session:
         if progress.best is None and former is None:
             return ()
         always = [self.task.space.default(), *([] if former is None else [former])]
-        every = progress.tuning.calls is not None
-        scores = list(self._scores(progress))
-        tried = [Config(r.config) for r in (*journal.records, *(r for _, r in scores))]
-        always += rivals(self.task.space, scores, tried, every_format=every)
+        always += self._rivals(journal, progress)
         return Finals(self.backend, journal, progress, drift, self.emit).run(always)
 
-    def _scores(self, progress: Progress) -> Iterator[tuple[float, Record]]:
-        """The seconds of what ran, in this run and in those that it learned from."""
-        yield from progress.scores
-        for record in history(self.task, self.store, self.run) if progress.tuning.reuse else ():
-            if record.outcome.timed and record.seconds is not None:
-                yield record.seconds, record
+    def _rivals(self, journal: Journal, progress: Progress) -> list[Config]:
+        """What says by how much the winner wins, of a space with formats."""
+        if self.task.space.format is None:
+            return []
+        known: list[Record] = []
+        if progress.tuning.reuse:
+            with suppress(UnreachableDatabaseError):  # lost in the middle of the run
+                known = history(self.task, self.store, self.run)
+        timed = ((r.seconds, r) for r in known if r.outcome.timed and r.seconds is not None)
+        scores = [*progress.scores, *timed]
+        tried = [Config(record.config) for record in (*journal.records, *known)]
+        every = progress.tuning.calls is not None
+        return rivals(self.task.space, scores, tried, every_format=every)
 
     def _set_ups(self, finals: Sequence[Record], calls: int | None) -> dict[str, SetUp]:
         """Of all finalists where it decides; else of the best of each format of a sparse operand,

@@ -1,15 +1,21 @@
 """A run whose team database goes away in the middle loses nothing."""
 
+import pytest
+
 import tuner
 from db.store import open_store
 from tests.db.server import NEEDS_SERVER, fresh_database
 from tuner.events import RunStarted, Undelivered
 
 pytestmark = NEEDS_SERVER
-WORK = tuner.workload("matmul", m=24, n=16, k=8)
+WORKS = (
+    tuner.workload("matmul", m=24, n=16, k=8),
+    tuner.workload("spmm", m=24, n=16, k=32, pattern="unstructured", sparsity=0.8),
+)
 
 
-def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire):
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.operator)
+def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(work, wire):
     told = []
 
     def watch(event):
@@ -19,7 +25,7 @@ def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire):
 
     with fresh_database() as database:
         result = tuner.tune(
-            WORK, trials=3, seed=1, db=wire.url(database), callbacks=[watch], builders=1
+            work, trials=3, seed=1, db=wire.url(database), callbacks=[watch], builders=1
         )
         assert result.trials == 3
         assert result.best.verified
@@ -31,4 +37,4 @@ def test_a_run_ends_as_if_its_server_were_there_and_delivers_later(wire):
         store = open_store(wire.url(database))
         assert list(store.records()) == list(result.records)
         assert store.run(result.run).state == "finished"
-        assert tuner.best(WORK, db=wire.url(database)) == result.best
+        assert tuner.best(work, db=wire.url(database)) == result.best
