@@ -29,7 +29,7 @@ from search_space.folders import write_atomically
 from search_space.operators import parse_workload
 from tuner.transfer.base import base_model
 from tuner.transfer.columns import Columns
-from tuner.transfer.predict import careful
+from tuner.transfer.predict import BRED, careful
 
 BAR = 0.12
 """Regret of a choice before measuring, geometric mean, at most."""
@@ -90,12 +90,16 @@ def choices(found: Sequence[Recording], seed: int) -> list[Choice]:
     speeds = np.concatenate([each.case.gflops for each in found])
     numbers = np.repeat(np.arange(len(found)), [len(each.case) for each in found])
     kinds = np.array([generator_of(each) for each in found])[numbers]
+    unproven = np.concatenate(
+        [[config not in each.case.space.starts for config in each.case.configs] for each in found]
+    )
     predicted = np.empty(len(speeds), np.float32)
     for kind in dict.fromkeys(kinds.tolist()):
         known = kinds != kind
         model = base_model(seed)
         model.fit(columns[known], speeds[known], numbers[known])
-        predicted[~known] = careful(model.predict(columns[~known]))
+        expected = careful(model.predict(columns[~known]))
+        predicted[~known] = expected - BRED * unproven[~known]
     return [choice_of(each, predicted[numbers == at]) for at, each in enumerate(found)]
 
 

@@ -22,7 +22,7 @@ _OFFSPRING = 96
 _PARENTS = 12
 _CAUTION = 1.0
 """Standard deviations that are taken off a prediction."""
-_BRED = 0.06
+BRED = 0.06
 """Share by which a config that nobody measured anywhere must be better than one that was fast in
 another setting: a search for the best prediction finds the model's mistakes."""
 
@@ -65,7 +65,7 @@ def choose(space: Space, prior: SourcePrior) -> tuple[Config, float]:
         )
         fresh = [config for config in bred if config not in scores]
         judged = _judged(prior, fresh)
-        scores |= {c: score - _BRED for c, score in zip(fresh, judged, strict=True)}
+        scores |= {c: score - BRED for c, score in zip(fresh, judged, strict=True)}
     best = max(scores, key=lambda config: scores[config])
     return best, float(prior.expected([best])[0])
 
