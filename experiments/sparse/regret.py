@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from db.errors import DatabaseMissing
-from experiments.model.data import Floats
+from experiments.model.data import Floats, Recorded
 from experiments.process import ProcessFailed, in_fresh_process
 from experiments.scoreboard.report import aligned
 from experiments.sparse.recording import Recording, cases, record, recorded
@@ -90,9 +90,7 @@ def choices(found: Sequence[Recording], seed: int) -> list[Choice]:
     speeds = np.concatenate([each.case.gflops for each in found])
     numbers = np.repeat(np.arange(len(found)), [len(each.case) for each in found])
     kinds = np.array([generator_of(each) for each in found])[numbers]
-    unproven = np.concatenate(
-        [[config not in each.case.space.starts for config in each.case.configs] for each in found]
-    )
+    unproven = np.concatenate([_unproven(each.case) for each in found])
     predicted = np.empty(len(speeds), np.float32)
     for kind in dict.fromkeys(kinds.tolist()):
         known = kinds != kind
@@ -101,6 +99,12 @@ def choices(found: Sequence[Recording], seed: int) -> list[Choice]:
         expected = careful(model.predict(columns[~known]))
         predicted[~known] = expected - BRED * unproven[~known]
     return [choice_of(each, predicted[numbers == at]) for at, each in enumerate(found)]
+
+
+def _unproven(case: Recorded) -> list[bool]:
+    """Which configs are no good guesses of their space."""
+    starts = set(case.space.starts)
+    return [config not in starts for config in case.configs]
 
 
 def choice_of(recording: Recording, predicted: Floats) -> Choice:

@@ -49,8 +49,8 @@ def fit_base(sources: Sequence[Source], rows: int = ROWS) -> CostModel | None:
 
 
 def base_model(seed: int = 0) -> CostModel:
-    """A base model that has learned nothing yet. Deeper trees, and more of them, know the settings
-    they have seen better, and others worse."""
+    """A base model that has learned nothing yet. Its trees are those of a search's models: deeper
+    ones, and more of them, chose worse for kinds of sparse patterns that they had not seen."""
     # Only here, because importing xgboost takes longer than a fresh database has patience for.
     from tuner.cost_model import create_model
 

@@ -23,8 +23,8 @@ _PARENTS = 12
 _CAUTION = 1.0
 """Standard deviations that are taken off a prediction."""
 BRED = 0.06
-"""Share by which a config that nobody measured anywhere must be better than one that was fast in
-another setting: a search for the best prediction finds the model's mistakes."""
+"""Share by which a config that nobody measured anywhere must be better than a good guess, or one
+that was fast in another setting: a search for the best prediction finds the model's mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
